@@ -1,0 +1,256 @@
+//! A server's side of budgets: leases in hand, holds, settlements.
+//!
+//! The life of a hold: `held -> sent -> settled`, or `held -> voided`. A [`Hold`] is a value that is neither cloned nor
+//! copied, and [`Replica::settle`] and [`Replica::void`] consume it: a second settlement does not compile.
+
+use crate::ledger::AccountKey;
+use crate::{Money, MoneyError, Timestamp};
+
+/// A place in [`Replica`]'s table of accounts; what a request's path uses instead of looking ids up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AccountIx(u32);
+
+/// One account as a replica sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Local {
+    /// Which account.
+    pub key: AccountKey,
+    /// What is leased and neither posted nor released.
+    pub lease: Money,
+    /// The part of it that requests under way hold.
+    pub held: Money,
+    /// The part of it that is settled and not yet posted to the store.
+    pub settled: Money,
+}
+
+impl Local {
+    /// What a new hold may take.
+    pub fn free(&self) -> Money {
+        self.lease.minus_or_zero(self.held).minus_or_zero(self.settled)
+    }
+}
+
+/// How far a hold is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HoldState {
+    /// Nothing has been sent: it can be voided.
+    Held,
+    /// The intent is journalled and bytes may be out: it is charged, at worst in full.
+    Sent,
+}
+
+/// Money set aside on every account of one attempt.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "a hold is settled or voided"]
+pub struct Hold {
+    accounts: Vec<AccountIx>,
+    amount: Money,
+    state: HoldState,
+}
+
+impl Hold {
+    /// What is held on each account.
+    pub fn amount(&self) -> Money {
+        self.amount
+    }
+
+    /// How far it is.
+    pub fn state(&self) -> HoldState {
+        self.state
+    }
+
+    /// The accounts it is held on.
+    pub fn accounts(&self) -> &[AccountIx] {
+        &self.accounts
+    }
+
+    /// The intent is journalled: from now on the hold is charged.
+    pub fn sent(&mut self) {
+        self.state = HoldState::Sent;
+    }
+}
+
+/// What came of asking for a hold.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// Held on every account.
+    Held(Hold),
+    /// The leases of these accounts do not cover it; the amounts are what is missing. Nothing was held.
+    Short(Vec<(AccountIx, Money)>),
+    /// The lease time is over: the replica must not admit until it has renewed it.
+    Fenced,
+}
+
+/// What a settlement comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Charge {
+    /// The part within the hold.
+    pub charge: Money,
+    /// The part beyond it.
+    pub overrun: Money,
+}
+
+/// All accounts that one replica works with.
+#[derive(Debug, Clone, Default)]
+pub struct Replica {
+    accounts: Vec<Option<Local>>,
+    vacant: Vec<u32>,
+    /// Before this instant leases are surely ours; from it on another replica may count them as lost.
+    fence: Timestamp,
+}
+
+impl Replica {
+    /// A replica with nothing in hand, fenced until [`Replica::renew`].
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The store has noted that this replica's leases stand until `until`.
+    pub fn renew(&mut self, until: Timestamp) {
+        self.fence = until;
+    }
+
+    /// Whether leases can still be used at `now`.
+    pub fn fenced(&self, now: Timestamp) -> bool {
+        now >= self.fence
+    }
+
+    /// Takes an account into the table, with nothing leased.
+    pub fn open(&mut self, key: AccountKey) -> AccountIx {
+        let local = Local {
+            key,
+            lease: Money::ZERO,
+            held: Money::ZERO,
+            settled: Money::ZERO,
+        };
+        if let Some(index) = self.vacant.pop()
+            && let Some(slot) = self.accounts.get_mut(index as usize)
+        {
+            *slot = Some(local);
+            return AccountIx(index);
+        }
+        self.accounts.push(Some(local));
+        AccountIx(u32::try_from(self.accounts.len() - 1).unwrap_or(u32::MAX))
+    }
+
+    /// The account at `ix`, if it is open.
+    pub fn local(&self, ix: AccountIx) -> Option<&Local> {
+        self.accounts.get(ix.0 as usize).and_then(Option::as_ref)
+    }
+
+    fn local_mut(&mut self, ix: AccountIx) -> Option<&mut Local> {
+        self.accounts.get_mut(ix.0 as usize).and_then(Option::as_mut)
+    }
+
+    /// Every open account.
+    pub fn iter(&self) -> impl Iterator<Item = (AccountIx, &Local)> {
+        let at = |(i, slot): (usize, &'_ Option<Local>)| -> Option<AccountIx> {
+            slot.as_ref().and(u32::try_from(i).ok()).map(AccountIx)
+        };
+        self.accounts
+            .iter()
+            .enumerate()
+            .filter_map(move |(i, slot)| Some((at((i, slot))?, slot.as_ref()?)))
+    }
+
+    /// The store leased `amount` more.
+    pub fn leased(&mut self, ix: AccountIx, amount: Money) {
+        if let Some(local) = self.local_mut(ix) {
+            local.lease = local.lease.saturating_add(amount);
+        }
+    }
+
+    /// Holds `amount` on every account, or on none.
+    pub fn admit(&mut self, accounts: &[AccountIx], amount: Money, now: Timestamp) -> Admission {
+        if self.fenced(now) {
+            return Admission::Fenced;
+        }
+        let missing = |ix: &AccountIx| {
+            let free = self.local(*ix).map_or(Money::ZERO, Local::free);
+            (free < amount).then(|| (*ix, amount.minus_or_zero(free)))
+        };
+        let short: Vec<_> = accounts.iter().filter_map(missing).collect();
+        if !short.is_empty() {
+            return Admission::Short(short);
+        }
+        for ix in accounts {
+            if let Some(local) = self.local_mut(*ix) {
+                local.held = local.held.saturating_add(amount);
+            }
+        }
+        Admission::Held(Hold {
+            accounts: accounts.to_vec(),
+            amount,
+            state: HoldState::Held,
+        })
+    }
+
+    /// The least that is free on any of the accounts: what could be held now.
+    pub fn free(&self, accounts: &[AccountIx]) -> Money {
+        accounts
+            .iter()
+            .map(|ix| self.local(*ix).map_or(Money::ZERO, Local::free))
+            .min()
+            .unwrap_or(Money::MAX)
+    }
+
+    /// Lets go of a hold of which nothing was sent. One that was sent is charged in full instead: it is never released
+    /// silently.
+    pub fn void(&mut self, hold: Hold) -> Charge {
+        let cost = match hold.state {
+            HoldState::Held => Money::ZERO,
+            HoldState::Sent => hold.amount,
+        };
+        self.settle(hold, cost)
+    }
+
+    /// Charges what an attempt cost: within the hold it is the charge, beyond it the overrun.
+    pub fn settle(&mut self, hold: Hold, cost: Money) -> Charge {
+        let Hold {
+            accounts,
+            amount,
+            state: _,
+        } = hold;
+        let charge = cost.min(amount);
+        for ix in accounts {
+            if let Some(local) = self.local_mut(ix) {
+                local.held = local.held.minus_or_zero(amount);
+                local.settled = local.settled.saturating_add(charge);
+            }
+        }
+        Charge {
+            charge,
+            overrun: cost.minus_or_zero(amount),
+        }
+    }
+
+    /// The store has posted `charge` of what was settled: it is ours no more.
+    pub fn posted(&mut self, ix: AccountIx, charge: Money) -> Result<(), MoneyError> {
+        if let Some(local) = self.local_mut(ix) {
+            local.settled = local.settled.checked_sub(charge)?;
+            local.lease = local.lease.checked_sub(charge)?;
+        }
+        Ok(())
+    }
+
+    /// Takes what is free out of the lease, to be given back to the store.
+    pub fn recall(&mut self, ix: AccountIx) -> Money {
+        self.local_mut(ix).map_or(Money::ZERO, |local| {
+            let free = local.free();
+            local.lease = local.lease.minus_or_zero(free);
+            free
+        })
+    }
+
+    /// Forgets an account that has nothing in hand; says whether it had nothing.
+    pub fn close_account(&mut self, ix: AccountIx) -> bool {
+        let idle = self
+            .local(ix)
+            .is_some_and(|l| l.lease == Money::ZERO && l.held == Money::ZERO && l.settled == Money::ZERO);
+        if idle && let Some(slot) = self.accounts.get_mut(ix.0 as usize) {
+            *slot = None;
+            self.vacant.push(ix.0);
+        }
+        idle
+    }
+}

@@ -1,0 +1,18 @@
+#![doc = include_str!("../README.md")]
+
+pub mod authz;
+pub mod budget;
+pub mod id;
+pub mod key;
+pub mod ledger;
+pub mod limit;
+pub mod money;
+pub mod people;
+pub mod period;
+pub mod secret;
+pub mod time;
+
+pub use id::*;
+pub use money::{Money, MoneyError, Rate};
+pub use secret::Secret;
+pub use time::Timestamp;
