@@ -1,0 +1,39 @@
+# `make help` lists the targets. Each of them sees to what it needs, or says in one line what to install.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+CARGO_TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+ARGS ?=
+
+.PHONY: help run build test test-clients test-long bench fmt lint
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## the release binary, target/release/bailey
+	@scripts/setup-build.sh
+	cargo build --locked --release -p bailey-cli
+
+run: build ## build and start the server; ARGS="..." are its flags
+	@exec $(CARGO_TARGET)/release/bailey server $(ARGS)
+
+test: ## lint, all tests on SQLite and PostgreSQL, doc tests (about 15 minutes on 2 cores when nothing is built yet)
+	@scripts/test.sh
+
+test-clients: build ## real coding agents and SDKs, each doing a task through Bailey
+	@tests/clients/run.sh
+
+test-long: ## fuzzing and soak tests
+	@scripts/test-long.sh
+
+bench: ## CPU per request and memory beside nginx; ARGS="--help" for its flags
+	@bench/run.sh $(ARGS)
+
+fmt: ## format all Rust code
+	cargo fmt --all
+
+lint: ## formatting, repository rules, clippy
+	@scripts/lint.sh

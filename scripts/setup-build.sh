@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Sees to what a build needs: a Rust toolchain and a C compiler (SQLite, the allocator and the TLS primitives are C).
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "$0")/lib.sh"
+
+have cargo || die "cargo is missing: install Rust from https://rustup.rs, then open a new shell"
+have cc || apt_install "a C compiler" gcc libc6-dev
