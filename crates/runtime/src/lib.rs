@@ -1,1 +1,13 @@
 #![doc = include_str!("../README.md")]
+
+pub mod clock;
+pub mod config;
+pub mod http;
+pub mod ids;
+pub mod metrics;
+pub mod tasks;
+pub mod telemetry;
+
+pub use clock::{Clock, ManualClock};
+// config::Config is exported once written
+pub use tasks::Tasks;
