@@ -233,10 +233,11 @@ mod tests {
         assert_eq!((free.usage, free.stop), (expected, Stop::End));
         let tight = plan(Protocol::Messages, chat(&json!({"max_tokens": 50})), rule);
         assert_eq!((tight.usage.output, tight.stop), (50, Stop::MaxTokens));
-        // OpenAI reports no cache writes: they are input there, and reasoning is shown.
+        // OpenAI shows the reasoning.
         let openai = plan(Protocol::Chat, chat(&json!({})), rule);
         let expected = Usage {
-            input: 10,
+            input: 7,
+            cache_write_5m: 3,
             cache_read: 5,
             output: 100,
             reasoning: 60,

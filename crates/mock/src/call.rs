@@ -13,14 +13,14 @@ pub enum Protocol {
     Messages,
     /// Anthropic `POST /v1/messages/count_tokens`.
     CountTokens,
-    /// `OpenAI` `POST /v1/chat/completions`.
+    /// OpenAI `POST /v1/chat/completions`.
     Chat,
-    /// `OpenAI` `POST /v1/responses`.
+    /// OpenAI `POST /v1/responses`.
     Responses,
 }
 
 impl Protocol {
-    /// Whether errors have Anthropic's shape (else `OpenAI`'s).
+    /// Whether errors have Anthropic's shape (else OpenAI's).
     pub(crate) fn is_anthropic(self) -> bool {
         matches!(self, Self::Messages | Self::CountTokens)
     }
@@ -62,7 +62,7 @@ pub(crate) struct Conversation {
     pub(crate) tool_results: Vec<String>,
 }
 
-/// Most choices one call may ask for, as at `OpenAI`.
+/// Most choices one call may ask for, as at OpenAI.
 const MAX_CHOICES: u64 = 128;
 
 impl Call {

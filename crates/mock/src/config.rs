@@ -113,6 +113,8 @@ impl Prices {
 }
 
 /// Bounds of what is remembered; totals are kept for ever.
+///
+/// An entry takes about half a kilobyte.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Keep {
@@ -122,6 +124,17 @@ pub struct Keep {
     pub request_bytes: usize,
     /// Ledger entries kept.
     pub entries: usize,
+}
+
+impl Keep {
+    /// For a mock that runs for long inside another server: no requests, and the last 10,000 entries.
+    pub const fn embedded() -> Self {
+        Self {
+            requests: 0,
+            request_bytes: 0,
+            entries: 10_000,
+        }
+    }
 }
 
 impl Default for Keep {

@@ -50,7 +50,7 @@ impl VendorError {
         }
     }
 
-    /// `code` of an `OpenAI` error.
+    /// `code` of an OpenAI error.
     pub(crate) fn code(&self) -> Option<String> {
         let usual = match (self.status, self.kind.as_deref()) {
             (_, Some("insufficient_quota")) => Some("insufficient_quota"),

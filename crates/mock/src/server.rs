@@ -111,7 +111,7 @@ impl Mock {
         *self.shared.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Rules::new(scenarios));
     }
 
-    /// Waits until no call is in progress, so that the ledger is complete.
+    /// Waits until no call is in progress, so that the ledger has every call whose request had arrived.
     pub async fn idle(&self) {
         let mut open = self.shared.open.subscribe();
         // The sender lives as long as `self`, so waiting does not fail.

@@ -51,17 +51,13 @@ impl Usage {
     }
 
     /// Restricts the classes to those that `protocol` can express on the wire, so that the bill never depends on
-    /// something the caller could not have read: `OpenAI` reports no cache writes (they are plain input there), and
-    /// Anthropic reports no reasoning.
+    /// something the caller could not have read: OpenAI has one class of cache writes, which is the five-minute one
+    /// here, and Anthropic reports no reasoning.
     pub(crate) fn as_reported_by(mut self, protocol: Protocol) -> Self {
         match protocol {
             Protocol::Messages | Protocol::CountTokens => self.reasoning = 0,
             Protocol::Chat | Protocol::Responses => {
-                self.input = self
-                    .input
-                    .saturating_add(self.cache_write_5m)
-                    .saturating_add(self.cache_write_1h);
-                self.cache_write_5m = 0;
+                self.cache_write_5m = self.cache_write_5m.saturating_add(self.cache_write_1h);
                 self.cache_write_1h = 0;
                 self.reasoning = self.reasoning.min(self.output);
             }

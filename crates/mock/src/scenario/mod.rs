@@ -143,7 +143,7 @@ pub struct ErrorSpec {
     /// The vendor's error type; absent, the one that belongs to the status.
     #[serde(default, rename = "type")]
     pub kind: Option<String>,
-    /// The vendor's error code (`OpenAI` only).
+    /// The vendor's error code (OpenAI only).
     #[serde(default)]
     pub code: Option<String>,
     /// Message for the caller.

@@ -1,4 +1,4 @@
-//! `OpenAI` chat completions.
+//! OpenAI chat completions.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -153,7 +153,11 @@ fn usage(context: &Context<'_>) -> Value {
         "prompt_tokens": prompt,
         "completion_tokens": usage.output,
         "total_tokens": prompt.saturating_add(usage.output),
-        "prompt_tokens_details": {"cached_tokens": usage.cache_read, "audio_tokens": 0},
+        "prompt_tokens_details": {
+            "cached_tokens": usage.cache_read,
+            "cache_write_tokens": usage.cache_write_5m,
+            "audio_tokens": 0,
+        },
         "completion_tokens_details": {
             "reasoning_tokens": usage.reasoning,
             "audio_tokens": 0,

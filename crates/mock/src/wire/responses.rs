@@ -1,4 +1,4 @@
-//! `OpenAI` Responses.
+//! OpenAI Responses.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -253,7 +253,7 @@ fn usage(context: &Context<'_>) -> Value {
     let input = usage.total_input();
     json!({
         "input_tokens": input,
-        "input_tokens_details": {"cached_tokens": usage.cache_read},
+        "input_tokens_details": {"cached_tokens": usage.cache_read, "cache_write_tokens": usage.cache_write_5m},
         "output_tokens": usage.output,
         "output_tokens_details": {"reasoning_tokens": usage.reasoning},
         "total_tokens": input.saturating_add(usage.output),
