@@ -34,7 +34,7 @@ impl Default for ClientOptions {
     fn default() -> Self {
         Self {
             connect_timeout: Duration::from_secs(5),
-            pool_idle: Duration::from_secs(60),
+            pool_idle: Duration::from_mins(1),
             ca_file: None,
         }
     }
@@ -64,7 +64,7 @@ pub fn client(options: &ClientOptions) -> Result<Client, ClientError> {
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(options.connect_timeout));
-    tcp.set_keepalive(Some(Duration::from_secs(60)));
+    tcp.set_keepalive(Some(Duration::from_mins(1)));
     let tls = tls(options.ca_file.as_deref())?;
     let https = HttpsConnectorBuilder::new()
         .with_tls_config(tls)

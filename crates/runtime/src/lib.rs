@@ -9,5 +9,5 @@ pub mod tasks;
 pub mod telemetry;
 
 pub use clock::{Clock, ManualClock};
-// config::Config is exported once written
+pub use config::Config;
 pub use tasks::Tasks;

@@ -1,0 +1,287 @@
+use proptest::prelude::*;
+
+use super::*;
+use bailey_core::Rate;
+use bailey_core::key::{KeyScope, Tier};
+
+const HOME: (&str, &str) = ("HOME", "/home/ada");
+
+fn load_with(text: &str, env: &[(&str, &str)], flags: &Overrides) -> Result<Config, ConfigErrors> {
+    let env = env
+        .iter()
+        .chain([&HOME])
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Config::from_text(text, Some(Path::new("/etc/bailey/bailey.toml")), env, flags)
+}
+
+fn load(text: &str) -> Result<Config, ConfigErrors> {
+    load_with(text, &[], &Overrides::default())
+}
+
+fn errors(text: &str) -> Vec<String> {
+    load(text).unwrap_err().errors.iter().map(ToString::to_string).collect()
+}
+
+const FULL: &str = r#"
+[server]
+listen = "0.0.0.0:80"
+data_dir = "~/data"
+allowed_hosts = ["Bailey.example.com"]
+[limits]
+body_bytes = "1MiB"
+[prices]
+file = "prices.toml"
+default = { input = "15", output = "75" }
+[bounds]
+document_tokens = 9000
+[defaults.keys.agent-review]
+budget = "3.50/run"
+rpm = "none"
+tiers = ["$$$"]
+lifetime = "90m"
+[providers.anthropic]
+kind = "anthropic"
+base_url = "https://api.anthropic.com/v1/"
+api_key_env = "ANTHROPIC_KEY"
+[providers.my-vllm]
+kind = "openai-compatible"
+base_url = "http://vllm:8000"
+image_tokens = 77
+protocols = ["chat", "responses"]
+[[models]]
+name = "sonnet"
+tier = "$$"
+routes = [
+  { provider = "anthropic", model = "claude-sonnet-4-5", price = { input = 3, output = "15", cache_read = "0.30" } },
+  { provider = "my-vllm" },
+]
+[[models]]
+name = "local"
+routes = [{ provider = "my-vllm", model = "llama", price = { free = true } }]
+"#;
+
+const KEY: (&str, &str) = ("ANTHROPIC_KEY", "canary-secret");
+
+#[test]
+fn nothing_configured_is_a_mock_that_answers_to_every_name() {
+    let config = load("").unwrap();
+    assert_eq!(config.server.listen.to_string(), "127.0.0.1:7080");
+    assert_eq!(config.server.data_dir, Path::new("/home/ada/.local/share/bailey"));
+    assert_eq!(config.providers.keys().collect::<Vec<_>>(), ["mock"]);
+    assert_eq!(config.models.len(), 1);
+    assert_eq!(config.models[0].name, WILDCARD);
+    for scope in KeyScope::ALL {
+        assert!(config.defaults.key(scope).tiers.is_empty(), "{scope}");
+    }
+    assert_eq!(config.defaults.key(KeyScope::Ci).rpm, Some(120));
+}
+
+#[test]
+fn every_section_is_read() {
+    let config = load_with(FULL, &[KEY], &Overrides::default()).unwrap();
+    assert_eq!(config.server.data_dir, Path::new("/home/ada/data"));
+    assert_eq!(config.server.allowed_hosts, ["bailey.example.com"]);
+    assert_eq!(config.limits.body_bytes, 1 << 20);
+    assert_eq!(
+        config.prices.file.as_deref(),
+        Some(Path::new("/etc/bailey/prices.toml"))
+    );
+    let anthropic = &config.providers["anthropic"];
+    assert_eq!(anthropic.base_url.as_deref(), Some("https://api.anthropic.com"));
+    assert_eq!(anthropic.api_key.as_ref().unwrap().secret().expose(), "canary-secret");
+    assert_eq!(anthropic.bounds.document_tokens, Some(9_000));
+    let vllm = &config.providers["my-vllm"];
+    assert_eq!((vllm.bounds.image_tokens, vllm.drain), (77, DrainMode::Cancel));
+    let sonnet = &config.models[0];
+    assert_eq!(sonnet.tier, Some(Tier::General));
+    let price = sonnet.routes[0].price.unwrap();
+    assert_eq!(
+        (price.input, price.dearest_input()),
+        (Rate::from_picos(3_000_000), Rate::from_picos(3_000_000))
+    );
+    assert_eq!(
+        (sonnet.routes[1].model.as_str(), sonnet.routes[1].price),
+        ("sonnet", None)
+    );
+    let review = config.defaults.key(KeyScope::AgentReview);
+    assert_eq!(review.budget.to_string(), "3.5/run");
+    assert_eq!(
+        (review.rpm, review.lifetime),
+        (None, Some(std::time::Duration::from_mins(90)))
+    );
+    // A model has a tier, so that scopes keep theirs.
+    assert_eq!(config.defaults.key(KeyScope::Ci).tiers, [Tier::Fast]);
+}
+
+#[test]
+fn what_is_shown_loads_again_and_holds_no_secret() {
+    for (text, env) in [("", HOME), (FULL, KEY)] {
+        let config = load_with(text, &[env], &Overrides::default()).unwrap();
+        let shown = config.to_toml().unwrap();
+        assert_eq!(
+            load_with(&shown, &[env], &Overrides::default()).unwrap(),
+            config,
+            "{shown}"
+        );
+        assert!(!shown.contains("canary-secret") && !format!("{config:?}").contains("canary-secret"));
+    }
+    let inline = "database.url = \"postgres://bailey:canary@db/bailey\"";
+    assert!(
+        load(inline)
+            .unwrap()
+            .to_toml()
+            .unwrap()
+            .contains("url = \"[redacted]\"")
+    );
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_with_their_lines() {
+    let text = "\
+[server]
+listen = \"localhost\"
+lisen = \"127.0.0.1:1\"
+header_timeout = \"10 parsecs\"
+[limits]
+headers = 0
+[log]
+format = \"xml\"
+[providers.a]
+kind = \"anthropik\"
+[providers.b]
+kind = \"openai\"
+base_url = \"ftp://b\"
+[[models]]
+name = \"m\"
+routes = [{ provider = \"c\", price = { input = 0.5, output = \"-1\" } }, { provider = \"a\" }]
+[[models]]
+name = \"m\"
+routes = []
+";
+    let expected = [
+        "line 2: server.listen: `localhost` is no address; write an IP address and a port, such as 127.0.0.1:7080",
+        "line 3: server.lisen: unknown key; allowed here: listen, data_dir, allowed_hosts, header_timeout, shutdown_grace",
+        "line 4: server.header_timeout: `10 parsecs` is no duration; write a whole number and ms, s, m, h or d, such as 90s",
+        "line 6: limits.headers: 0 is too small; the least is 1",
+        "line 8: log.format: unknown format `xml`; use human or json",
+        "line 10: providers.a.kind: unknown kind `anthropik`; use one of anthropic, openai, openai-compatible, mock",
+        "line 11: providers.b.api_key: missing; write api_key_file, api_key_env or api_key",
+        "line 13: providers.b.base_url: `ftp://b` is no http or https address; write it as https://HOST or https://HOST:PORT/PATH",
+        "line 16: models[0].routes[0].provider: there is no provider `c`; configured: b",
+        "line 16: models[0].routes[0].price.input: write amounts of money as text, such as \"0.25\", so that they are exact",
+        "line 16: models[0].routes[0].price.output: `-1` is no price in dollars per million tokens: the amount is negative",
+        "line 18: models[1].name: there is a model `m` already",
+        "line 19: models[1].routes: name at least one, as { provider = \"...\", model = \"...\" }",
+    ];
+    assert_eq!(errors(text), expected);
+}
+
+#[test]
+fn mistakes_of_grammar_are_told_too() {
+    let told = errors("[server\nlisten = \"x\ny = 1");
+    assert!(!told.is_empty() && told[0].starts_with("line 1: "), "{told:?}");
+}
+
+#[test]
+fn variables_win_over_the_file_and_flags_over_both() {
+    let env = [
+        ("BAILEY__SERVER__LISTEN", "127.0.0.1:1"),
+        ("BAILEY__SERVER__DATA_DIR", "data"),
+        ("BAILEY__LIMITS__HEADERS", "99"),
+        ("BAILEY__DEFAULTS__KEYS__AGENT_WRITE__TIERS", "$, $$"),
+        ("BAILEY__PROVIDERS__MY_VLLM__API_KEY", "12345"),
+        ("BAILEY__PROVIDERS__ANTHROPIC__API_KEY", "other"),
+        KEY,
+        ("BAILEY_PORT", "ignored: one underscore"),
+    ];
+    let flags = Overrides {
+        listen: Some("127.0.0.1:2".to_owned()),
+        ..Overrides::default()
+    };
+    let config = load_with(FULL, &env, &flags).unwrap();
+    assert_eq!(config.server.listen.port(), 2);
+    assert_eq!(config.server.data_dir, Path::new("data"));
+    assert_eq!(config.limits.headers, 99);
+    assert_eq!(
+        config.defaults.key(KeyScope::AgentWrite).tiers,
+        [Tier::Fast, Tier::General]
+    );
+    let key = |provider: &str| config.providers[provider].api_key.clone().unwrap();
+    assert_eq!(key("my-vllm").secret().expose(), "12345");
+    assert_eq!(key("anthropic").secret().expose(), "other");
+}
+
+#[test]
+fn unknown_variables_are_refused_by_name() {
+    let env = [
+        ("BAILEY__SERVER__LISTEM", "x"),
+        ("BAILEY__", "x"),
+        ("BAILEY__LOG__LEVEL__DEEP", "x"),
+    ];
+    let told = load_with("log.level = \"info\"", &env, &Overrides::default())
+        .unwrap_err()
+        .to_string();
+    for part in [
+        "BAILEY__SERVER__LISTEM: server.listem: unknown key",
+        "BAILEY__: ",
+        "`level` is text, no table",
+    ] {
+        assert!(told.contains(part), "{part} is not in {told}");
+    }
+}
+
+#[test]
+fn a_secret_is_written_in_one_place_and_is_readable() {
+    let provider = |rest: &str| format!("[providers.a]\nkind = \"anthropic\"\n{rest}");
+    for (rest, part) in [
+        (
+            "api_key_file = \"/nonexistent/key\"",
+            "api_key_file: cannot read /nonexistent/key",
+        ),
+        ("api_key_env = \"NOT_SET\"", "the variable NOT_SET is not set"),
+        ("api_key = \" \"", "the secret is empty"),
+        ("api_key = \"a\"\napi_key_env = \"HOME\"", "`api_key` is written too"),
+    ] {
+        let told = errors(&provider(rest));
+        assert!(told.len() == 1 && told[0].contains(part), "{told:?}");
+    }
+}
+
+#[test]
+fn zero_prices_and_wildcards_beyond_the_mock_are_refused() {
+    let told = errors(
+        "prices.default = { input = \"0\", output = \"20000\" }
+         [providers.v]\nkind = \"openai-compatible\"\nbase_url = \"http://v\"
+         [[models]]\nname = \"*\"\nroutes = [{ provider = \"v\" }]",
+    );
+    assert_eq!(told.len(), 3, "{told:?}");
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics(text in ".{0,400}") {
+        let _ = load(&text);
+    }
+
+    #[test]
+    fn no_toml_panics(parts in proptest::collection::vec(fragment(), 0..25)) {
+        let _ = load(&parts.join("\n"));
+    }
+
+    #[test]
+    fn no_variable_panics(name in "BAILEY__[A-Z_]{0,30}", value in ".{0,40}") {
+        let _ = load_with(FULL, &[(&name, &value), KEY], &Overrides::default());
+    }
+}
+
+/// Lines that are often nearly right.
+fn fragment() -> impl Strategy<Value = String> {
+    let section =
+        "\\[{1,2}(server|limits|prices|providers\\.[a-z]{0,2}|models|defaults\\.keys\\.ci|bounds|audit)\\]{1,2}";
+    let key = "(listen|kind|base_url|api_key|routes|name|default|file|budget|rpm|headers|mode|image_tokens|price)";
+    let value = "(\"[ -~]{0,12}\"|-?[0-9]{1,20}|[0-9.]{1,6}|true|\\[\\]|\\{\\}|\\[\\{provider = \"a\"\\}\\]|nan|inf)";
+    prop_oneof![
+        section.prop_map(|s| s),
+        (key, value).prop_map(|(key, value)| format!("{key} = {value}"))
+    ]
+}
