@@ -76,13 +76,13 @@ class Judge:
                 row["protocol"],
                 row["provider_model"],
                 row["stream"],
-                tuple(row["usage"][name] for name in CLASSES),
+                tuple(row["tokens"][name] for name in CLASSES),
                 row["cost"]["nanos"],
             )
             for row in rows
             if row["provider_model"] is not None
         ]
-        spend = self.bailey.json("spend", "--group-by", "key")["items"]
+        spend = self.bailey.json("spend", "--group-by", "key")["rows"]
         charged = sum(row["cost"]["nanos"] for row in spend if row["key"]["id"] == key_id)
         return recorded, charged
 
