@@ -9,6 +9,8 @@
 //! apart, and it uses up the limit like all else.
 
 mod account;
+#[cfg(test)]
+mod properties;
 mod replica;
 #[cfg(test)]
 mod simulator;

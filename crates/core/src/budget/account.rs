@@ -43,22 +43,29 @@ impl Account {
     pub fn lease(&mut self, need: Money, policy: LeasePolicy) -> Money {
         let available = self.available();
         let part = Money::from_nanos(available.nanos() / i64::from(policy.share.max(1)));
+        // `available` is never negative and `part` is at most `available`, so a negative `need` changes nothing.
         let granted = part.max(need).min(available);
         self.leased = self.leased.saturating_add(granted);
         granted
     }
 
     /// A replica settled: `charge` moves from leased to posted, `overrun` is added beside it.
+    ///
+    /// Fails, and changes nothing, if the sums do not fit, an amount is negative, or more is charged than is leased.
     pub fn post(&mut self, charge: Money, overrun: Money) -> Result<(), MoneyError> {
-        self.leased = self.leased.checked_sub(charge)?;
-        self.posted = self.posted.checked_add(charge)?;
-        self.overrun = self.overrun.checked_add(overrun)?;
+        let next = Self {
+            limit: self.limit,
+            posted: self.posted.checked_add(not_negative(charge)?)?,
+            overrun: self.overrun.checked_add(not_negative(overrun)?)?,
+            leased: not_negative(self.leased.checked_sub(charge)?)?,
+        };
+        *self = next;
         Ok(())
     }
 
-    /// A replica gives back what it does not need.
+    /// A replica gives back what it does not need. Fails, and changes nothing, if that is more than is leased.
     pub fn release(&mut self, amount: Money) -> Result<(), MoneyError> {
-        self.leased = self.leased.checked_sub(amount)?;
+        self.leased = not_negative(self.leased.checked_sub(not_negative(amount)?)?)?;
         Ok(())
     }
 
@@ -68,9 +75,23 @@ impl Account {
     }
 
     /// The journal of a lost replica was found: what was forfeited is given back, and its settlements are posted.
+    ///
+    /// Fails, and changes nothing, if the sums do not fit, an amount is negative, or more is given back than is posted.
     pub fn refund(&mut self, forfeited: Money, settled: Money, overrun: Money) -> Result<(), MoneyError> {
-        self.posted = self.posted.checked_sub(forfeited)?.checked_add(settled)?;
-        self.overrun = self.overrun.checked_add(overrun)?;
+        let kept = not_negative(self.posted.checked_sub(not_negative(forfeited)?)?)?;
+        let next = Self {
+            posted: kept.checked_add(not_negative(settled)?)?,
+            overrun: self.overrun.checked_add(not_negative(overrun)?)?,
+            ..*self
+        };
+        *self = next;
         Ok(())
     }
+}
+
+fn not_negative(amount: Money) -> Result<Money, MoneyError> {
+    if amount < Money::ZERO {
+        return Err(MoneyError::Negative);
+    }
+    Ok(amount)
 }

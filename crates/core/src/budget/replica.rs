@@ -7,8 +7,22 @@ use crate::ledger::AccountKey;
 use crate::{Money, MoneyError, Timestamp};
 
 /// A place in [`Replica`]'s table of accounts; what a request's path uses instead of looking ids up.
+///
+/// It is good until the account is closed. After that it finds nothing, also when the place has a new account: money that
+/// arrives late for a closed account is never put down to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct AccountIx(u32);
+pub struct AccountIx {
+    place: u32,
+    /// How many accounts had the place before.
+    turn: u32,
+}
+
+/// One place of the table: the account in it, if any, and how many were in it before.
+#[derive(Debug, Clone, Default)]
+struct Slot {
+    turn: u32,
+    local: Option<Local>,
+}
 
 /// One account as a replica sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +107,7 @@ pub struct Charge {
 /// All accounts that one replica works with.
 #[derive(Debug, Clone, Default)]
 pub struct Replica {
-    accounts: Vec<Option<Local>>,
+    accounts: Vec<Slot>,
     vacant: Vec<u32>,
     /// Before this instant leases are surely ours; from it on another replica may count them as lost.
     fence: Timestamp,
@@ -105,7 +119,10 @@ impl Replica {
         Self::default()
     }
 
-    /// The store has noted that this replica's leases stand until `until`.
+    /// The store has noted that this replica's leases stand until `until`, by this replica's clock.
+    ///
+    /// Others count them as lost no sooner than `until` plus twice the largest error of a clock, so a replica that minds
+    /// its fence never admits on a lease that was given up. Call it after the store has answered, never before.
     pub fn renew(&mut self, until: Timestamp) {
         self.fence = until;
     }
@@ -115,7 +132,7 @@ impl Replica {
         now >= self.fence
     }
 
-    /// Takes an account into the table, with nothing leased.
+    /// Takes an account into the table, with nothing leased. The caller sees to it that it is not open already.
     pub fn open(&mut self, key: AccountKey) -> AccountIx {
         let local = Local {
             key,
@@ -123,48 +140,61 @@ impl Replica {
             held: Money::ZERO,
             settled: Money::ZERO,
         };
-        if let Some(index) = self.vacant.pop()
-            && let Some(slot) = self.accounts.get_mut(index as usize)
+        if let Some(place) = self.vacant.pop()
+            && let Some(slot) = self.accounts.get_mut(place as usize)
         {
-            *slot = Some(local);
-            return AccountIx(index);
+            slot.local = Some(local);
+            return AccountIx { place, turn: slot.turn };
         }
-        self.accounts.push(Some(local));
-        AccountIx(u32::try_from(self.accounts.len() - 1).unwrap_or(u32::MAX))
+        self.accounts.push(Slot {
+            turn: 0,
+            local: Some(local),
+        });
+        AccountIx {
+            place: u32::try_from(self.accounts.len() - 1).unwrap_or(u32::MAX),
+            turn: 0,
+        }
     }
 
     /// The account at `ix`, if it is open.
     pub fn local(&self, ix: AccountIx) -> Option<&Local> {
-        self.accounts.get(ix.0 as usize).and_then(Option::as_ref)
+        let slot = self.accounts.get(ix.place as usize)?;
+        slot.local.as_ref().filter(|_| slot.turn == ix.turn)
     }
 
     fn local_mut(&mut self, ix: AccountIx) -> Option<&mut Local> {
-        self.accounts.get_mut(ix.0 as usize).and_then(Option::as_mut)
+        let slot = self.accounts.get_mut(ix.place as usize)?;
+        let turn = slot.turn;
+        slot.local.as_mut().filter(|_| turn == ix.turn)
     }
 
     /// Every open account.
     pub fn iter(&self) -> impl Iterator<Item = (AccountIx, &Local)> {
-        let at = |(i, slot): (usize, &'_ Option<Local>)| -> Option<AccountIx> {
-            slot.as_ref().and(u32::try_from(i).ok()).map(AccountIx)
-        };
-        self.accounts
-            .iter()
-            .enumerate()
-            .filter_map(move |(i, slot)| Some((at((i, slot))?, slot.as_ref()?)))
+        (0_u32..).zip(&self.accounts).filter_map(|(place, slot)| {
+            let local = slot.local.as_ref()?;
+            Some((AccountIx { place, turn: slot.turn }, local))
+        })
     }
 
-    /// The store leased `amount` more.
-    pub fn leased(&mut self, ix: AccountIx, amount: Money) {
-        if let Some(local) = self.local_mut(ix) {
-            local.lease = local.lease.saturating_add(amount);
+    /// The store leased `amount` more. `false` if the account was closed in the meantime: then the amount is to be given
+    /// back to the store.
+    pub fn leased(&mut self, ix: AccountIx, amount: Money) -> bool {
+        match self.local_mut(ix) {
+            Some(local) => {
+                local.lease = local.lease.saturating_add(amount.max(Money::ZERO));
+                true
+            }
+            None => false,
         }
     }
 
-    /// Holds `amount` on every account, or on none.
+    /// Holds `amount` on every account, or on none. An account that is named twice is held once, and a negative amount is
+    /// taken as zero.
     pub fn admit(&mut self, accounts: &[AccountIx], amount: Money, now: Timestamp) -> Admission {
         if self.fenced(now) {
             return Admission::Fenced;
         }
+        let amount = amount.max(Money::ZERO);
         let missing = |ix: &AccountIx| {
             let free = self.local(*ix).map_or(Money::ZERO, Local::free);
             (free < amount).then(|| (*ix, amount.minus_or_zero(free)))
@@ -173,13 +203,18 @@ impl Replica {
         if !short.is_empty() {
             return Admission::Short(short);
         }
+        let mut held = Vec::with_capacity(accounts.len());
         for ix in accounts {
+            if held.contains(ix) {
+                continue;
+            }
             if let Some(local) = self.local_mut(*ix) {
                 local.held = local.held.saturating_add(amount);
             }
+            held.push(*ix);
         }
         Admission::Held(Hold {
-            accounts: accounts.to_vec(),
+            accounts: held,
             amount,
             state: HoldState::Held,
         })
@@ -204,13 +239,14 @@ impl Replica {
         self.settle(hold, cost)
     }
 
-    /// Charges what an attempt cost: within the hold it is the charge, beyond it the overrun.
+    /// Charges what an attempt cost: within the hold it is the charge, beyond it the overrun. A negative cost is zero.
     pub fn settle(&mut self, hold: Hold, cost: Money) -> Charge {
         let Hold {
             accounts,
             amount,
             state: _,
         } = hold;
+        let cost = cost.max(Money::ZERO);
         let charge = cost.min(amount);
         for ix in accounts {
             if let Some(local) = self.local_mut(ix) {
@@ -225,15 +261,22 @@ impl Replica {
     }
 
     /// The store has posted `charge` of what was settled: it is ours no more.
+    ///
+    /// Call it with what the batch charged, also when the store answers that it had the batch already. Fails, and changes
+    /// nothing, if less than `charge` is settled here.
     pub fn posted(&mut self, ix: AccountIx, charge: Money) -> Result<(), MoneyError> {
-        if let Some(local) = self.local_mut(ix) {
-            local.settled = local.settled.checked_sub(charge)?;
-            local.lease = local.lease.checked_sub(charge)?;
+        let Some(local) = self.local_mut(ix) else {
+            return Ok(());
+        };
+        if charge < Money::ZERO || charge > local.settled {
+            return Err(MoneyError::Negative);
         }
+        local.lease = local.lease.checked_sub(charge)?;
+        local.settled = local.settled.checked_sub(charge)?;
         Ok(())
     }
 
-    /// Takes what is free out of the lease, to be given back to the store.
+    /// Takes what is free out of the lease, to be given back to the store. The store is told after this, never before.
     pub fn recall(&mut self, ix: AccountIx) -> Money {
         self.local_mut(ix).map_or(Money::ZERO, |local| {
             let free = local.free();
@@ -247,9 +290,10 @@ impl Replica {
         let idle = self
             .local(ix)
             .is_some_and(|l| l.lease == Money::ZERO && l.held == Money::ZERO && l.settled == Money::ZERO);
-        if idle && let Some(slot) = self.accounts.get_mut(ix.0 as usize) {
-            *slot = None;
-            self.vacant.push(ix.0);
+        if idle && let Some(slot) = self.accounts.get_mut(ix.place as usize) {
+            slot.local = None;
+            slot.turn = slot.turn.wrapping_add(1);
+            self.vacant.push(ix.place);
         }
         idle
     }
