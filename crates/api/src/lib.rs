@@ -1,1 +1,28 @@
 #![doc = include_str!("../README.md")]
+
+pub mod amount;
+pub mod budgets;
+pub mod code;
+pub mod groups;
+pub mod health;
+pub mod keys;
+pub mod me;
+pub mod models;
+pub mod organization;
+pub mod page;
+pub mod patch;
+pub mod prices;
+pub mod problem;
+pub mod requests;
+pub mod schema;
+pub mod spend;
+pub mod time;
+pub mod tokens;
+pub mod users;
+
+pub use amount::{Amount, AmountInput};
+pub use code::Code;
+pub use page::{Named, Page};
+pub use patch::Patch;
+pub use problem::{FieldError, Problem};
+pub use time::{Lifetime, Moment, Time};

@@ -1,0 +1,149 @@
+//! Every error code: its status, its title and its page.
+
+use std::fmt;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal, $status:literal, $title:literal;)*) => {
+        /// A stable error code. Codes are never renamed and never change their meaning.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code { $($(#[$doc])* $name,)* }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The code itself, as programs see it.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// The HTTP status it is answered with. At the model door a vendor's own status may stand in its place.
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$name => $status,)* }
+            }
+
+            /// What it says in a few words, the same each time.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)* }
+            }
+
+            /// Its page, in Markdown.
+            pub const fn page(self) -> &'static str {
+                match self { $(Self::$name => include_str!(concat!("../../../docs/errors/", $text, ".md")),)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The body is no JSON.
+    MalformedJson = "malformed_json", 400, "The body is not JSON";
+    /// A query parameter is unknown or wrong.
+    InvalidQuery = "invalid_query", 400, "A query parameter is wrong";
+    /// The body could not be read to its end.
+    BodyIncomplete = "body_incomplete", 400, "The body did not arrive";
+    /// No token was sent.
+    TokenMissing = "token_missing", 401, "No API token was sent";
+    /// The token is not good.
+    TokenInvalid = "token_invalid", 401, "The API token is not valid";
+    /// The role or the token does not include the action.
+    Forbidden = "forbidden", 403, "Not allowed";
+    /// More would be granted than the asker has.
+    BeyondAuthority = "beyond_authority", 403, "More than you may grant";
+    /// The person is suspended.
+    PersonSuspended = "person_suspended", 403, "The person is suspended";
+    /// Nothing there, or nothing that the asker may see.
+    NotFound = "not_found", 404, "Not found";
+    /// No such address.
+    NoSuchRoute = "no_such_route", 404, "No such address";
+    /// The address does not take this method.
+    MethodNotAllowed = "method_not_allowed", 405, "The address does not take this method";
+    /// The body took too long to arrive.
+    RequestTimeout = "request_timeout", 408, "The request took too long to arrive";
+    /// The name is taken.
+    NameTaken = "name_taken", 409, "The name is taken";
+    /// It exists already.
+    AlreadyExists = "already_exists", 409, "It exists already";
+    /// What is revoked stays revoked.
+    Revoked = "revoked", 409, "It is revoked";
+    /// An owner must remain.
+    LastOwner = "last_owner", 409, "An active owner must remain";
+    /// The body is too large.
+    BodyTooLarge = "body_too_large", 413, "The body is too large";
+    /// The body is not declared as JSON.
+    UnsupportedMediaType = "unsupported_media_type", 415, "The body must be application/json";
+    /// The Host header names another host.
+    HostNotAllowed = "host_not_allowed", 421, "This server does not answer to that host name";
+    /// Fields of the body are unknown or wrong.
+    InvalidFields = "invalid_fields", 422, "Fields of the request are wrong";
+    /// A fault of the server.
+    Internal = "internal", 500, "Something went wrong in the server";
+    /// What is needed does not answer.
+    Unavailable = "unavailable", 503, "Not available at the moment";
+    /// The server holds as many connections as it may.
+    TooManyConnections = "too_many_connections", 503, "The server has as many connections as it may";
+    /// The server is ending.
+    ShuttingDown = "shutting_down", 503, "The server is shutting down";
+    /// The key is missing or unknown (model door).
+    KeyInvalid = "key_invalid", 401, "The key is missing or not known";
+    /// The key was good once (model door).
+    KeyEnded = "key_ended", 401, "The key is revoked or expired";
+    /// The key may not use the model (model door).
+    ModelNotAllowed = "model_not_allowed", 403, "The key may not use the model";
+    /// Requests per minute (model door).
+    RateRequests = "rate_requests", 429, "Too many requests per minute";
+    /// Tokens per minute (model door).
+    RateTokens = "rate_tokens", 429, "Too many tokens per minute";
+    /// Requests at the same time (model door).
+    RateConcurrent = "rate_concurrent", 429, "Too many requests at the same time";
+    /// A budget is used up (model door).
+    BudgetExhausted = "budget_exhausted", 429, "A budget does not cover the request";
+    /// The cost has no bound (model door).
+    CostUnbounded = "cost_unbounded", 400, "The cost of the request has no upper bound";
+    /// The model has no price (model door).
+    ModelNotPriced = "model_not_priced", 422, "The model has no price";
+}
+
+impl Code {
+    /// Where the code is explained, as the `type` of a problem.
+    pub fn uri(self) -> String {
+        format!("/errors/{}", self.as_str())
+    }
+
+    /// The code of a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.as_str() == name)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_page_says_what_it_means_and_how_to_mend_it() {
+        for code in Code::ALL {
+            let page = code.page();
+            assert!(page.starts_with(&format!("# {code}\n")), "{code}: title");
+            assert!(page.contains("\n## What it means\n"), "{code}: meaning");
+            assert!(page.contains("\n## How to mend it\n"), "{code}: mending");
+            assert_eq!(Code::from_name(code.as_str()), Some(*code));
+        }
+    }
+
+    #[test]
+    fn every_page_belongs_to_a_code() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/errors");
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            let code = name.strip_suffix(".md").unwrap();
+            assert!(code == "README" || Code::from_name(code).is_some(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Problem details (RFC 9457): the one shape of every error of this API.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::Code;
+
+/// What went wrong, as `application/problem+json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// Where the code is explained: `/errors/<code>`.
+    #[serde(rename = "type")]
+    #[schema(example = "/errors/not_found")]
+    pub kind: String,
+    /// The code's title; the same for every problem of the code.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened this time, and what to do. Safe to show to anyone who may make the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The id of the request, which is in the server's log too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
+    /// The stable code, for programs.
+    #[schema(example = "not_found")]
+    pub code: String,
+    /// Which parts of the request are at fault.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+    /// Whole seconds after which the request may be tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
+}
+
+/// One part of a request that is at fault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FieldError {
+    /// Where in the body: a JSON pointer (RFC 6901) such as `/budget/limit`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
+    /// Or which query parameter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameter: Option<String>,
+    /// What is wrong with it.
+    pub detail: String,
+}
+
+impl FieldError {
+    /// A fault in the body at a JSON pointer.
+    pub fn body(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            pointer: Some(pointer.into()),
+            parameter: None,
+            detail: detail.into(),
+        }
+    }
+
+    /// A fault in a query parameter.
+    pub fn query(parameter: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            pointer: None,
+            parameter: Some(parameter.into()),
+            detail: detail.into(),
+        }
+    }
+}
+
+impl Problem {
+    /// A problem of `code`, without details yet.
+    pub fn new(code: Code) -> Self {
+        Self {
+            kind: code.uri(),
+            title: code.title().to_owned(),
+            status: code.status(),
+            detail: None,
+            instance: None,
+            code: code.as_str().to_owned(),
+            errors: Vec::new(),
+            retry_after: None,
+        }
+    }
+
+    /// The same, saying what happened this time.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// The same, naming the parts of the request that are at fault.
+    #[must_use]
+    pub fn errors(mut self, errors: Vec<FieldError>) -> Self {
+        self.errors = errors;
+        self
+    }
+}

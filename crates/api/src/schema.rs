@@ -1,0 +1,88 @@
+//! How types are described in OpenAPI that cannot derive it: those of `bailey-core`, which knows nothing of the wire, and
+//! those with a text form of their own.
+
+use bailey_core::authz::{Action, Role};
+use bailey_core::key::{KeyScope, Tier};
+use bailey_core::ledger::{ChargeFlag, Outcome};
+use bailey_core::period::Period;
+use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::{Lifetime, Moment};
+
+fn one_of(names: impl IntoIterator<Item = &'static str>) -> RefOr<Schema> {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::Type(Type::String))
+        .enum_values(Some(names))
+        .into()
+}
+
+macro_rules! closed_lists {
+    ($($(#[$doc:meta])* $name:ident as $text:literal = $names:expr;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $name;
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                one_of($names)
+            }
+        }
+
+        impl ToSchema for $name {
+            fn name() -> std::borrow::Cow<'static, str> {
+                $text.into()
+            }
+        }
+    )*};
+}
+
+closed_lists! {
+    /// Schema of [`KeyScope`].
+    KeyScopeSchema as "KeyScope" = KeyScope::ALL.map(KeyScope::as_str);
+    /// Schema of [`Tier`].
+    TierSchema as "Tier" = [Tier::Fast, Tier::General, Tier::Deep].map(Tier::as_str);
+    /// Schema of [`Period`].
+    PeriodSchema as "Period" = Period::ALL.map(Period::as_str);
+    /// Schema of [`Role`].
+    RoleSchema as "Role" = Role::ALL.map(Role::as_str);
+    /// Schema of [`bailey_core::people::PersonStatus`].
+    PersonStatusSchema as "PersonStatus" = ["active", "suspended"];
+    /// Schema of [`Outcome`].
+    OutcomeSchema as "Outcome" = Outcome::ALL.iter().map(|o| o.as_str());
+    /// Schema of [`ChargeFlag`].
+    ChargeFlagSchema as "ChargeFlag" = ChargeFlag::ALL.iter().map(|f| f.as_str());
+    /// Schema of what a token may be used for: `*`, or an [`Action`].
+    TokenScopeSchema as "TokenScope" = std::iter::once("*").chain(Action::ALL.iter().map(|a| a.as_str()));
+    /// Schema of [`Action`].
+    ActionSchema as "Action" = Action::ALL.iter().map(|a| a.as_str());
+    /// Schema of [`bailey_core::authz::Reach`].
+    ReachSchema as "Reach" = ["own", "group", "all"];
+}
+
+fn text(description: &str, example: &str) -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::Type(Type::String))
+        .description(Some(description))
+        .examples([example])
+}
+
+impl PartialSchema for Lifetime {
+    fn schema() -> RefOr<Schema> {
+        let description = "How long something lives: a whole number and one of s, m, h, d, w; or never.";
+        let pattern = Some("^([0-9]+[smhdw]|never)$");
+        text(description, "30d").pattern(pattern).into()
+    }
+}
+
+impl ToSchema for Lifetime {}
+
+impl PartialSchema for Moment {
+    fn schema() -> RefOr<Schema> {
+        let description = "An instant (RFC 3339), a date (its first instant, UTC), or a duration back from now.";
+        text(description, "24h").into()
+    }
+}
+
+impl ToSchema for Moment {}
