@@ -85,6 +85,24 @@ launch() {
   return 1
 }
 
+# A directory for the cluster that its account can reach. Not under target/, which may lie in root's home; and the path of
+# a socket is limited to 107 bytes.
+make_directory() {
+  local parent dir
+  for parent in "${TMPDIR:-/tmp}" /tmp /var/tmp; do
+    dir=$(mktemp -d "$parent/bailey-postgres.XXXXXX") || continue
+    if [ "$(id -u)" -eq 0 ]; then
+      chown "$(account)" "$dir"
+    fi
+    if [ "${#dir}" -lt 80 ] && as_account test -w "$dir"; then
+      printf '%s\n' "$dir"
+      return
+    fi
+    rmdir "$dir"
+  done
+  return 1
+}
+
 start() {
   local bin dir port
   bin=$(bindir) || die "PostgreSQL is missing: install it first (Debian and Ubuntu: sudo apt-get install postgresql)"
@@ -94,13 +112,8 @@ start() {
   fi
   stop
   mkdir -p "$STATE"
-  # Not under target/: as root the server runs as another account, which may not be able to reach it; and the path of a
-  # socket is limited to 107 bytes.
-  dir=$(mktemp -d "${TMPDIR:-/tmp}/bailey-postgres.XXXXXX")
+  dir=$(make_directory) || die "no directory for the test cluster: set TMPDIR to one that $(account) can reach"
   printf '%s\n' "$dir" >"$STATE/cluster"
-  if [ "$(id -u)" -eq 0 ]; then
-    chown "$(account)" "$dir"
-  fi
   if ! as_account "$bin/initdb" -D "$dir/data" -U bailey -A trust -E UTF8 --locale=C --no-sync \
     </dev/null >"$STATE/initdb.log" 2>&1; then
     tail -n 20 "$STATE/initdb.log" >&2
