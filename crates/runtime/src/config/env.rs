@@ -13,6 +13,8 @@ pub struct EnvVar {
 pub const URL: &str = "BAILEY_URL";
 /// The API token that commands present.
 pub const TOKEN: &str = "BAILEY_TOKEN";
+/// Where a debug build kills itself; see [`crate::failpoint`].
+pub const FAIL_AT: &str = "BAILEY_FAIL_AT";
 /// What the variables begin with that set one key of the configuration.
 pub const PREFIX: &str = "BAILEY__";
 
@@ -29,6 +31,10 @@ pub const ALL: &[EnvVar] = &[
     EnvVar {
         name: "BAILEY__SECTION__KEY",
         about: "any key of bailey.toml, such as BAILEY__SERVER__LISTEN=0.0.0.0:7080",
+    },
+    EnvVar {
+        name: FAIL_AT,
+        about: "debug builds only: NAME:K ends the process when the named place is reached for the K-th time",
     },
     EnvVar {
         name: "HOME",
