@@ -1,1 +1,32 @@
 #![doc = include_str!("../README.md")]
+
+mod budgets;
+mod bulk;
+mod conn;
+mod error;
+mod groups;
+mod keys;
+mod leases;
+mod ledger;
+mod migrate;
+mod organization;
+mod page;
+mod people;
+mod prices;
+mod replicas;
+mod spend;
+mod sql;
+mod store;
+mod tokens;
+mod value;
+
+pub use budgets::{BudgetFilter, BudgetState};
+pub use error::{Fault, StoreError};
+pub use keys::{KeyChain, KeyFilter, KeyState};
+pub use ledger::{Applied, Cursor, CursorError, RequestFilter};
+pub use page::{LedgerReach, ListPage};
+pub use people::PersonFilter;
+pub use prices::PriceVersion;
+pub use replicas::{JournalPosition, LostReplica, ReplicaClaim};
+pub use spend::{Named, SpendDimension, SpendFilter, SpendRow, SpendValue};
+pub use store::{Backend, Store, Target};

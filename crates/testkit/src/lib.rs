@@ -1,1 +1,5 @@
 #![doc = include_str!("../README.md")]
+
+pub mod db;
+pub mod http;
+pub mod process;

@@ -1,0 +1,140 @@
+//! Groups and their members.
+
+use bailey_core::people::{Group, Person};
+use bailey_core::{GroupId, PersonId};
+
+use crate::conn::Conn;
+use crate::page::cut;
+use crate::people;
+use crate::sql::{Assembly, same, statements};
+use crate::store::transaction;
+use crate::value::Row;
+use crate::{LedgerReach, ListPage, Store, StoreError};
+
+statements! {
+    INSERT = same("INSERT INTO groups (id, name, display_name, created_at) VALUES ($1, $2, $3, $4)");
+    GET = same("SELECT id, name, display_name, created_at FROM groups WHERE id = $1");
+    BY_NAME = same("SELECT id, name, display_name, created_at FROM groups WHERE name = $1");
+    UPDATE = same("UPDATE groups SET name = $2, display_name = $3 WHERE id = $1");
+    DELETE = same("DELETE FROM groups WHERE id = $1");
+    DELETE_BUDGETS = same("DELETE FROM budgets WHERE subject_kind = 'group' AND subject = $1");
+    MEMBER_ADD = same("INSERT INTO group_members (group_id, person) VALUES ($1, $2) ON CONFLICT DO NOTHING");
+    MEMBER_REMOVE = same("DELETE FROM group_members WHERE group_id = $1 AND person = $2");
+    UNCHARGE = same("UPDATE people SET charged_group = NULL WHERE charged_group = $1 AND id = $2");
+    MEMBERS = same(
+        "SELECT p.id, p.name, p.display_name, p.email, p.role, p.status, p.charged_group, p.created_at \
+         FROM group_members m JOIN people p ON p.id = m.person WHERE m.group_id = $1 ORDER BY p.name",
+    );
+    OF_PERSON = same(
+        "SELECT g.id, g.name, g.display_name, g.created_at \
+         FROM group_members m JOIN groups g ON g.id = m.group_id WHERE m.person = $1 ORDER BY g.name",
+    );
+}
+
+fn read(row: &Row) -> Result<Group, StoreError> {
+    Ok(Group {
+        id: row.get("id")?,
+        name: row.get("name")?,
+        display_name: row.get("display_name")?,
+        created_at: row.get("created_at")?,
+    })
+}
+
+pub(crate) async fn group(conn: &mut Conn, id: GroupId) -> Result<Option<Group>, StoreError> {
+    conn.read_optional(GET.bind(id), read).await
+}
+
+impl Store {
+    /// Inserts a group. A name that is taken is a conflict.
+    pub async fn group_insert(&self, group: &Group) -> Result<(), StoreError> {
+        transaction!(self, async |tx| {
+            let insert = INSERT
+                .bind(group.id)
+                .bind(group.name.as_str())
+                .bind(group.display_name.as_str());
+            tx.execute(insert.bind(group.created_at)).await.map(drop)
+        })
+    }
+
+    /// The group of this id.
+    pub async fn group_get(&self, id: GroupId) -> Result<Option<Group>, StoreError> {
+        group(&mut self.reader().await?, id).await
+    }
+
+    /// The group of this name.
+    pub async fn group_by_name(&self, name: &str) -> Result<Option<Group>, StoreError> {
+        self.reader().await?.read_optional(BY_NAME.bind(name), read).await
+    }
+
+    /// Groups, newest first, and where to go on if there are more. A reader who may not see everyone sees the groups that
+    /// have one of the people they may see.
+    pub async fn groups_list(
+        &self,
+        page: ListPage<GroupId>,
+        reach: &LedgerReach,
+    ) -> Result<(Vec<Group>, Option<GroupId>), StoreError> {
+        let select = "SELECT id, name, display_name, created_at FROM groups WHERE 1 = 1";
+        let mut query = Assembly::new(self.backend(), select);
+        query.when(" AND id < ", page.after);
+        if *reach != LedgerReach::All {
+            query.push(" AND id IN (SELECT group_id FROM group_members WHERE 1 = 1");
+            reach.limit(&mut query, " AND person");
+            query.push(")");
+        }
+        query.push(" ORDER BY id DESC LIMIT ").bind(page.rows());
+        let groups = self.reader().await?.read_all(query.finish(), read).await?;
+        Ok(cut(groups, page.rows(), |g| g.id))
+    }
+
+    /// Renames a group.
+    pub async fn group_update(&self, group: &Group) -> Result<(), StoreError> {
+        transaction!(self, async |tx| {
+            let update = UPDATE
+                .bind(group.id)
+                .bind(group.name.as_str())
+                .bind(group.display_name.as_str());
+            match tx.execute(update).await? {
+                0 => Err(StoreError::NotFound { what: "group" }),
+                _ => Ok(()),
+            }
+        })
+    }
+
+    /// Deletes a group with its budgets. People and keys that were charged to it are charged to no group; the ledger keeps
+    /// its id.
+    pub async fn group_delete(&self, id: GroupId) -> Result<(), StoreError> {
+        transaction!(self, async |tx| {
+            tx.execute(DELETE_BUDGETS.bind(id)).await?;
+            match tx.execute(DELETE.bind(id)).await? {
+                0 => Err(StoreError::NotFound { what: "group" }),
+                _ => Ok(()),
+            }
+        })
+    }
+
+    /// Makes a person a member. `false` if they were one already.
+    pub async fn group_member_add(&self, group: GroupId, person: PersonId) -> Result<bool, StoreError> {
+        transaction!(self, async |tx| Ok(tx
+            .execute(MEMBER_ADD.bind(group).bind(person))
+            .await?
+            > 0))
+    }
+
+    /// Ends a person's membership. `false` if they were no member. Someone who was charged to the group is charged to none.
+    pub async fn group_member_remove(&self, group: GroupId, person: PersonId) -> Result<bool, StoreError> {
+        transaction!(self, async |tx| {
+            tx.execute(UNCHARGE.bind(group).bind(person)).await?;
+            Ok(tx.execute(MEMBER_REMOVE.bind(group).bind(person)).await? > 0)
+        })
+    }
+
+    /// The members of a group, by name.
+    pub async fn group_members(&self, group: GroupId) -> Result<Vec<Person>, StoreError> {
+        self.reader().await?.read_all(MEMBERS.bind(group), people::read).await
+    }
+
+    /// The groups of a person, by name.
+    pub async fn groups_of(&self, person: PersonId) -> Result<Vec<Group>, StoreError> {
+        self.reader().await?.read_all(OF_PERSON.bind(person), read).await
+    }
+}

@@ -1,0 +1,4 @@
+//! What the store does, on both databases.
+
+mod fixtures;
+mod send;
