@@ -277,6 +277,9 @@ impl Replica {
     }
 
     /// Takes what is free out of the lease, to be given back to the store. The store is told after this, never before.
+    ///
+    /// If the store's answer is lost, the amount must not be taken in hand again: the store may have leased it elsewhere
+    /// by now. What it still counts as leased here can be read from it later.
     pub fn recall(&mut self, ix: AccountIx) -> Money {
         self.local_mut(ix).map_or(Money::ZERO, |local| {
             let free = local.free();
