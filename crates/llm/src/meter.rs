@@ -66,7 +66,7 @@ impl BodyMeter {
             calls,
         } = self;
         tap.push(bytes, &mut |(watch, value)| match watch {
-            USAGE => drop(tally.add(value)),
+            USAGE => tally.add(value.unwrap_or_default()),
             TIER => tally.tier = value.and_then(tier_name).or(tally.tier),
             ITEM if *protocol == Protocol::Responses => *calls += u64::from(value.is_some_and(is_server_call)),
             _ => {}

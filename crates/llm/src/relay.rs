@@ -103,7 +103,7 @@ impl StreamRelay {
             start = end;
         }
         pass(chunk, pass_from, start, out);
-        self.open(chunk.slice(start.min(chunk.len())..), out)
+        self.hold(chunk.get(start..).unwrap_or_default(), out)
     }
 
     /// Ends the event that earlier pieces began, if this chunk has its end. Returns where the next one starts.
@@ -136,11 +136,11 @@ impl StreamRelay {
     }
 
     /// Holds the start of an event whose end is not there yet.
-    fn open(&mut self, piece: Bytes, out: &mut Vec<Bytes>) -> Result<(), StreamFault> {
+    fn hold(&mut self, piece: &[u8], out: &mut Vec<Bytes>) -> Result<(), StreamFault> {
         if piece.is_empty() {
             return Ok(());
         }
-        self.held.extend_from_slice(&piece);
+        self.held.extend_from_slice(piece);
         self.spill(out)
     }
 

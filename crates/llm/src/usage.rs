@@ -158,11 +158,11 @@ impl Tally {
         }
     }
 
-    /// Takes a usage object in; `None` is one too large to be kept. Null is no usage. Returns whether it counted.
-    pub(crate) fn add(&mut self, object: Option<&[u8]>) -> bool {
-        let object = object.unwrap_or(b"!").trim_ascii();
+    /// Takes a usage object in. Null is no usage; empty text stands for one that is too large to be kept.
+    pub(crate) fn add(&mut self, object: &[u8]) {
+        let object = object.trim_ascii();
         if object == b"null" {
-            return false;
+            return;
         }
         let read = match self.protocol {
             Protocol::Messages => serde_json::from_slice(object).ok().and_then(|u| self.messages(u)),
@@ -171,7 +171,6 @@ impl Tally {
         // One bad number discredits all: the charge is the hold then, not a guess.
         self.invalid |= read.is_none();
         self.seen |= read.is_some();
-        read.is_some()
     }
 
     /// Per field, the last that is not null wins: later events restate what earlier ones said.

@@ -261,7 +261,7 @@ pub(super) fn build(file: &PriceFile) -> Result<PriceTable, Vec<PriceError>> {
     for same in prices.values_mut() {
         same.sort_by_key(|price| price.from);
     }
-    checker.entry = "default".to_owned();
+    "default".clone_into(&mut checker.entry);
     let default = file.default.as_ref().map(|entry| {
         Arc::new(ModelPrice::flat(
             checker.rates(entry, false),
@@ -282,6 +282,9 @@ pub(super) fn build(file: &PriceFile) -> Result<PriceTable, Vec<PriceError>> {
 fn version(file: &PriceFile) -> String {
     let canonical = toml::to_string(file).unwrap_or_default();
     let hash = Sha256::digest(canonical.as_bytes());
-    let hex: String = hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let hex = hash
+        .iter()
+        .take(6)
+        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     format!("{}-{hex}", file.date)
 }

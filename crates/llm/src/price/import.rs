@@ -174,10 +174,10 @@ pub(super) fn decimal(text: &str, shift: i64) -> Option<Decimal> {
     }
     // In units of the last place.
     scale += PLACES;
-    for _ in 0..scale.max(0).min(40) {
-        value = value.checked_mul(10).unwrap_or(u128::MAX);
+    for _ in 0..scale.clamp(0, 40) {
+        value = value.saturating_mul(10);
     }
-    for _ in 0..scale.min(0).abs().min(40) {
+    for _ in 0..(-scale).clamp(0, 40) {
         value = value.div_ceil(10);
     }
     let unit = 10_u128.pow(6);

@@ -59,19 +59,12 @@ impl LongEvent {
     }
 
     pub(super) fn feed(&mut self, mut piece: &[u8]) {
-        while !piece.is_empty() {
-            match memchr::memchr2(b'\n', b'\r', piece) {
-                Some(end) => {
-                    self.part(piece.get(..end).unwrap_or_default());
-                    self.line_over();
-                    piece = piece.get(end + 1..).unwrap_or_default();
-                }
-                None => {
-                    self.part(piece);
-                    return;
-                }
-            }
+        while let Some(end) = memchr::memchr2(b'\n', b'\r', piece) {
+            self.part(piece.get(..end).unwrap_or_default());
+            self.line_over();
+            piece = piece.get(end + 1..).unwrap_or_default();
         }
+        self.part(piece);
     }
 
     /// A part of a line.

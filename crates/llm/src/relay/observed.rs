@@ -19,13 +19,18 @@ pub(super) enum Disposition {
 }
 
 /// What one event says, as far as it is read.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts of one event, read side by side"
+)]
 #[derive(Debug, Clone, Default)]
 pub(super) struct Signals {
     pub(super) kind: Option<String>,
     pub(super) content: bool,
     pub(super) finish: bool,
     pub(super) choices: bool,
-    pub(super) usage: Option<Option<Vec<u8>>>,
+    /// The usage object; empty if it is too large to be kept.
+    pub(super) usage: Option<Vec<u8>>,
     pub(super) tier: Option<ServiceTier>,
     pub(super) error: Option<StreamErrorEvent>,
     pub(super) server_call: bool,
@@ -68,7 +73,7 @@ impl Signals {
             Signal::Choices => self.choices = true,
             Signal::Usage => {
                 if something {
-                    self.usage = Some(value.map(<[u8]>::to_vec));
+                    self.usage = Some(value.unwrap_or_default().to_vec());
                 }
             }
             Signal::Tier => self.tier = value.and_then(tier_name).or(self.tier),
@@ -100,6 +105,10 @@ impl Signals {
 }
 
 /// The state of a stream.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that providers send in any order, so they are no state machine"
+)]
 #[derive(Debug)]
 pub(super) struct Observed {
     pub(super) protocol: Protocol,
@@ -180,7 +189,7 @@ impl Observed {
         self.tier = signals.tier.or(self.tier);
         self.server_calls += u64::from(signals.server_call && kind == b"response.output_item.done");
         if let Some(usage) = &signals.usage {
-            self.tally.add(usage.as_deref());
+            self.tally.add(usage);
         }
         match self.protocol {
             Protocol::Messages => messages::apply(self, kind, &signals),

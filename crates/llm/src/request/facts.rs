@@ -47,6 +47,7 @@ pub(crate) struct Tools {
 }
 
 /// What the top level says.
+#[expect(clippy::struct_excessive_bools, reason = "independent fields of a request")]
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Facts<'a> {
     pub(super) brace: usize,
