@@ -17,6 +17,8 @@ mod replicas;
 mod spend;
 mod sql;
 mod store;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod value;
 

@@ -193,3 +193,16 @@ pub(crate) fn settlement(n: u128, subject: Subject, cost: Money, accounts: &[Acc
         request: Some(request(n, subject, cost)),
     }
 }
+
+/// A store with an owner named `ada`.
+pub(crate) async fn with_owner(db: &TestDb) -> (Store, Person) {
+    let store = open(db).await;
+    let ada = person("ada");
+    assert!(store.bootstrap(&ada, &organization()).await.unwrap());
+    (store, ada)
+}
+
+/// Makes the store's process the server of the database.
+pub(crate) async fn claim(store: &Store, n: u128) {
+    store.replica_claim(replica(n), T0, T0.plus_seconds(30)).await.unwrap();
+}

@@ -1,4 +1,25 @@
 //! What the store does, on both databases.
 
+// An integration test is always built as one; the attribute tells clippy, which allows `unwrap` in tests only.
+#[cfg(test)]
+mod apply;
+#[cfg(test)]
+mod budgets;
+#[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod leases;
+#[cfg(test)]
+mod ledger;
+#[cfg(test)]
+mod records;
+#[cfg(test)]
+mod schema;
+#[cfg(test)]
 mod send;
+#[cfg(test)]
+mod spend;
+#[cfg(test)]
+mod world;

@@ -1,0 +1,98 @@
+//! Every statement is understood by both databases, and every migration exists for both.
+
+use bailey_core::Secret;
+use bailey_testkit::db::{TestDb, TestTarget};
+use sqlx::{Connection as _, Executor as _, PgConnection, SqlSafeStr as _, SqliteConnection};
+
+use crate::migrate::STEPS;
+use crate::sql::Statement;
+use crate::{Backend, Store, Target};
+
+/// The statements of every file.
+const FILES: &[(&str, &[(&str, Statement)])] = &[
+    ("budgets", crate::budgets::ALL),
+    ("groups", crate::groups::ALL),
+    ("keys", crate::keys::ALL),
+    ("leases", crate::leases::ALL),
+    ("ledger/apply", crate::ledger::APPLY),
+    ("ledger/read", crate::ledger::READ),
+    ("organization", crate::organization::ALL),
+    ("people", crate::people::ALL),
+    ("prices", crate::prices::ALL),
+    ("replicas", crate::replicas::ALL),
+    ("store", crate::store::ALL),
+    ("tokens", crate::tokens::ALL),
+];
+
+fn texts(backend: Backend) -> impl Iterator<Item = (String, &'static str)> {
+    FILES.iter().flat_map(move |(file, statements)| {
+        let named = move |(name, statement): &(&str, Statement)| (format!("{file}: {name}"), statement.text(backend));
+        statements.iter().map(named)
+    })
+}
+
+async fn every_statement_can_be_prepared(db: TestDb) {
+    match db.target() {
+        TestTarget::Sqlite(path) => {
+            Store::open(&Target::Sqlite(path.clone())).await.unwrap().close().await;
+            let mut conn = SqliteConnection::connect(&format!("sqlite://{}", path.display()))
+                .await
+                .unwrap();
+            for (name, text) in texts(Backend::Sqlite) {
+                let prepared = conn.prepare(text.into_sql_str()).await;
+                prepared.unwrap_or_else(|error| panic!("{name}: {error}"));
+            }
+        }
+        TestTarget::Postgres(url) => {
+            Store::open(&Target::Postgres(Secret::new(url.clone())))
+                .await
+                .unwrap()
+                .close()
+                .await;
+            let mut conn = PgConnection::connect(url).await.unwrap();
+            for (name, text) in texts(Backend::Postgres) {
+                let prepared = conn.prepare(text.into_sql_str()).await;
+                prepared.unwrap_or_else(|error| panic!("{name}: {error}"));
+            }
+        }
+    }
+}
+
+bailey_testkit::db_tests!(every_statement_can_be_prepared);
+
+#[test]
+fn every_file_with_statements_is_in_the_list() {
+    let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = 0;
+    for dir in [source.clone(), source.join("ledger")] {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() && std::fs::read_to_string(&path).unwrap().contains("\nstatements! {") {
+                found += 1;
+            }
+        }
+    }
+    assert_eq!(found, FILES.len());
+}
+
+#[test]
+fn every_migration_exists_for_both_databases_and_is_in_the_list() {
+    let names = |backend: &str| {
+        let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("migrations")
+            .join(backend);
+        let mut names: Vec<String> = std::fs::read_dir(dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    let listed: Vec<String> = STEPS.iter().map(|step| format!("{}.sql", step.name)).collect();
+    assert_eq!(names("sqlite"), listed);
+    assert_eq!(names("postgres"), listed);
+    for (step, number) in STEPS.iter().zip(1..) {
+        assert_eq!(step.version, number);
+        assert!(step.name.starts_with(&format!("{number:04}_")), "{}", step.name);
+    }
+}
