@@ -23,15 +23,15 @@ mod unit;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use bailey_llm::Bounds;
 use serde::Serialize;
 
-pub use bounds::Bounds;
 pub use error::{ConfigError, ConfigErrors};
 pub use keys::{DefaultsConfig, KeyDefaults};
 pub use layers::Overrides;
 pub use models::{ModelConfig, RouteConfig, WILDCARD};
 pub use prices::{PriceConfig, PricesConfig, format_rate};
-pub use providers::{DrainMode, Protocol, ProviderConfig, ProviderKind};
+pub use providers::{DrainMode, ProviderConfig, ProviderKind};
 pub use secret::{Credential, CredentialSource};
 pub use sections::{
     AuditConfig, AuditMode, DatabaseConfig, DrainConfig, LimitsConfig, LogConfig, LogFormat, RetriesConfig,

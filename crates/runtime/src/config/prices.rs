@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use bailey_core::{Money, Rate};
+use bailey_llm::Rates;
 use serde::{Serialize, Serializer};
 
 use super::reader::{Section, boolean, text};
@@ -22,7 +23,7 @@ pub struct PricesConfig {
     pub default: Option<PriceConfig>,
 }
 
-/// What one model costs. A rate that is absent is not free: it is the dearest of the input-class rates that are given.
+/// What one model costs. A rate that is absent is not free; see [`PriceConfig::rates`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct PriceConfig {
     /// Uncached input.
@@ -57,10 +58,18 @@ impl PriceConfig {
         free: false,
     };
 
-    /// The dearest of the input-class rates that are given.
-    pub fn dearest_input(&self) -> Rate {
+    /// All rates: a cache read without one costs what fresh input costs, a cache write as much as the dearest
+    /// input-class rate that is written.
+    pub fn rates(&self) -> Rates {
         let written = [self.cache_read, self.cache_write_5m, self.cache_write_1h];
-        written.into_iter().flatten().fold(self.input, Rate::max)
+        let dearest = written.into_iter().flatten().fold(self.input, Rate::max);
+        Rates {
+            input: self.input,
+            output: self.output,
+            cache_read: self.cache_read.unwrap_or(self.input),
+            cache_write_5m: self.cache_write_5m.unwrap_or(dearest),
+            cache_write_1h: self.cache_write_1h.unwrap_or(dearest),
+        }
     }
 }
 
@@ -86,7 +95,7 @@ pub(super) fn price(s: &mut Section<'_>, key: &'static str) -> Option<PriceConfi
             cache_write_1h: s.get("cache_write_1h", rate),
             free,
         };
-        if free && price.dearest_input().max(price.output) > Rate::ZERO {
+        if free && price.rates().all().into_iter().any(|rate| rate > Rate::ZERO) {
             s.note("free", "a free model has no rates; remove them, or this");
         }
         Some(price)

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bailey_llm::{Bounds, Protocol};
 use http::Uri;
 use serde::Serialize;
 
-use super::bounds::{Bounds, bounds};
+use super::bounds::bounds;
 use super::reader::{Section, boolean, duration, list, parsed};
 use super::secret::{self, Credential, SecretKeys};
 use super::sections::check_name;
@@ -74,18 +75,6 @@ pub enum DrainMode {
     Cancel,
 }
 
-/// A wire format of model calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Protocol {
-    /// Anthropic's `/v1/messages`.
-    Messages,
-    /// OpenAI's `/v1/chat/completions`.
-    Chat,
-    /// OpenAI's `/v1/responses`.
-    Responses,
-}
-
 impl ProviderKind {
     /// Every kind.
     pub const ALL: [Self; 4] = [Self::Anthropic, Self::Openai, Self::OpenaiCompatible, Self::Mock];
@@ -113,16 +102,10 @@ impl ProviderKind {
             Self::Anthropic => vec![Protocol::Messages],
             Self::Openai => vec![Protocol::Chat, Protocol::Responses],
             Self::OpenaiCompatible => vec![Protocol::Chat],
-            Self::Mock => PROTOCOLS.map(|(protocol, _)| protocol).to_vec(),
+            Self::Mock => Protocol::ALL.to_vec(),
         }
     }
 }
-
-const PROTOCOLS: [(Protocol, &str); 3] = [
-    (Protocol::Messages, "messages"),
-    (Protocol::Chat, "chat"),
-    (Protocol::Responses, "responses"),
-];
 
 /// The mock inside the server, which is what there is when nothing is configured.
 pub(super) fn embedded_mock(bounds: Bounds) -> ProviderConfig {
@@ -239,10 +222,8 @@ fn drain_mode(text: &str) -> Result<DrainMode, String> {
 }
 
 fn protocol(text: &str) -> Result<Protocol, String> {
-    let found = PROTOCOLS.into_iter().find(|(_, name)| *name == text);
-    found
-        .map(|(protocol, _)| protocol)
-        .ok_or_else(|| format!("unknown protocol `{text}`; use messages, chat or responses"))
+    let found = Protocol::ALL.into_iter().find(|protocol| protocol.as_str() == text);
+    found.ok_or_else(|| format!("unknown protocol `{text}`; use messages, chat or responses"))
 }
 
 /// An address that requests are sent to; with or without `/v1` at its end, since every SDK writes it differently.

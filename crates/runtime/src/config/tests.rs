@@ -95,10 +95,9 @@ fn every_section_is_read() {
     let sonnet = &config.models[0];
     assert_eq!(sonnet.tier, Some(Tier::General));
     let price = sonnet.routes[0].price.unwrap();
-    assert_eq!(
-        (price.input, price.dearest_input()),
-        (Rate::from_picos(3_000_000), Rate::from_picos(3_000_000))
-    );
+    let (rates, three) = (price.rates(), Rate::from_picos(3_000_000));
+    assert_eq!((rates.input, rates.cache_read), (three, Rate::from_picos(300_000)));
+    assert_eq!((rates.cache_write_5m, rates.cache_write_1h), (three, three));
     assert_eq!(
         (sonnet.routes[1].model.as_str(), sonnet.routes[1].price),
         ("sonnet", None)
