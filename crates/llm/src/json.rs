@@ -389,4 +389,4 @@ impl<'a, W: KeyWatch> Cursor<'a, W> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -58,6 +58,23 @@ impl PriceTable {
         SHIPPED
     }
 
+    /// This list, and what `base` has besides: an administrator's own prices win, the shipped ones fill in.
+    #[must_use]
+    pub fn over(&self, base: &Self) -> Self {
+        let mut prices = base.prices.clone();
+        prices.extend(self.prices.iter().map(|(key, list)| (key.clone(), list.clone())));
+        let default = self.default.clone().or_else(|| base.default.clone());
+        let version = format!("{}+{}", self.version, base.version);
+        Self { version, prices, default }
+    }
+
+    /// This list with another price for models that have none.
+    #[must_use]
+    pub fn with_default(mut self, price: ModelPrice) -> Self {
+        self.default = Some(Arc::new(price));
+        self
+    }
+
     /// What names this list in the ledger: its date and the start of a hash of what it says.
     pub fn version(&self) -> &str {
         &self.version

@@ -73,7 +73,7 @@ pub(crate) struct Tap {
     depth: usize,
     /// Bit `d` tells that the container at depth `d + 1` is an object.
     objects: u128,
-    /// The watches whose first `d` steps match the containers down to depth `d`.
+    /// By depth of a container: the watches whose steps lead to it.
     matching: [u32; MAX_PATH + 1],
     /// In an object: a key comes next.
     key_next: bool,
@@ -251,10 +251,8 @@ impl Tap {
     /// The watches that go on from the container that the cursor is in by `step`.
     fn going_on(&self, step: &str) -> u32 {
         let here = self.matching.get(self.depth).copied().unwrap_or(0);
-        if here == 0 {
-            return 0;
-        }
-        let fits = |i: &usize| here >> i & 1 == 1 && self.watches[*i].path.get(self.depth) == Some(&step);
+        let Some(step_at) = self.depth.checked_sub(1).filter(|_| here != 0) else { return 0 };
+        let fits = |i: &usize| here >> i & 1 == 1 && self.watches[*i].path.get(step_at) == Some(&step);
         (0..self.watches.len()).filter(fits).fold(0, |bits, i| bits | 1 << i)
     }
 
