@@ -115,7 +115,7 @@ pub struct AccountKey {
 }
 
 /// Who and what a request is about; the part that intents and rows share.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subject {
     /// The key that was used.
     pub key: Option<KeyId>,
@@ -233,7 +233,7 @@ pub struct Intent {
 }
 
 /// Written when an attempt's outcome is known, and for refusals, which have no attempt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settlement {
     /// The attempt that is settled; `None` for a refusal.
     pub attempt: Option<AttemptId>,

@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod failpoint;
 pub mod http;
 pub mod ids;
 pub mod metrics;

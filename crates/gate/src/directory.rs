@@ -1,0 +1,285 @@
+//! Keys in use, with everyone they answer to: what a request needs to know, without asking the database.
+//!
+//! An entry is loaded at a key's first use and dropped when anything in its chain changes; what the key is counted by
+//! (rate windows, requests under way) and the signal that cuts its streams live on in its [`KeyState`].
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use bailey_core::budget::BudgetSubject;
+use bailey_core::key::Key;
+use bailey_core::limit::MinuteWindow;
+use bailey_core::people::{Person, PersonStatus};
+use bailey_core::{GroupId, KeyId, Timestamp};
+use bailey_store::{KeyChain, Store, StoreError};
+use tokio_util::sync::CancellationToken;
+
+use crate::budgets::{BudgetIx, Budgets};
+use crate::refused::{Rate, Refused};
+use crate::token;
+
+/// An entry that nobody has used for this many seconds is forgotten.
+const IDLE_SECONDS: i64 = 3_600;
+
+/// What a key is counted by.
+#[derive(Debug, Default)]
+struct Counters {
+    requests: MinuteWindow,
+    tokens: MinuteWindow,
+}
+
+/// The part of a key that outlives changes to it.
+#[derive(Debug, Default)]
+pub struct KeyState {
+    counters: Mutex<Counters>,
+    under_way: AtomicU32,
+    /// Cancelled when the key's streams must end at once.
+    ended: CancellationToken,
+}
+
+/// A key and its chain.
+#[derive(Debug)]
+pub struct KeyEntry {
+    /// The key.
+    pub key: Key,
+    /// Who answers for it.
+    pub person: Person,
+    /// The group that is charged.
+    pub group: Option<GroupId>,
+    /// The budgets of key, person, group and organization.
+    pub budgets: Vec<BudgetIx>,
+    state: Arc<KeyState>,
+    used: AtomicI64,
+}
+
+/// A place among the requests under way; freed when dropped, whatever happens to the request.
+#[derive(Debug)]
+pub struct Place {
+    state: Arc<KeyState>,
+    tokens: u64,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.state.under_way.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Place {
+    /// Corrects the tokens that were counted at the start by what was really used.
+    pub fn correct(&mut self, used: u64, now: Timestamp) {
+        let mut counters = lock(&self.state.counters);
+        if used > self.tokens {
+            counters.tokens.add(now, used - self.tokens);
+        } else {
+            counters.tokens.give_back(now, self.tokens - used);
+        }
+        self.tokens = used;
+    }
+}
+
+fn lock(counters: &Mutex<Counters>) -> MutexGuard<'_, Counters> {
+    counters.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl KeyEntry {
+    /// Resolves when the key's streams must end.
+    pub fn ended(&self) -> &CancellationToken {
+        &self.state.ended
+    }
+
+    /// Whether the key may be used at `now`.
+    pub fn usable(&self, now: Timestamp) -> Result<(), Refused> {
+        if self.key.revoked_at.is_some() {
+            return Err(Refused::KeyEnded { how: "revoked" });
+        }
+        if self.key.expires_at.is_some_and(|at| now >= at) {
+            return Err(Refused::KeyEnded { how: "expired" });
+        }
+        match self.person.status {
+            PersonStatus::Active => Ok(()),
+            PersonStatus::Suspended => Err(Refused::Suspended),
+        }
+    }
+
+    /// Counts a request of about `tokens` tokens, or says which limit it would break. A refused request is not counted.
+    pub fn enter(&self, tokens: u64, now: Timestamp) -> Result<Place, Refused> {
+        let limited = |rate, limit, retry_after| Refused::RateLimited {
+            rate,
+            key: self.key.name.clone(),
+            limit,
+            retry_after,
+        };
+        let mut counters = lock(&self.state.counters);
+        let under_way = self.state.under_way.load(Ordering::Relaxed);
+        if let Some(limit) = self.key.concurrent
+            && under_way >= limit
+        {
+            return Err(limited(Rate::Concurrent, limit.into(), 1));
+        }
+        if let Some(limit) = self.key.rpm {
+            let room = counters.requests.room(now, limit.into(), 1);
+            room.map_err(|wait| limited(Rate::Requests, limit.into(), wait))?;
+        }
+        if let Some(limit) = self.key.tpm {
+            let room = counters.tokens.room(now, limit, tokens);
+            room.map_err(|wait| limited(Rate::Tokens, limit, wait))?;
+        }
+        counters.requests.add(now, 1);
+        counters.tokens.add(now, tokens);
+        // Under the lock of the counters, so that two requests cannot both take the last place.
+        self.state.under_way.fetch_add(1, Ordering::Relaxed);
+        Ok(Place {
+            state: Arc::clone(&self.state),
+            tokens,
+        })
+    }
+}
+
+/// The keys in use.
+pub struct Directory {
+    store: Store,
+    entries: RwLock<HashMap<String, Arc<KeyEntry>>>,
+    states: Mutex<HashMap<KeyId, Arc<KeyState>>>,
+}
+
+impl Directory {
+    /// Nothing loaded yet.
+    pub fn new(store: Store) -> Self {
+        Self {
+            store,
+            entries: RwLock::default(),
+            states: Mutex::default(),
+        }
+    }
+
+    /// The entry of a presented key. The secret is compared before anything about the key is told.
+    pub async fn authenticate(
+        &self,
+        presented: &str,
+        budgets: &Budgets,
+        now: Timestamp,
+    ) -> Result<Arc<KeyEntry>, Refused> {
+        let parsed = token::parse(token::Kind::Key, presented).ok_or(Refused::Unauthenticated)?;
+        let known = self
+            .entries
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(parsed.public_id)
+            .cloned();
+        let entry = match known {
+            Some(entry) => entry,
+            None => self.load(parsed.public_id, budgets, now).await?,
+        };
+        if !token::matches(&entry.key.hash, &parsed.hash) {
+            return Err(Refused::Unauthenticated);
+        }
+        entry.used.store(now.seconds(), Ordering::Relaxed);
+        Ok(entry)
+    }
+
+    async fn load(&self, public_id: &str, budgets: &Budgets, now: Timestamp) -> Result<Arc<KeyEntry>, Refused> {
+        let chain = self.store.key_chain(public_id).await.map_err(|error| {
+            tracing::error!(error = &error as &dyn std::error::Error, "cannot look a key up");
+            Refused::Unavailable {
+                why: "the database does not answer, and this key is not in memory".into(),
+            }
+        })?;
+        let entry = Arc::new(self.entry(chain.ok_or(Refused::Unauthenticated)?, budgets, now));
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        entries.insert(public_id.to_owned(), Arc::clone(&entry));
+        Ok(entry)
+    }
+
+    fn entry(&self, chain: KeyChain, budgets: &Budgets, now: Timestamp) -> KeyEntry {
+        let KeyChain {
+            key,
+            person,
+            group,
+            org,
+            budgets: list,
+        } = chain;
+        let subject = |subject: &BudgetSubject| match subject {
+            BudgetSubject::Key(_) => format!("key `{}`", key.name),
+            BudgetSubject::Person(_) => format!("person `{}`", person.name),
+            BudgetSubject::Group(_) => format!("group `{}`", group.as_ref().map_or("", |g| g.name.as_str())),
+            BudgetSubject::Organization(_) => format!("organization `{}`", org.display_name),
+        };
+        let named: Vec<_> = list
+            .into_iter()
+            .map(|b| {
+                let s = subject(&b.subject);
+                (b, s)
+            })
+            .collect();
+        let state = Arc::clone(self.states().entry(key.id).or_default());
+        let budgets = budgets.register(&named, now);
+        let group = group.map(|g| g.id);
+        KeyEntry {
+            key,
+            person,
+            group,
+            budgets,
+            state,
+            used: AtomicI64::new(now.seconds()),
+        }
+    }
+
+    fn states(&self) -> MutexGuard<'_, HashMap<KeyId, Arc<KeyState>>> {
+        self.states.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Loads a key anew at its next use.
+    pub fn forget(&self, id: KeyId) {
+        self.entries
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|_, e| e.key.id != id);
+    }
+
+    /// Loads a key anew at its next use, and cuts its streams.
+    pub fn end(&self, id: KeyId) {
+        self.forget(id);
+        if let Some(state) = self.states().remove(&id) {
+            state.ended.cancel();
+        }
+    }
+
+    /// Loads every key anew at its next use.
+    pub fn forget_all(&self) {
+        self.entries.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Cuts the streams of keys that may no longer be used: their person was suspended, say. Keys with nothing under way
+    /// need nothing: they are looked at when they are used.
+    pub async fn end_unusable(&self, budgets: &Budgets, now: Timestamp) -> Result<(), StoreError> {
+        let busy: Vec<KeyId> = self
+            .states()
+            .iter()
+            .filter(|(_, s)| s.under_way.load(Ordering::Relaxed) > 0)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in busy {
+            let chain = match self.store.key_get(id).await? {
+                Some(key) => self.store.key_chain(&key.public_id).await?,
+                None => None,
+            };
+            let usable = chain.is_some_and(|chain| self.entry(chain, budgets, now).usable(now).is_ok());
+            if !usable {
+                self.end(id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets what has not been used for an hour and has nothing under way.
+    pub fn sweep(&self, now: Timestamp) {
+        let fresh = |e: &Arc<KeyEntry>| now.seconds() - e.used.load(Ordering::Relaxed) < IDLE_SECONDS;
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        entries.retain(|_, e| fresh(e));
+        drop(entries);
+        // Only this map holds a state that no entry and no request uses.
+        self.states().retain(|_, s| Arc::strong_count(s) > 1);
+    }
+}

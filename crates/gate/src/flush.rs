@@ -1,0 +1,160 @@
+//! Moving the journal to the store, in batches, exactly once.
+//!
+//! The store notes the position up to which it has taken the journal over in the same transaction as the rows and the
+//! money, so a batch that is offered twice is taken once. An intent whose settlement is not in the same batch is noted as
+//! open; its settlement finds it there.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bailey_core::ledger::{Intent, JournalRecord, Settlement};
+use bailey_core::{AttemptId, ReplicaId};
+use bailey_runtime::Clock;
+use bailey_store::{JournalPosition, Store, StoreError};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::budgets::Budgets;
+use crate::journal::{Batch, Journal, read_from};
+
+/// Records of a batch, sorted out.
+#[derive(Debug, Default)]
+pub(crate) struct Sorted {
+    /// Intents without a settlement in the same batch.
+    pub(crate) open: HashMap<AttemptId, Intent>,
+    /// Settlements, in their order.
+    pub(crate) settled: Vec<Settlement>,
+}
+
+impl Sorted {
+    /// Adds records behind those there are.
+    pub(crate) fn extend(&mut self, records: Vec<JournalRecord>) {
+        for record in records {
+            match record {
+                JournalRecord::Intent(intent) => {
+                    self.open.insert(intent.attempt, *intent);
+                }
+                JournalRecord::Settlement(settlement) => {
+                    if let Some(attempt) = settlement.attempt {
+                        self.open.remove(&attempt);
+                    }
+                    self.settled.push(*settlement);
+                }
+            }
+        }
+    }
+}
+
+/// The journal could not be moved.
+#[derive(Debug, thiserror::Error)]
+pub enum FlushError {
+    /// The journal cannot be read back.
+    #[error("the journal cannot be read back")]
+    Read(#[from] std::io::Error),
+    /// The store refused.
+    #[error("the database did not take the journal over")]
+    Store(#[from] StoreError),
+    /// Reading the journal was interrupted.
+    #[error("reading the journal was interrupted")]
+    Interrupted,
+    /// The store did not get there in time.
+    #[error("the database has not taken the journal over within {0} s")]
+    Late(u64),
+}
+
+/// Moves the journal.
+pub struct Flusher {
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) budgets: Arc<Budgets>,
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
+    pub(crate) replica: ReplicaId,
+    pub(crate) interval: Duration,
+    pub(crate) position: watch::Sender<JournalPosition>,
+    /// Someone waits for the journal to be moved now.
+    pub(crate) urgent: Arc<tokio::sync::Notify>,
+}
+
+impl Flusher {
+    /// Runs until `stop`, then moves what is left.
+    pub(crate) async fn run(self, stop: CancellationToken) {
+        let mut failures: u32 = 0;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = self.urgent.notified() => {}
+                () = self.pause(failures) => {}
+            }
+            failures = match self.flush().await {
+                Ok(()) => 0,
+                Err(error) => {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "the journal waits for the database"
+                    );
+                    failures.saturating_add(1)
+                }
+            };
+        }
+        if let Err(error) = self.flush().await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the journal keeps what the database has not taken; it is taken over at the next start"
+            );
+        }
+    }
+
+    /// Sleeps until something was appended and the interval is over; longer after failures, at most 5 s.
+    async fn pause(&self, failures: u32) {
+        if failures == 0 {
+            self.journal.wait_appended().await;
+        }
+        let wait = self
+            .interval
+            .saturating_mul(1 << failures.min(6))
+            .min(Duration::from_secs(5));
+        tokio::time::sleep(wait).await;
+    }
+
+    /// Moves everything that is in the journal now.
+    pub(crate) async fn flush(&self) -> Result<(), FlushError> {
+        let end = self.journal.end();
+        loop {
+            let from = *self.position.borrow();
+            if from >= end {
+                return Ok(());
+            }
+            let batch = self.read(from, end).await?;
+            if batch.records.is_empty() {
+                // What could not be decoded is behind us only where a later segment exists.
+                let next = if batch.next > from { batch.next } else { end };
+                self.position.send_replace(next);
+                return Ok(());
+            }
+            self.take_over(batch).await?;
+        }
+    }
+
+    async fn read(&self, from: JournalPosition, end: JournalPosition) -> Result<Batch, FlushError> {
+        let dir = self.journal.dir().to_owned();
+        let read = tokio::task::spawn_blocking(move || read_from(&dir, from, Some(end))).await;
+        Ok(read.map_err(|_| FlushError::Interrupted)??)
+    }
+
+    async fn take_over(&self, batch: Batch) -> Result<(), FlushError> {
+        let mut sorted = Sorted::default();
+        sorted.extend(batch.records);
+        let opened: Vec<Intent> = sorted.open.into_values().collect();
+        bailey_runtime::failpoint::hit("flush.before");
+        let applied = self
+            .store
+            .ledger_apply(self.replica, batch.next, &opened, &sorted.settled, self.clock.now())
+            .await?;
+        bailey_runtime::failpoint::hit("flush.after");
+        self.budgets.posted(&applied.posted);
+        self.journal.taken_over(batch.bytes, batch.next);
+        self.position.send_replace(batch.next);
+        Ok(())
+    }
+}

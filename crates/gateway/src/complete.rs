@@ -1,0 +1,370 @@
+//! The task that owns a request from its body to its settlement.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bailey_core::ledger::{Outcome, Usage};
+use bailey_gate::Call;
+use bailey_gate::call::{CallInfo, Closing};
+use bailey_gate::directory::KeyEntry;
+use bailey_gate::grant::{Attempt, Bill};
+use bailey_llm::{Bounds, Protocol, Refusal, RefusalKind, RequestView, Vendor};
+use http::{HeaderMap, Response};
+use tokio::sync::oneshot;
+
+use crate::answer::{Body, json, refuse, set_id};
+use crate::attempt::{Answering, Failure, FailureAnswer, Tried};
+use crate::candidates::candidates;
+use crate::gateway::{Gateway, refusal, refusal_of};
+use crate::headers::{session, to_provider};
+use crate::intake::KeptBody;
+use crate::metrics::{RequestLabels, TokenLabels, Word};
+use crate::paths::Endpoint;
+use crate::relay::{Cut, Ending, Watch, judge};
+use crate::routes::Model;
+
+/// A request whose body is in memory and whose key is known.
+pub(crate) struct Job {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) entry: Arc<KeyEntry>,
+    pub(crate) query: Option<String>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: KeptBody,
+    pub(crate) started: Instant,
+}
+
+impl Job {
+    pub(crate) const fn protocol(&self) -> Protocol {
+        match self.endpoint {
+            Endpoint::Complete(protocol) => protocol,
+            _ => Protocol::Messages,
+        }
+    }
+
+    /// The name in the ledger.
+    const fn label(&self) -> &'static str {
+        match self.endpoint {
+            Endpoint::CountTokens => "count_tokens",
+            _ => self.protocol().as_str(),
+        }
+    }
+}
+
+type Reply = oneshot::Sender<Response<Body>>;
+
+/// What all attempts of a request share.
+pub(crate) struct Plan<'a> {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) protocol: Protocol,
+    pub(crate) view: &'a RequestView<'a>,
+    pub(crate) model: &'a Model,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) query: Option<&'a str>,
+    pub(crate) body: &'a bytes::Bytes,
+}
+
+impl Gateway {
+    /// Answers a request and settles it, whatever becomes of the client.
+    pub(crate) async fn run(self: Arc<Self>, job: Job, reply: Reply) {
+        self.retries.earn();
+        let vendor = job.endpoint.vendor();
+        let label = job.label();
+        let Some((answering, reply)) = self.first_content(job, reply, vendor, label).await else {
+            return;
+        };
+        // The request's body is gone; only the answer is in memory now.
+        self.metrics.open.inc();
+        self.pass_on(answering, reply, label).await;
+        self.metrics.open.dec();
+    }
+
+    /// Everything up to the first content byte. `None` where the request is over already.
+    async fn first_content(
+        &self,
+        mut job: Job,
+        reply: Reply,
+        vendor: Vendor,
+        label: &'static str,
+    ) -> Option<(Box<Answering>, Reply)> {
+        let headers = std::mem::take(&mut job.headers);
+        let parsed = RequestView::parse(job.protocol(), job.body.bytes(), &self.parse);
+        let info = CallInfo {
+            protocol: label,
+            model: parsed
+                .as_ref()
+                .map_or_else(|_| String::new(), |view| view.model().to_owned()),
+            stream: parsed.as_ref().is_ok_and(RequestView::stream),
+            session: session(&headers),
+            tokens: parsed
+                .as_ref()
+                .map_or(0, |view| view.input_estimate(&Bounds::default())),
+        };
+        let call = match self.gate.open_call(Arc::clone(&job.entry), info, job.started) {
+            Ok(call) => call,
+            Err((refused, call)) => {
+                let id = call.id().to_string();
+                self.refuse(call, &refusal_of(&refused, id), vendor, label, reply);
+                return None;
+            }
+        };
+        let view = match &parsed {
+            Ok(view) => view,
+            Err(error) => {
+                let mut refusal = refusal(RefusalKind::BadRequest, "request_invalid", error.to_string());
+                refusal.field = error.field().map(ToOwned::to_owned);
+                self.refuse(call, &refusal, vendor, label, reply);
+                return None;
+            }
+        };
+        let model = match self.choose(&job, view) {
+            Ok(model) => model,
+            Err(refusal) => {
+                self.refuse(call, &refusal, vendor, label, reply);
+                return None;
+            }
+        };
+        let headers = to_provider(headers);
+        let plan = Plan {
+            endpoint: job.endpoint,
+            protocol: job.protocol(),
+            view,
+            model: &model,
+            headers: &headers,
+            query: job.query.as_deref(),
+            body: job.body.bytes(),
+        };
+        match self.attempts(&plan, call).await {
+            Ok(answering) => Some((answering, reply)),
+            Err((call, failure)) => {
+                self.fail(call, failure, vendor, label, reply);
+                None
+            }
+        }
+    }
+
+    /// The model, if it exists and the key may use it.
+    fn choose(&self, job: &Job, view: &RequestView<'_>) -> Result<Arc<Model>, Refusal> {
+        let name = view.model();
+        let Some(model) = self.routes.find(name) else {
+            let message = format!("the model `{name}` does not exist here; see `GET /v1/models`");
+            return Err(refusal(RefusalKind::ModelUnknown, "model_unknown", message));
+        };
+        if !job.entry.key.models.allows(name, model.tier) {
+            let refused = bailey_gate::Refused::ModelNotAllowed { model: name.to_owned() };
+            return Err(refusal_of(&refused, String::new()));
+        }
+        Ok(Arc::clone(model))
+    }
+
+    /// Tries the routes in order until content begins.
+    async fn attempts(&self, plan: &Plan<'_>, mut call: Call) -> Result<Box<Answering>, (Call, Failure)> {
+        let routes = candidates(plan.model, plan.protocol, self.gate.clock().now());
+        if routes.is_empty() {
+            return Err((call, Failure::no_route(plan)));
+        }
+        if plan.endpoint == Endpoint::CountTokens && !routes.iter().any(|r| r.provider.counts_tokens) {
+            return Err((call, Failure::estimated(plan)));
+        }
+        let mut failure: Option<Failure> = None;
+        let mut same_route = self.same_route_retries;
+        let mut at = 0;
+        while let Some(route) = routes.get(at) {
+            let another = at + 1 < routes.len();
+            let (given_back, failed) = match self.attempt(plan, route, call, another).await {
+                Tried::Answering(answering) => return Ok(answering),
+                // A refusal by the gate hides no failure of a provider that came before it.
+                Tried::Refused(call, refused) => return Err((call, failure.unwrap_or(refused))),
+                Tried::Failed(call, failure) => (call, failure),
+            };
+            call = given_back;
+            let retryable = failed.retryable;
+            let alone = routes.len() == 1 && failed.retry_after.is_none() && same_route > 0;
+            failure = Some(failed);
+            if !retryable || !(another || alone) || !self.retries.spend() {
+                break;
+            }
+            if another {
+                at += 1;
+            } else {
+                same_route -= 1;
+                tokio::time::sleep(self.backoff).await;
+            }
+        }
+        let failure = failure.unwrap_or_else(|| Failure::no_route(plan));
+        Err((call, failure))
+    }
+
+    /// Sends the head, passes the body on, and settles.
+    async fn pass_on(&self, answering: Box<Answering>, reply: Reply, label: &'static str) {
+        let Answering {
+            grant,
+            status,
+            headers,
+            mut relay,
+            protocol,
+            stream,
+            input_bound,
+            provider_request_id,
+        } = *answering;
+        let ttft_us = grant.call().elapsed_us();
+        let id = grant.call().id().to_string();
+        let provider = Arc::clone(grant.provider());
+        let whole = relay.take_whole();
+        let (client, body) = match whole {
+            Some(bytes) => (None, Body::full(bytes)),
+            None => {
+                let (sender, body) = Body::channel();
+                (Some(sender), body)
+            }
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        set_id(response.headers_mut(), &id);
+        let is_whole = client.is_none();
+        let reached = reply.send(response).is_ok();
+        let watch = Watch {
+            ended: grant.call().entry().ended().clone(),
+            shutdown: self.gate.tasks().stopping().clone(),
+            idle: provider.idle_timeout,
+            cancel_on_hangup: provider.cancel_on_hangup,
+            drains: self.drains.clone(),
+        };
+        let sender = client.clone().filter(|_| reached);
+        let (ending, cut) = match (is_whole, reached) {
+            (true, true) => (Ending::Whole, None),
+            _ => relay.run(sender, &watch).await,
+        };
+        let (bill, outcome, code) = judge(&mut relay, ending, cut, input_bound);
+        if let (Some(client), Some(code), true) = (&client, code, stream) {
+            let message = closing_words(code);
+            let event = refusal(closing_kind(cut), code, message.to_owned()).stream_event(protocol, 0);
+            // The client may be gone, or slow; it is owed no more than one try.
+            let _ = client.try_send(event.into());
+        }
+        drop(client);
+        if outcome == Outcome::Error {
+            self.metrics.failed(provider.name(), code.unwrap_or("upstream_error"));
+        }
+        let attempt = Attempt {
+            status: Some(status.as_u16()),
+            outcome,
+            code: code.map(ToOwned::to_owned),
+            bill,
+        };
+        let call = grant.settle(attempt);
+        let closing = Closing {
+            status: status.as_u16(),
+            outcome,
+            code: code.map(ToOwned::to_owned),
+            ttft_us: Some(ttft_us),
+            provider_request_id,
+        };
+        self.count(&call, label, outcome, Some(ttft_us), usage_of(&bill));
+        call.close(closing);
+    }
+
+    /// Answers with the failure of the last attempt.
+    fn fail(&self, call: Call, failure: Failure, vendor: Vendor, label: &'static str, reply: Reply) {
+        let id = call.id().to_string();
+        let (mut response, outcome, code) = match failure.answer {
+            FailureAnswer::Verbatim(response) => (*response, Outcome::Error, Some(failure.code)),
+            FailureAnswer::Refusal(mut refusal) => {
+                refusal.request_id.clone_from(&id);
+                self.metrics.refused(refusal.code);
+                (refuse(&refusal, vendor), failure.outcome, Some(refusal.code))
+            }
+            FailureAnswer::Estimate(tokens) => (estimate(tokens), Outcome::Ok, None),
+        };
+        set_id(response.headers_mut(), &id);
+        let status = response.status().as_u16();
+        // A client that has left is answered by nobody; the row is written all the same.
+        let _ = reply.send(response);
+        self.count(&call, label, outcome, None, Usage::default());
+        let code = code.map(ToOwned::to_owned);
+        call.close(Closing {
+            status,
+            outcome,
+            code,
+            ttft_us: None,
+            provider_request_id: None,
+        });
+    }
+
+    /// Refuses before anything was sent.
+    fn refuse(&self, call: Call, refusal: &Refusal, vendor: Vendor, label: &'static str, reply: Reply) {
+        self.metrics.refused(refusal.code);
+        let mut response = refuse(refusal, vendor);
+        set_id(response.headers_mut(), &call.id().to_string());
+        let status = response.status().as_u16();
+        let _ = reply.send(response);
+        self.count(&call, label, Outcome::Denied, None, Usage::default());
+        call.close(Closing::refused(status, refusal.code));
+    }
+
+    fn count(&self, call: &Call, label: &'static str, outcome: Outcome, ttft_us: Option<u64>, usage: Usage) {
+        let labels = RequestLabels {
+            protocol: Word(label),
+            outcome: Word(outcome.as_str()),
+        };
+        self.metrics.requests.get_or_create(&labels).inc();
+        let seconds = |us: u64| std::time::Duration::from_micros(us).as_secs_f64();
+        self.metrics.duration.observe(seconds(call.elapsed_us()));
+        if let Some(us) = ttft_us {
+            self.metrics.first_byte.observe(seconds(us));
+        }
+        let classes = [
+            ("input", usage.input),
+            ("cache_read", usage.cache_read),
+            ("cache_write", usage.cache_write_5m.saturating_add(usage.cache_write_1h)),
+            ("output", usage.output),
+        ];
+        for (class, tokens) in classes.into_iter().filter(|(_, tokens)| *tokens > 0) {
+            self.metrics
+                .tokens
+                .get_or_create(&TokenLabels { class: Word(class) })
+                .inc_by(tokens);
+        }
+    }
+}
+
+const fn usage_of(bill: &Bill) -> Usage {
+    match bill {
+        Bill::Nothing => Usage {
+            input: 0,
+            cache_read: 0,
+            cache_write_5m: 0,
+            cache_write_1h: 0,
+            output: 0,
+            reasoning: 0,
+        },
+        Bill::Final(usage, _) | Bill::Estimate(usage, _) | Bill::Hold(usage, _) => *usage,
+    }
+}
+
+/// A count that no provider made.
+fn estimate(tokens: Vec<u8>) -> Response<Body> {
+    let mut response = json(tokens);
+    response
+        .headers_mut()
+        .insert("x-bailey-estimated", http::HeaderValue::from_static("true"));
+    response
+}
+
+const fn closing_kind(cut: Option<Cut>) -> RefusalKind {
+    match cut {
+        Some(Cut::KeyEnded) => RefusalKind::Revoked,
+        Some(Cut::Shutdown) => RefusalKind::ShuttingDown,
+        Some(Cut::HungUp) | None => RefusalKind::UpstreamFailed,
+    }
+}
+
+fn closing_words(code: &str) -> &'static str {
+    match code {
+        "key_ended" => "the key was revoked or its person suspended while this answer was on its way",
+        "shutting_down" => "the server shut down while this answer was on its way",
+        "upstream_idle" => "the provider was silent for too long",
+        "upstream_garbage" => "the provider sent something that is no event stream",
+        _ => "the provider's answer broke off before its end",
+    }
+}

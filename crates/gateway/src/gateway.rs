@@ -1,0 +1,254 @@
+//! The door: from an HTTP request to the task that answers it.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use bailey_gate::directory::KeyEntry;
+use bailey_gate::{Gate, Refused};
+use bailey_llm::models::{ModelInfo, list_anthropic, list_openai};
+use bailey_llm::{ParseLimits, PriceTable, Refusal, RefusalKind, Vendor};
+use http::{HeaderMap, Request, Response};
+use hyper::body::Incoming;
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::answer::{Body, json, refuse};
+use crate::candidates::RetryBudget;
+use crate::complete::Job;
+use crate::headers::presented_key;
+use crate::intake::{self, IntakeError, Kept};
+use crate::metrics::Metrics;
+use crate::paths::{Endpoint, Found, find};
+use crate::relay::Drains;
+use crate::routes::{ModelStatus, Routes};
+
+pub use crate::intake::IntakeLimits;
+
+/// What a door is made from.
+pub struct GatewayOptions {
+    /// The gate.
+    pub gate: Arc<Gate>,
+    /// The models.
+    pub routes: Routes,
+    /// The prices; replaced when the price file changes.
+    pub prices: Arc<RwLock<Arc<PriceTable>>>,
+    /// Limits on request bodies.
+    pub intake: IntakeLimits,
+    /// Limits on what is in them.
+    pub parse: ParseLimits,
+    /// How often a failed attempt is repeated on the same route where there is no other.
+    pub same_route_retries: u32,
+    /// The pause before such a repetition.
+    pub backoff: Duration,
+    /// The longest time that an answer is read on after its client has left.
+    pub drain_time: Duration,
+    /// How many are read on at once.
+    pub drain_streams: usize,
+    /// What is counted.
+    pub metrics: Metrics,
+}
+
+/// The model door.
+pub struct Gateway {
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) routes: Routes,
+    prices: Arc<RwLock<Arc<PriceTable>>>,
+    intake: IntakeLimits,
+    pub(crate) parse: ParseLimits,
+    pub(crate) same_route_retries: u32,
+    pub(crate) backoff: Duration,
+    pub(crate) drains: Drains,
+    pub(crate) metrics: Metrics,
+    pub(crate) retries: RetryBudget,
+    kept: Arc<Kept>,
+}
+
+impl Gateway {
+    /// A door with these options.
+    pub fn new(options: GatewayOptions) -> Arc<Self> {
+        let places = Arc::new(Semaphore::new(options.drain_streams));
+        Arc::new(Self {
+            gate: options.gate,
+            routes: options.routes,
+            prices: options.prices,
+            intake: options.intake,
+            parse: options.parse,
+            same_route_retries: options.same_route_retries,
+            backoff: options.backoff,
+            drains: Drains {
+                max_time: options.drain_time,
+                places,
+            },
+            metrics: options.metrics,
+            retries: RetryBudget::default(),
+            kept: Arc::default(),
+        })
+    }
+
+    /// The models and how their routes are.
+    pub fn models(&self) -> Vec<ModelStatus> {
+        self.routes.status(self.gate.clock().now())
+    }
+
+    /// The prices in force.
+    pub fn prices(&self) -> Arc<PriceTable> {
+        Arc::clone(&self.prices.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether a request is for this door.
+    pub fn handles<B>(&self, request: &Request<B>) -> bool {
+        find(request.method(), request.uri().path()).is_some()
+    }
+
+    /// Answers a request that [`Gateway::handles`].
+    pub async fn call(self: &Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+        let started = Instant::now();
+        let endpoint = match find(request.method(), request.uri().path()) {
+            Some(Found::Endpoint(endpoint)) => endpoint,
+            Some(Found::WrongMethod(vendor)) => {
+                return self.plain_refusal(
+                    vendor,
+                    RefusalKind::BadRequest,
+                    "method_not_allowed",
+                    "this path does not answer to this method",
+                );
+            }
+            Some(Found::Unknown(vendor)) => {
+                return self.plain_refusal(vendor, RefusalKind::ModelUnknown, "path_unknown", "Bailey does not serve this path; it serves chat/completions, responses, messages, messages/count_tokens and models");
+            }
+            None => {
+                return self.plain_refusal(
+                    Vendor::OpenAi,
+                    RefusalKind::ModelUnknown,
+                    "path_unknown",
+                    "there is nothing at this path",
+                );
+            }
+        };
+        if endpoint == Endpoint::Probe {
+            return Response::new(Body::full(""));
+        }
+        let vendor = endpoint.vendor();
+        let entry = match self.authenticate(request.headers()).await {
+            Ok(entry) => entry,
+            Err(refused) => return self.gate_refusal(vendor, &refused),
+        };
+        match endpoint {
+            Endpoint::Models(vendor) => self.list(&entry, vendor, request.headers()),
+            _ => self.complete(endpoint, entry, request, started).await,
+        }
+    }
+
+    async fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<KeyEntry>, Refused> {
+        let key = presented_key(headers).ok_or(Refused::Unauthenticated)?;
+        self.gate.authenticate(key).await
+    }
+
+    fn gate_refusal(&self, vendor: Vendor, refused: &Refused) -> Response<Body> {
+        self.metrics.refused(refused.code());
+        refuse(&refusal_of(refused, String::new()), vendor)
+    }
+
+    fn plain_refusal(&self, vendor: Vendor, kind: RefusalKind, code: &'static str, message: &str) -> Response<Body> {
+        self.metrics.refused(code);
+        refuse(&refusal(kind, code, message.to_owned()), vendor)
+    }
+
+    /// `GET /v1/models`: what this key may ask for, in the shape that the client reads.
+    fn list(&self, entry: &KeyEntry, vendor: Option<Vendor>, headers: &HeaderMap) -> Response<Body> {
+        if let Err(refused) = entry.usable(self.gate.clock().now()) {
+            return self.gate_refusal(vendor.unwrap_or(Vendor::OpenAi), &refused);
+        }
+        let models: Vec<ModelInfo> = self
+            .routes
+            .named()
+            .filter(|m| entry.key.models.allows(&m.name, m.tier))
+            .map(|m| ModelInfo {
+                id: m.name.clone(),
+                display_name: m.display_name.clone(),
+                created: 0,
+                owned_by: "bailey".to_owned(),
+            })
+            .collect();
+        let anthropic = vendor.map_or_else(|| headers.contains_key("anthropic-version"), |v| v == Vendor::Anthropic);
+        json(if anthropic {
+            list_anthropic(&models)
+        } else {
+            list_openai(&models)
+        })
+    }
+
+    /// Reads the body, then hands everything to a task of its own: from there on nothing that the client does can keep the
+    /// request from being settled.
+    async fn complete(
+        self: &Arc<Self>,
+        endpoint: Endpoint,
+        entry: Arc<KeyEntry>,
+        request: Request<Incoming>,
+        started: Instant,
+    ) -> Response<Body> {
+        let vendor = endpoint.vendor();
+        let (parts, body) = request.into_parts();
+        let body = match intake::read(&parts.headers, body, &self.intake, &self.kept).await {
+            Ok(body) => body,
+            Err(error) => {
+                let (kind, code) = intake_refusal(error);
+                return self.plain_refusal(vendor, kind, code, &error.to_string());
+            }
+        };
+        let query = parts.uri.query().map(ToOwned::to_owned);
+        let job = Job {
+            endpoint,
+            entry,
+            query,
+            headers: parts.headers,
+            body,
+            started,
+        };
+        let (reply, answer) = oneshot::channel();
+        self.gate.tasks().spawn(Arc::clone(self).run(job, reply));
+        match answer.await {
+            Ok(answer) => answer,
+            Err(_) => self.plain_refusal(
+                vendor,
+                RefusalKind::UpstreamFailed,
+                "internal",
+                "the request ended without an answer; this is a bug in Bailey",
+            ),
+        }
+    }
+}
+
+fn intake_refusal(error: IntakeError) -> (RefusalKind, &'static str) {
+    match error {
+        IntakeError::TooLarge(_) => (RefusalKind::TooLarge, "body_too_large"),
+        IntakeError::TooSlow => (RefusalKind::Timeout, "body_too_slow"),
+        IntakeError::Cut => (RefusalKind::BadRequest, "body_cut"),
+        IntakeError::Encoding => (RefusalKind::BadRequest, "encoding_unknown"),
+        IntakeError::Inflate => (RefusalKind::BadRequest, "encoding_invalid"),
+        IntakeError::Full => (RefusalKind::Unavailable, "bodies_full"),
+    }
+}
+
+/// A refusal of the door's own.
+pub(crate) fn refusal(kind: RefusalKind, code: &'static str, message: String) -> Refusal {
+    Refusal {
+        kind,
+        code,
+        message,
+        retry_after: None,
+        field: None,
+        request_id: String::new(),
+    }
+}
+
+/// A refusal of the gate.
+pub(crate) fn refusal_of(refused: &Refused, request_id: String) -> Refusal {
+    Refusal {
+        kind: refused.kind(),
+        code: refused.code(),
+        message: refused.to_string(),
+        retry_after: refused.retry_after(),
+        field: None,
+        request_id,
+    }
+}
