@@ -65,7 +65,11 @@ impl PriceTable {
         prices.extend(self.prices.iter().map(|(key, list)| (key.clone(), list.clone())));
         let default = self.default.clone().or_else(|| base.default.clone());
         let version = format!("{}+{}", self.version, base.version);
-        Self { version, prices, default }
+        Self {
+            version,
+            prices,
+            default,
+        }
     }
 
     /// This list with another price for models that have none.

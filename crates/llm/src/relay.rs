@@ -49,6 +49,8 @@ pub struct StreamRelay {
     observed: Observed,
     /// An event of a known shape has been seen.
     recognised: bool,
+    /// The last event was left out.
+    hid_last: bool,
     fault: Option<StreamFault>,
 }
 
@@ -63,6 +65,7 @@ impl StreamRelay {
             long: None,
             observed: Observed::new(protocol, hide_usage_chunk),
             recognised: false,
+            hid_last: false,
             fault: None,
         }
     }
@@ -92,9 +95,15 @@ impl StreamRelay {
     fn relay(&mut self, chunk: &Bytes, out: &mut Vec<Bytes>) -> Result<(), StreamFault> {
         let mut start = self.finish_open(chunk, out)?;
         let mut pass_from = start;
+        if start == 0 {
+            // An LF that only completes the end of an event goes with that event.
+            start = self.framer.trailing_lf(chunk);
+            pass_from = if self.hid_last { start } else { 0 };
+        }
         while let Some(end) = self.framer.event_end(chunk, start) {
             let raw = chunk.get(start..end).unwrap_or_default();
             let disposition = self.event(raw);
+            self.hid_last = disposition == Ok(Disposition::Hide);
             if disposition != Ok(Disposition::Pass) {
                 pass(chunk, pass_from, start, out);
                 pass_from = end;
@@ -117,6 +126,7 @@ impl StreamRelay {
             long.feed(&piece);
             if end.is_some() {
                 long.finish(&mut self.observed);
+                self.hid_last = false;
             } else {
                 self.long = Some(long);
             }
@@ -125,7 +135,9 @@ impl StreamRelay {
             self.held.extend_from_slice(&piece);
             if end.is_some() {
                 let event = self.held.split().freeze();
-                if self.event(&event)? == Disposition::Pass {
+                let disposition = self.event(&event)?;
+                self.hid_last = disposition == Disposition::Hide;
+                if !self.hid_last {
                     out.push(event);
                 }
             } else {

@@ -20,6 +20,13 @@ impl Framer {
         }
     }
 
+    /// Takes the LF that belongs to a CR which ended the last event; returns how many bytes of `piece` that is.
+    pub(crate) fn trailing_lf(&mut self, piece: &[u8]) -> usize {
+        let taken = self.after_cr && piece.first() == Some(&b'\n');
+        self.after_cr &= piece.is_empty();
+        usize::from(taken)
+    }
+
     /// Looks at `piece` from `from` on, which continues what was looked at before. Returns where the event ends, or
     /// `None` if the whole piece belongs to it and it goes on.
     #[inline]

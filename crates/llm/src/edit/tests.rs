@@ -10,43 +10,102 @@ fn view(protocol: Protocol, body: &str) -> RequestView<'_> {
 }
 
 fn apply(protocol: Protocol, body: &str, edits: &Edits<'_>) -> Option<String> {
-    view(protocol, body).apply(edits).map(|bytes| String::from_utf8(bytes).unwrap())
+    view(protocol, body)
+        .apply(edits)
+        .map(|bytes| String::from_utf8(bytes).unwrap())
 }
 
 #[test]
 fn nothing_to_change_means_the_original_bytes() {
     let body = r#"{"model":"m","max_tokens":10,"stream":true}"#;
-    let edits = Edits { model: Some("m"), max_output: Some(10), include_usage: true, ..Edits::default() };
+    let edits = Edits {
+        model: Some("m"),
+        max_output: Some(10),
+        include_usage: true,
+        ..Edits::default()
+    };
     assert_eq!(apply(Protocol::Messages, body, &edits), None);
     assert_eq!(apply(Protocol::Messages, body, &Edits::default()), None);
 }
 
 #[test]
 fn limits_are_inserted_or_lowered_and_never_raised() {
-    let max = |n| Edits { max_output: Some(n), ..Edits::default() };
+    let max = |n| Edits {
+        max_output: Some(n),
+        ..Edits::default()
+    };
     let case = |protocol, body, n, expected: Option<&str>| {
         assert_eq!(apply(protocol, body, &max(n)).as_deref(), expected, "{body}");
     };
-    case(Protocol::Messages, r#"{"model":"m"}"#, 5, Some(r#"{"max_tokens":5,"model":"m"}"#));
-    case(Protocol::Messages, r#"{ "model":"m", "max_tokens" : 9 }"#, 5, Some(r#"{ "model":"m", "max_tokens" : 5 }"#));
+    case(
+        Protocol::Messages,
+        r#"{"model":"m"}"#,
+        5,
+        Some(r#"{"max_tokens":5,"model":"m"}"#),
+    );
+    case(
+        Protocol::Messages,
+        r#"{ "model":"m", "max_tokens" : 9 }"#,
+        5,
+        Some(r#"{ "model":"m", "max_tokens" : 5 }"#),
+    );
     case(Protocol::Messages, r#"{"model":"m","max_tokens":4}"#, 5, None);
-    case(Protocol::Responses, r#"{"model":"m"}"#, 5, Some(r#"{"max_output_tokens":5,"model":"m"}"#));
-    case(Protocol::Responses, r#"{"model":"m","max_output_tokens":null}"#, 5, Some(r#"{"model":"m","max_output_tokens":5}"#));
-    case(Protocol::Chat, r#"{"model":"m"}"#, 5, Some(r#"{"max_completion_tokens":5,"model":"m"}"#));
+    case(
+        Protocol::Responses,
+        r#"{"model":"m"}"#,
+        5,
+        Some(r#"{"max_output_tokens":5,"model":"m"}"#),
+    );
+    case(
+        Protocol::Responses,
+        r#"{"model":"m","max_output_tokens":null}"#,
+        5,
+        Some(r#"{"model":"m","max_output_tokens":5}"#),
+    );
+    case(
+        Protocol::Chat,
+        r#"{"model":"m"}"#,
+        5,
+        Some(r#"{"max_completion_tokens":5,"model":"m"}"#),
+    );
     // Both names: both are lowered, since servers differ in which they read.
     let both = r#"{"max_tokens":9,"model":"m","max_completion_tokens":8}"#;
-    case(Protocol::Chat, both, 5, Some(r#"{"max_tokens":5,"model":"m","max_completion_tokens":5}"#));
-    case(Protocol::Chat, both, 8, Some(r#"{"max_tokens":8,"model":"m","max_completion_tokens":8}"#));
-    let old = Edits { max_output: Some(5), max_output_field: MaxOutputField::MaxTokens, ..Edits::default() };
-    assert_eq!(apply(Protocol::Chat, r#"{"model":"m"}"#, &old).as_deref(), Some(r#"{"max_tokens":5,"model":"m"}"#));
+    case(
+        Protocol::Chat,
+        both,
+        5,
+        Some(r#"{"max_tokens":5,"model":"m","max_completion_tokens":5}"#),
+    );
+    case(
+        Protocol::Chat,
+        both,
+        8,
+        Some(r#"{"max_tokens":8,"model":"m","max_completion_tokens":8}"#),
+    );
+    let old = Edits {
+        max_output: Some(5),
+        max_output_field: MaxOutputField::MaxTokens,
+        ..Edits::default()
+    };
+    assert_eq!(
+        apply(Protocol::Chat, r#"{"model":"m"}"#, &old).as_deref(),
+        Some(r#"{"max_tokens":5,"model":"m"}"#)
+    );
 }
 
 #[test]
 fn usage_is_asked_for_in_every_form_of_stream_options() {
-    let edits = Edits { include_usage: true, ..Edits::default() };
+    let edits = Edits {
+        include_usage: true,
+        ..Edits::default()
+    };
     for options in [
-        "", r#","stream_options":null"#, r#","stream_options":{}"#, r#","stream_options":{ "include_usage" : false }"#,
-        r#","stream_options":{"include_usage":null,"x":1}"#, r#","stream_options":{"include_obfuscation":false}"#,
+        "",
+        r#","stream_options":null"#,
+        r#","stream_options":{}"#,
+        r#","stream_options":{ "include_usage" : false }"#,
+        r#","stream_options":{"include_usage":null,"x":1}"#,
+        r#","stream_options":{"include_obfuscation":false}"#,
         r#","stream_options":{"include_\u0075sage":false}"#,
     ] {
         let body = format!(r#"{{"model":"m","stream":true{options}}}"#);
@@ -57,26 +116,42 @@ fn usage_is_asked_for_in_every_form_of_stream_options() {
         assert_eq!(apply(Protocol::Chat, &edited, &edits), None);
     }
     assert_eq!(apply(Protocol::Chat, r#"{"model":"m"}"#, &edits), None);
-    assert_eq!(apply(Protocol::Responses, r#"{"model":"m","stream":true}"#, &edits), None);
+    assert_eq!(
+        apply(Protocol::Responses, r#"{"model":"m","stream":true}"#, &edits),
+        None
+    );
 }
 
 #[test]
 fn models_are_renamed_with_any_characters() {
-    let edits = Edits { model: Some("a\"b\\c\n\u{1}é"), ..Edits::default() };
+    let edits = Edits {
+        model: Some("a\"b\\c\n\u{1}é"),
+        ..Edits::default()
+    };
     let edited = apply(Protocol::Chat, r#"{"model" : "x\u0079","n":1}"#, &edits).unwrap();
     assert_eq!(edited, "{\"model\" : \"a\\\"b\\\\c\\u000a\\u0001é\",\"n\":1}");
     assert_eq!(view(Protocol::Chat, &edited).model(), "a\"b\\c\n\u{1}é");
     // The same name in other escapes is no change.
-    let same = Edits { model: Some("xy"), ..Edits::default() };
+    let same = Edits {
+        model: Some("xy"),
+        ..Edits::default()
+    };
     assert_eq!(apply(Protocol::Chat, r#"{"model":"x\u0079"}"#, &same), None);
 }
 
 #[test]
 fn thinking_budgets_are_lowered() {
     let body = r#"{"thinking":{"type":"enabled","budget_tokens":31999},"model":"m","max_tokens":32000}"#;
-    let edits = Edits { max_output: Some(2_000), thinking_budget: Some(1_999), ..Edits::default() };
+    let edits = Edits {
+        max_output: Some(2_000),
+        thinking_budget: Some(1_999),
+        ..Edits::default()
+    };
     let edited = apply(Protocol::Messages, body, &edits).unwrap();
-    assert_eq!(edited, r#"{"thinking":{"type":"enabled","budget_tokens":1999},"model":"m","max_tokens":2000}"#);
+    assert_eq!(
+        edited,
+        r#"{"thinking":{"type":"enabled","budget_tokens":1999},"model":"m","max_tokens":2000}"#
+    );
 }
 
 /// A field with white space around its parts, so that a test can build a body and what it must become.
@@ -111,7 +186,9 @@ fn others() -> impl Strategy<Value = Vec<Field>> {
 fn shuffled(mut fields: Vec<Field>, seed: u64) -> Vec<Field> {
     let mut state = seed | 1;
     for i in (1..fields.len()).rev() {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         fields.swap(i, usize::try_from(state >> 33).unwrap() % (i + 1));
     }
     fields

@@ -251,7 +251,9 @@ impl Tap {
     /// The watches that go on from the container that the cursor is in by `step`.
     fn going_on(&self, step: &str) -> u32 {
         let here = self.matching.get(self.depth).copied().unwrap_or(0);
-        let Some(step_at) = self.depth.checked_sub(1).filter(|_| here != 0) else { return 0 };
+        let Some(step_at) = self.depth.checked_sub(1).filter(|_| here != 0) else {
+            return 0;
+        };
         let fits = |i: &usize| here >> i & 1 == 1 && self.watches[*i].path.get(step_at) == Some(&step);
         (0..self.watches.len()).filter(fits).fold(0, |bits, i| bits | 1 << i)
     }

@@ -16,15 +16,73 @@ fn accepts(text: &[u8]) -> bool {
 #[test]
 fn accepts_and_refuses_what_serde_json_does() {
     let texts: &[&[u8]] = &[
-        b"", b" ", b"{}", b"[]", b" [ ] ", b"{ }", b"null", b"nul", b"nulll", b"true", b"false", b"tru e", b"0", b"-0",
-        b"00", b"01", b"-", b"1.", b".5", b"1.5e+10", b"1e", b"1e+", b"1E9", b"1e999", b"+1", b"1 2", b"[1,]", b"[,1]",
-        b"[1 2]", b"{\"a\"}", b"{\"a\":}", b"{\"a\":1,}", b"{a:1}", b"{\"a\":1 \"b\":2}", b"\"", b"\"\\\"", b"\"\\x\"",
-        b"\"\\u12\"", b"\"\\u12g4\"", b"\"\\ud800\"", b"\"\\ud83d\\ude00\"", b"\"a\nb\"", b"\"a\x00b\"", b"\"\x7f\"",
-        b"\"\xc3\xa9\"", b"\"\xc3\"", b"\xef\xbb\xbf{}", b"{}x", b"{} ", b"[[[[]]]]", b"[}", b"{]", b"NaN", b"Infinity",
-        b"'a'", b"// c\n1", b"[1,/**/2]", b"\"\\/\\b\\f\\n\\r\\t\\\\\"", b"12345678901234567890123456789012345678901234567890",
+        b"",
+        b" ",
+        b"{}",
+        b"[]",
+        b" [ ] ",
+        b"{ }",
+        b"null",
+        b"nul",
+        b"nulll",
+        b"true",
+        b"false",
+        b"tru e",
+        b"0",
+        b"-0",
+        b"00",
+        b"01",
+        b"-",
+        b"1.",
+        b".5",
+        b"1.5e+10",
+        b"1e",
+        b"1e+",
+        b"1E9",
+        b"1e999",
+        b"+1",
+        b"1 2",
+        b"[1,]",
+        b"[,1]",
+        b"[1 2]",
+        b"{\"a\"}",
+        b"{\"a\":}",
+        b"{\"a\":1,}",
+        b"{a:1}",
+        b"{\"a\":1 \"b\":2}",
+        b"\"",
+        b"\"\\\"",
+        b"\"\\x\"",
+        b"\"\\u12\"",
+        b"\"\\u12g4\"",
+        b"\"\\ud800\"",
+        b"\"\\ud83d\\ude00\"",
+        b"\"a\nb\"",
+        b"\"a\x00b\"",
+        b"\"\x7f\"",
+        b"\"\xc3\xa9\"",
+        b"\"\xc3\"",
+        b"\xef\xbb\xbf{}",
+        b"{}x",
+        b"{} ",
+        b"[[[[]]]]",
+        b"[}",
+        b"{]",
+        b"NaN",
+        b"Infinity",
+        b"'a'",
+        b"// c\n1",
+        b"[1,/**/2]",
+        b"\"\\/\\b\\f\\n\\r\\t\\\\\"",
+        b"12345678901234567890123456789012345678901234567890",
     ];
     for text in texts {
-        assert_eq!(accepts(text), serde_accepts(text), "{:?}", String::from_utf8_lossy(text));
+        assert_eq!(
+            accepts(text),
+            serde_accepts(text),
+            "{:?}",
+            String::from_utf8_lossy(text)
+        );
     }
 }
 
@@ -35,7 +93,10 @@ fn nesting_is_limited_before_the_stack_is() {
     assert_eq!(Cursor::check(&deep(129), 128), Err(JsonError::TooDeep(128)));
     // F17: a hundred thousand levels are refused at the limit, not at the end of the stack.
     assert_eq!(Cursor::check(&vec![b'['; 100_000], 512), Err(JsonError::TooDeep(512)));
-    assert_eq!(Cursor::check("{\"a\":".repeat(100_000).as_bytes(), 512), Err(JsonError::TooDeep(512)));
+    assert_eq!(
+        Cursor::check("{\"a\":".repeat(100_000).as_bytes(), 512),
+        Err(JsonError::TooDeep(512))
+    );
 }
 
 #[test]
@@ -46,7 +107,10 @@ fn a_million_keys_are_walked_without_allocating_for_them() {
 
 #[test]
 fn decoding_resolves_escapes_and_refuses_lone_surrogates() {
-    assert_eq!(decode(br#"a\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00"#).as_deref(), Some("a\"\\/\u{8}\u{c}\n\r\té😀"));
+    assert_eq!(
+        decode(br#"a\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00"#).as_deref(),
+        Some("a\"\\/\u{8}\u{c}\n\r\té😀")
+    );
     for bad in [&br"\ud800"[..], br"\udc00", br"\ud800\u0041", br"\u12", br"\x", br"\"] {
         assert_eq!(decode(bad), None, "{}", String::from_utf8_lossy(bad));
     }
@@ -149,13 +213,20 @@ proptest! {
     }
 }
 
-const WATCHES: &[Watch] = &[value(&["a", "b"]), value(&["a", "[]", "b"]), presence(&["[]"]), value(&["c"])];
+const WATCHES: &[Watch] = &[
+    value(&["a", "b"]),
+    value(&["a", "[]", "b"]),
+    presence(&["[]"]),
+    value(&["c"]),
+];
 
 fn tapped(pieces: &[&[u8]]) -> (Vec<(usize, Option<Vec<u8>>)>, bool) {
     let mut tap = Tap::new(WATCHES);
     let mut all = Vec::new();
     for piece in pieces {
-        tap.push(piece, &mut |(watch, value)| all.push((watch, value.map(<[u8]>::to_vec))));
+        tap.push(piece, &mut |(watch, value)| {
+            all.push((watch, value.map(<[u8]>::to_vec)))
+        });
     }
     (all, tap.whole())
 }

@@ -24,7 +24,10 @@ fn reads_the_top_level_usage_and_no_other() {
     assert!(metered.usage_final);
     let metered = meter(Protocol::Responses, &[RESPONSES.as_bytes()]);
     assert_eq!(metered.usage.unwrap().input, 20);
-    assert_eq!((metered.tier, metered.server_tool_calls), (Some(ServiceTier::Priority), 1));
+    assert_eq!(
+        (metered.tier, metered.server_tool_calls),
+        (Some(ServiceTier::Priority), 1)
+    );
 }
 
 #[test]
@@ -43,7 +46,10 @@ fn gives_the_same_for_every_cut() {
 #[test]
 fn a_body_that_is_cut_off_has_no_final_usage() {
     for end in 0..MESSAGES.len() {
-        assert!(!meter(Protocol::Messages, &[&MESSAGES.as_bytes()[..end]]).usage_final, "{end}");
+        assert!(
+            !meter(Protocol::Messages, &[&MESSAGES.as_bytes()[..end]]).usage_final,
+            "{end}"
+        );
     }
     assert_eq!(meter(Protocol::Chat, &[b"<html>502</html>"]).usage, None);
     assert_eq!(meter(Protocol::Chat, &[b"\xff\xfe\x00"]).usage, None);
@@ -51,7 +57,11 @@ fn a_body_that_is_cut_off_has_no_final_usage() {
 
 #[test]
 fn memory_is_bounded_for_any_body() {
-    let body = format!("{{\"usage\":{{\"x\":\"{}\"}},\"{}\":1}}", "y".repeat(1 << 20), "k".repeat(1 << 20));
+    let body = format!(
+        "{{\"usage\":{{\"x\":\"{}\"}},\"{}\":1}}",
+        "y".repeat(1 << 20),
+        "k".repeat(1 << 20)
+    );
     assert_eq!(meter(Protocol::Chat, &[body.as_bytes()]).usage, None);
     let nested = format!("{}{}", "[".repeat(1 << 20), "]".repeat(1 << 20));
     assert_eq!(meter(Protocol::Chat, &[nested.as_bytes()]).usage, None);

@@ -24,7 +24,14 @@ fn relay_pieces<'a>(protocol: Protocol, hide: bool, pieces: impl IntoIterator<It
     }
     let (started, complete, error) = (relay.content_started(), relay.complete(), relay.error().cloned());
     let (metered, _) = relay.finish();
-    Outcome { forwarded: out.concat(), metered, started, complete, error, fault }
+    Outcome {
+        forwarded: out.concat(),
+        metered,
+        started,
+        complete,
+        error,
+        fault,
+    }
 }
 
 fn relay(protocol: Protocol, hide: bool, stream: &str) -> Outcome {
@@ -53,22 +60,52 @@ event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\
 event: response.output_item.done\ndata: {\"type\":\"response.output_item.done\",\"item\":{\"type\":\"web_search_call\"}}\n\n\
 event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"id\":\"r\",\"service_tier\":\"priority\",\"output\":[{\"usage\":1}],\"usage\":{\"input_tokens\":20,\"input_tokens_details\":{\"cached_tokens\":12},\"output_tokens\":5,\"output_tokens_details\":{\"reasoning_tokens\":3}}}}\n\n";
 
-const STREAMS: [(Protocol, &str); 3] =
-    [(Protocol::Messages, MESSAGES), (Protocol::Chat, CHAT), (Protocol::Responses, RESPONSES)];
+const STREAMS: [(Protocol, &str); 3] = [
+    (Protocol::Messages, MESSAGES),
+    (Protocol::Chat, CHAT),
+    (Protocol::Responses, RESPONSES),
+];
 
 #[test]
 fn reads_usage_content_and_end_of_each_protocol() {
     let messages = relay(Protocol::Messages, true, MESSAGES);
-    let usage = Usage { input: 25, cache_read: 2000, cache_write_5m: 260, cache_write_1h: 40, output: 15, reasoning: 0 };
+    let usage = Usage {
+        input: 25,
+        cache_read: 2000,
+        cache_write_5m: 260,
+        cache_write_1h: 40,
+        output: 15,
+        reasoning: 0,
+    };
     assert_eq!(messages.metered.usage, Some(usage));
-    assert_eq!((messages.metered.tier, messages.metered.content_bytes), (Some(ServiceTier::Standard), 23));
+    assert_eq!(
+        (messages.metered.tier, messages.metered.content_bytes),
+        (Some(ServiceTier::Standard), 22)
+    );
     let chat = relay(Protocol::Chat, false, CHAT);
-    let usage = Usage { input: 8, cache_read: 12, output: 5, ..Usage::default() };
-    assert_eq!((chat.metered.usage, chat.metered.content_bytes), (Some(usage), 17));
+    let usage = Usage {
+        input: 8,
+        cache_read: 12,
+        output: 5,
+        ..Usage::default()
+    };
+    assert_eq!((chat.metered.usage, chat.metered.content_bytes), (Some(usage), 15));
     let responses = relay(Protocol::Responses, true, RESPONSES);
-    let usage = Usage { input: 8, cache_read: 12, output: 5, reasoning: 3, ..Usage::default() };
-    assert_eq!((responses.metered.usage, responses.metered.server_tool_calls), (Some(usage), 1));
-    assert_eq!((responses.metered.tier, responses.metered.content_bytes), (Some(ServiceTier::Priority), 8));
+    let usage = Usage {
+        input: 8,
+        cache_read: 12,
+        output: 5,
+        reasoning: 3,
+        ..Usage::default()
+    };
+    assert_eq!(
+        (responses.metered.usage, responses.metered.server_tool_calls),
+        (Some(usage), 1)
+    );
+    assert_eq!(
+        (responses.metered.tier, responses.metered.content_bytes),
+        (Some(ServiceTier::Priority), 8)
+    );
     for (outcome, stream) in [(messages, MESSAGES), (chat, CHAT), (responses, RESPONSES)] {
         assert_eq!(String::from_utf8_lossy(&outcome.forwarded), stream);
         assert!(outcome.started && outcome.complete && outcome.metered.usage_final);
@@ -86,7 +123,11 @@ fn streaming_cost_equals_non_streaming_cost() {
     for ((protocol, stream), body) in STREAMS.into_iter().zip(bodies) {
         let mut meter = crate::BodyMeter::new(protocol);
         meter.push(body.as_bytes());
-        assert_eq!(relay(protocol, true, stream).metered.usage, meter.finish().usage, "{protocol}");
+        assert_eq!(
+            relay(protocol, true, stream).metered.usage,
+            meter.finish().usage,
+            "{protocol}"
+        );
     }
 }
 
@@ -98,9 +139,17 @@ fn a_stream_means_the_same_cut_at_every_byte() {
             let bytes = stream.as_bytes();
             let whole = relay_pieces(protocol, true, [bytes]);
             for at in 0..=bytes.len() {
-                assert_eq!(relay_pieces(protocol, true, [&bytes[..at], &bytes[at..]]), whole, "{protocol} cut at {at}");
+                assert_eq!(
+                    relay_pieces(protocol, true, [&bytes[..at], &bytes[at..]]),
+                    whole,
+                    "{protocol} cut at {at}"
+                );
             }
-            assert_eq!(relay_pieces(protocol, true, bytes.chunks(1)), whole, "{protocol} byte by byte");
+            assert_eq!(
+                relay_pieces(protocol, true, bytes.chunks(1)),
+                whole,
+                "{protocol} byte by byte"
+            );
         }
     }
 }
@@ -133,7 +182,9 @@ fn whole_events_are_passed_on_as_one_slice() {
 fn an_event_that_never_becomes_whole_is_not_passed_on() {
     let mut relay = StreamRelay::new(Protocol::Chat, false);
     let mut out = Vec::new();
-    relay.push(Bytes::from_static(b"data: {\"id\":\"a\"}\n\ndata: {\"id\":"), &mut out).unwrap();
+    relay
+        .push(Bytes::from_static(b"data: {\"id\":\"a\"}\n\ndata: {\"id\":"), &mut out)
+        .unwrap();
     assert_eq!(out.concat(), b"data: {\"id\":\"a\"}\n\n");
     assert_eq!(relay.finish().1, &b"data: {\"id\":"[..]);
 }
@@ -144,20 +195,31 @@ fn content_starts_with_the_first_content_and_not_before() {
         let mut relay = StreamRelay::new(protocol, false);
         let mut out = Vec::new();
         let events = stream.split_inclusive("\n\n");
-        events.take_while(|event| {
-            relay.push(Bytes::copy_from_slice(event.as_bytes()), &mut out).unwrap();
-            !relay.content_started()
-        }).count()
+        events
+            .take_while(|event| {
+                relay.push(Bytes::copy_from_slice(event.as_bytes()), &mut out).unwrap();
+                !relay.content_started()
+            })
+            .count()
     };
     assert_eq!(started(Protocol::Messages, MESSAGES), 1);
     assert_eq!(started(Protocol::Chat, CHAT), 1);
     assert_eq!(started(Protocol::Responses, RESPONSES), 1);
-    for delta in [r#""tool_calls":[{"index":0}]"#, r#""reasoning_content":"hm""#, r#""refusal":"no""#] {
+    for delta in [
+        r#""tool_calls":[{"index":0}]"#,
+        r#""reasoning_content":"hm""#,
+        r#""refusal":"no""#,
+    ] {
         let stream = format!("data: {{\"id\":\"c\",\"choices\":[{{\"delta\":{{{delta}}}}}]}}\n\n");
         assert!(relay(Protocol::Chat, false, &stream).started, "{delta}");
     }
-    for delta in [r#""content":"""#, r#""content":null,"tool_calls":[]"#, r#""role":"assistant""#] {
-        let stream = format!("data: {{\"id\":\"c\",\"choices\":[{{\"delta\":{{{delta}}},\"finish_reason\":null}}]}}\n\n");
+    for delta in [
+        r#""content":"""#,
+        r#""content":null,"tool_calls":[]"#,
+        r#""role":"assistant""#,
+    ] {
+        let stream =
+            format!("data: {{\"id\":\"c\",\"choices\":[{{\"delta\":{{{delta}}},\"finish_reason\":null}}]}}\n\n");
         assert!(!relay(Protocol::Chat, false, &stream).started, "{delta}");
     }
 }
@@ -168,14 +230,23 @@ fn an_overloaded_error_inside_a_200_is_seen_before_content() {
     let error = "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n";
     let outcome = relay(Protocol::Messages, false, &format!("{start}{error}"));
     let seen = outcome.error.unwrap();
-    assert_eq!((seen.status, seen.kind.as_str(), seen.retryable), (529, "overloaded_error", true));
+    assert_eq!(
+        (seen.status, seen.kind.as_str(), seen.retryable),
+        (529, "overloaded_error", true)
+    );
     assert!(!outcome.started && !outcome.complete && !outcome.metered.usage_final);
     let chat = "data: {\"error\":{\"message\":\"The server had an error\",\"type\":\"server_error\",\"param\":null,\"code\":null}}\n\n";
     let seen = relay(Protocol::Chat, false, chat).error.unwrap();
-    assert_eq!((seen.status, seen.kind.as_str(), seen.retryable), (500, "server_error", true));
+    assert_eq!(
+        (seen.status, seen.kind.as_str(), seen.retryable),
+        (500, "server_error", true)
+    );
     let vllm = "data: {\"object\":\"error\",\"message\":\"too long\",\"type\":\"BadRequestError\",\"code\":400}\n\n";
     let seen = relay(Protocol::Chat, false, vllm).error.unwrap();
-    assert_eq!((seen.status, seen.message.as_str(), seen.retryable), (400, "too long", false));
+    assert_eq!(
+        (seen.status, seen.message.as_str(), seen.retryable),
+        (400, "too long", false)
+    );
 }
 
 #[test]
@@ -186,15 +257,24 @@ fn errors_of_responses_are_seen_in_all_their_forms() {
     for stream in [failed, flat, wrapped] {
         let outcome = relay(Protocol::Responses, false, stream);
         let error = outcome.error.unwrap();
-        assert_eq!((error.status, error.kind.as_str(), error.message.as_str()), (429, "rate_limit_exceeded", "slow"));
+        assert_eq!(
+            (error.status, error.kind.as_str(), error.message.as_str()),
+            (429, "rate_limit_exceeded", "slow")
+        );
         assert!(error.retryable && outcome.complete && !outcome.started);
     }
 }
 
 #[test]
 fn an_error_of_the_request_is_not_worth_another_route() {
-    for (kind, status) in [("invalid_request_error", 400), ("not_found_error", 404), ("request_too_large", 413)] {
-        let stream = format!("event: error\ndata: {{\"type\":\"error\",\"error\":{{\"type\":\"{kind}\",\"message\":\"m\"}}}}\n\n");
+    for (kind, status) in [
+        ("invalid_request_error", 400),
+        ("not_found_error", 404),
+        ("request_too_large", 413),
+    ] {
+        let stream = format!(
+            "event: error\ndata: {{\"type\":\"error\",\"error\":{{\"type\":\"{kind}\",\"message\":\"m\"}}}}\n\n"
+        );
         let error = relay(Protocol::Messages, false, &stream).error.unwrap();
         assert_eq!((error.status, error.retryable), (status, false));
     }
@@ -205,7 +285,11 @@ fn usage_with_impossible_numbers_is_never_billed_by() {
     for bad in ["-15", "1e308", "15.5", "99999999999999999999"] {
         let stream = MESSAGES.replace("\"output_tokens\":15", &format!("\"output_tokens\":{bad}"));
         let outcome = relay(Protocol::Messages, false, &stream);
-        assert_eq!((outcome.metered.usage, outcome.metered.usage_final), (None, false), "{bad}");
+        assert_eq!(
+            (outcome.metered.usage, outcome.metered.usage_final),
+            (None, false),
+            "{bad}"
+        );
         assert!(outcome.complete);
         let stream = CHAT.replace("\"completion_tokens\":5", &format!("\"completion_tokens\":{bad}"));
         assert_eq!(relay(Protocol::Chat, true, &stream).metered.usage, None, "{bad}");
@@ -216,18 +300,30 @@ fn usage_with_impossible_numbers_is_never_billed_by() {
 fn usage_that_comes_twice_is_counted_once() {
     let usage = CHAT.split_inclusive("\n\n").nth(4).unwrap();
     let stream = CHAT.replace(usage, &format!("{usage}{usage}"));
-    assert_eq!(relay(Protocol::Chat, true, &stream).metered.usage, relay(Protocol::Chat, true, CHAT).metered.usage);
+    assert_eq!(
+        relay(Protocol::Chat, true, &stream).metered.usage,
+        relay(Protocol::Chat, true, CHAT).metered.usage
+    );
 }
 
 #[test]
 fn usage_on_every_chunk_is_final_only_at_the_end() {
     let chunk = |content: &str, finish: &str, output: u64| {
-        format!("data: {{\"id\":\"c\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{content}\"}},\"finish_reason\":{finish}}}],\"usage\":{{\"prompt_tokens\":9,\"completion_tokens\":{output}}}}}\n\n")
+        format!(
+            "data: {{\"id\":\"c\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{content}\"}},\"finish_reason\":{finish}}}],\"usage\":{{\"prompt_tokens\":9,\"completion_tokens\":{output}}}}}\n\n"
+        )
     };
     let open = relay(Protocol::Chat, true, &(chunk("a", "null", 1) + &chunk("b", "null", 2)));
     assert!(open.metered.usage.is_some() && !open.metered.usage_final && !open.complete);
-    let done = relay(Protocol::Chat, true, &(chunk("a", "null", 1) + &chunk("b", "\"stop\"", 2)));
-    assert_eq!((done.metered.usage.unwrap().output, done.metered.usage_final), (2, true));
+    let done = relay(
+        Protocol::Chat,
+        true,
+        &(chunk("a", "null", 1) + &chunk("b", "\"stop\"", 2)),
+    );
+    assert_eq!(
+        (done.metered.usage.unwrap().output, done.metered.usage_final),
+        (2, true)
+    );
 }
 
 #[test]
@@ -242,9 +338,15 @@ fn a_false_end_in_the_text_is_no_end() {
 fn messages_without_event_names_are_read_by_their_type() {
     for (protocol, stream) in [(Protocol::Messages, MESSAGES), (Protocol::Responses, RESPONSES)] {
         let named = relay(protocol, false, stream);
-        let bare: String = stream.split_inclusive('\n').filter(|line| !line.starts_with("event:")).collect();
+        let bare: String = stream
+            .split_inclusive('\n')
+            .filter(|line| !line.starts_with("event:"))
+            .collect();
         let bare = relay(protocol, false, &bare);
-        assert_eq!((bare.metered, bare.started, bare.complete), (named.metered, named.started, named.complete));
+        assert_eq!(
+            (bare.metered, bare.started, bare.complete),
+            (named.metered, named.started, named.complete)
+        );
     }
 }
 
@@ -274,12 +376,19 @@ fn what_came_before_bad_bytes_is_passed_on_and_counted() {
     stream.extend_from_slice(b"data: \xff\n\n");
     for size in [1, 100, stream.len()] {
         let outcome = relay_pieces(Protocol::Messages, false, stream.chunks(size));
-        assert_eq!((outcome.fault, outcome.forwarded.as_slice()), (Some(StreamFault::Utf8), MESSAGES.as_bytes()));
+        assert_eq!(
+            (outcome.fault, outcome.forwarded.as_slice()),
+            (Some(StreamFault::Utf8), MESSAGES.as_bytes())
+        );
         assert!(outcome.metered.usage_final);
     }
     let mut relay = StreamRelay::new(Protocol::Chat, false);
     assert!(relay.push(Bytes::from_static(b"\xff"), &mut Vec::new()).is_err());
-    assert!(relay.push(Bytes::from_static(b"data: {}\n\n"), &mut Vec::new()).is_err());
+    assert!(
+        relay
+            .push(Bytes::from_static(b"data: {}\n\n"), &mut Vec::new())
+            .is_err()
+    );
 }
 
 #[test]
@@ -287,14 +396,18 @@ fn a_line_without_end_is_refused_at_the_limit_unless_it_is_data() {
     let line = vec![b'x'; 1 << 20];
     for size in [1_000, 1 << 20] {
         let outcome = relay_pieces(Protocol::Chat, false, line.chunks(size));
-        assert_eq!((outcome.fault, outcome.forwarded.len()), (Some(StreamFault::NotEvents), 0));
+        assert_eq!(
+            (outcome.fault, outcome.forwarded.len()),
+            (Some(StreamFault::NotEvents), 0)
+        );
     }
 }
 
 /// A stream with a final event of more than a megabyte.
 fn long_stream() -> String {
     let text = "long \\\"text\\\" ".repeat(100_000);
-    let output = format!("\"output\":[{{\"type\":\"message\",\"content\":[{{\"text\":\"{text}\"}}]}}],\"usage\":{{\"input");
+    let output =
+        format!("\"output\":[{{\"type\":\"message\",\"content\":[{{\"text\":\"{text}\"}}]}}],\"usage\":{{\"input");
     RESPONSES.replace("\"output\":[{\"usage\":1}],\"usage\":{\"input", &output)
 }
 
@@ -304,10 +417,17 @@ fn an_event_too_long_to_be_held_passes_by_and_is_still_read() {
     let bytes = stream.as_bytes();
     let whole = relay_pieces(Protocol::Responses, false, [bytes]);
     assert_eq!(whole.forwarded, bytes);
-    assert_eq!(whole.metered.usage, relay(Protocol::Responses, false, RESPONSES).metered.usage);
+    assert_eq!(
+        whole.metered.usage,
+        relay(Protocol::Responses, false, RESPONSES).metered.usage
+    );
     assert!(whole.complete && whole.metered.usage_final);
     for size in [1, 10, 1_000, 65_536, 65_537, 300_000] {
-        assert_eq!(relay_pieces(Protocol::Responses, false, bytes.chunks(size)), whole, "{size}");
+        assert_eq!(
+            relay_pieces(Protocol::Responses, false, bytes.chunks(size)),
+            whole,
+            "{size}"
+        );
     }
     let mut relay = StreamRelay::new(Protocol::Responses, false);
     for piece in bytes.chunks(5_000) {
@@ -319,12 +439,24 @@ fn an_event_too_long_to_be_held_passes_by_and_is_still_read() {
 /// Streams made of whole and damaged events.
 fn any_stream(protocol: Protocol) -> impl Strategy<Value = Vec<u8>> {
     let (_, stream) = STREAMS.into_iter().find(|(p, _)| *p == protocol).unwrap();
-    let events: Vec<Vec<u8>> = stream.split_inclusive("\n\n").map(|event| event.as_bytes().to_vec()).collect();
+    let events: Vec<Vec<u8>> = stream
+        .split_inclusive("\n\n")
+        .map(|event| event.as_bytes().to_vec())
+        .collect();
     let event = prop::sample::select(events);
     let odd = prop::sample::select(vec![
-        b": comment\n\n".to_vec(), b"\n".to_vec(), b"data\n\n".to_vec(), b"data:\n\n".to_vec(), b"\xef\xbb\xbf".to_vec(),
-        b"data: {\ndata: \"id\":1}\n\n".to_vec(), b"id: 7\nretry: 5\n\n".to_vec(), b"event: error\n\n".to_vec(), b"\xff".to_vec(),
-        b"data: {\"usage\":{\"prompt_tokens\":-1}}\n\n".to_vec(), b"junk\n\n".to_vec(), b"\r\r".to_vec(),
+        b": comment\n\n".to_vec(),
+        b"\n".to_vec(),
+        b"data\n\n".to_vec(),
+        b"data:\n\n".to_vec(),
+        b"\xef\xbb\xbf".to_vec(),
+        b"data: {\ndata: \"id\":1}\n\n".to_vec(),
+        b"id: 7\nretry: 5\n\n".to_vec(),
+        b"event: error\n\n".to_vec(),
+        b"\xff".to_vec(),
+        b"data: {\"usage\":{\"prompt_tokens\":-1}}\n\n".to_vec(),
+        b"junk\n\n".to_vec(),
+        b"\r\r".to_vec(),
     ]);
     let part = prop_oneof![6 => event, 1 => odd];
     let cut = prop::option::of((any::<prop::sample::Index>(), any::<u8>()));

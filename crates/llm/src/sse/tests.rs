@@ -16,13 +16,16 @@ fn events(stream: &[u8], size: usize) -> Vec<Vec<u8>> {
 }
 
 fn data(raw: &[u8]) -> Option<String> {
-    Event::parse(raw).data.map(|d| String::from_utf8(d.into_owned()).unwrap())
+    Event::parse(raw)
+        .data
+        .map(|d| String::from_utf8(d.into_owned()).unwrap())
 }
 
 #[test]
 fn lines_end_in_lf_crlf_or_cr() {
     for end in ["\n", "\r\n", "\r"] {
-        let stream = format!("event: a{end}data: 1{end}{end}data: 2{end}{end}: comment{end}{end}data:3{end}data: 4{end}{end}");
+        let stream =
+            format!("event: a{end}data: 1{end}{end}data: 2{end}{end}: comment{end}{end}data:3{end}data: 4{end}{end}");
         let expected = [Some("1"), Some("2"), None, Some("3\n4")].map(|d| d.map(str::to_owned));
         for size in 1..stream.len() {
             let found: Vec<_> = events(stream.as_bytes(), size).iter().map(|raw| data(raw)).collect();
@@ -56,7 +59,10 @@ fn utf8_is_checked_across_pieces() {
     let text = "aé€😀z".as_bytes();
     for size in 1..=text.len() {
         let mut utf8 = Utf8::default();
-        assert!(text.chunks(size).all(|piece| utf8.valid(piece) == piece.len()), "{size}");
+        assert!(
+            text.chunks(size).all(|piece| utf8.valid(piece) == piece.len()),
+            "{size}"
+        );
     }
     let mut utf8 = Utf8::default();
     assert_eq!(utf8.valid(b"ab\xffcd"), 2);

@@ -16,7 +16,14 @@ fn read_with(protocol: Protocol, writes: CacheControl, objects: &[&str]) -> Opti
 fn cache_creation_is_billed_once() {
     let usage = r#"{"input_tokens":10,"cache_creation_input_tokens":300,"cache_read_input_tokens":2000,
         "cache_creation":{"ephemeral_5m_input_tokens":260,"ephemeral_1h_input_tokens":40},"output_tokens":7}"#;
-    let expected = Usage { input: 10, cache_read: 2000, cache_write_5m: 260, cache_write_1h: 40, output: 7, reasoning: 0 };
+    let expected = Usage {
+        input: 10,
+        cache_read: 2000,
+        cache_write_5m: 260,
+        cache_write_1h: 40,
+        output: 7,
+        reasoning: 0,
+    };
     assert_eq!(read(Protocol::Messages, &[usage]), Some(expected));
     assert_eq!(expected.total_input(), 2310);
 }
@@ -42,7 +49,14 @@ fn openai_prompt_tokens_include_cached_and_written_ones() {
     let chat = r#"{"prompt_tokens":100,"completion_tokens":20,"total_tokens":120,
         "prompt_tokens_details":{"cached_tokens":60,"cache_write_tokens":30},
         "completion_tokens_details":{"reasoning_tokens":8}}"#;
-    let expected = Usage { input: 10, cache_read: 60, cache_write_5m: 30, cache_write_1h: 0, output: 20, reasoning: 8 };
+    let expected = Usage {
+        input: 10,
+        cache_read: 60,
+        cache_write_5m: 30,
+        cache_write_1h: 0,
+        output: 20,
+        reasoning: 8,
+    };
     assert_eq!(read(Protocol::Chat, &[chat]), Some(expected));
     let responses = chat.replace("prompt_", "input_").replace("completion_", "output_");
     assert_eq!(read(Protocol::Responses, &[&responses]), Some(expected));
@@ -64,8 +78,18 @@ fn null_details_are_none() {
 
 #[test]
 fn numbers_that_are_no_token_counts_make_usage_invalid() {
-    for bad in ["-1", "1e308", "1.5", "9007199254740993", "\"5\"", "99999999999999999999999999", "true", "[]"] {
-        let usage = format!("{{\"input_tokens\":5,\"prompt_tokens\":5,\"output_tokens\":{bad},\"completion_tokens\":{bad}}}");
+    for bad in [
+        "-1",
+        "1e308",
+        "1.5",
+        "9007199254740993",
+        "\"5\"",
+        "99999999999999999999999999",
+        "true",
+        "[]",
+    ] {
+        let usage =
+            format!("{{\"input_tokens\":5,\"prompt_tokens\":5,\"output_tokens\":{bad},\"completion_tokens\":{bad}}}");
         let good = r#"{"input_tokens":5,"prompt_tokens":5,"output_tokens":5,"completion_tokens":5}"#;
         for protocol in Protocol::ALL {
             assert_eq!(read(protocol, &[&usage]), None, "{protocol} {bad}");
@@ -74,7 +98,13 @@ fn numbers_that_are_no_token_counts_make_usage_invalid() {
             assert_eq!(read(protocol, &[&usage, good]), None, "{protocol} {bad}");
         }
     }
-    for none in ["{}", "", "[]", "7", "{\"input_tokens\":5,\"input_tokens\":6,\"output_tokens\":1}"] {
+    for none in [
+        "{}",
+        "",
+        "[]",
+        "7",
+        "{\"input_tokens\":5,\"input_tokens\":6,\"output_tokens\":1}",
+    ] {
         assert_eq!(read(Protocol::Messages, &[none]), None, "{none}");
     }
 }
@@ -98,7 +128,9 @@ fn the_tier_is_the_answers() {
     let mut tally = Tally::new(Protocol::Messages, CacheControl::None);
     tally.add(br#"{"input_tokens":1,"output_tokens":1,"service_tier":"priority"}"#);
     assert_eq!(tally.tier, Some(ServiceTier::Priority));
-    tally.add(br#"{"output_tokens":1,"service_tier":"standard","speed":"fast","server_tool_use":{"web_search_requests":2}}"#);
+    tally.add(
+        br#"{"output_tokens":1,"service_tier":"standard","speed":"fast","server_tool_use":{"web_search_requests":2}}"#,
+    );
     assert_eq!((tally.tier, tally.server_tool_calls), (Some(ServiceTier::Fast), 2));
     tally.add(br#"{"output_tokens":1,"service_tier":7}"#);
     assert!(tally.usage().is_some());
