@@ -177,12 +177,15 @@ impl<'a> RequestView<'a> {
         self.facts.options.is_some_and(|o| o.include_usage)
     }
 
-    /// The service tier it names; `fast` for Anthropic's fast mode.
+    /// The service tier it names: what is billed by other rates than the standard ones. Anthropic's fast mode is `fast`,
+    /// its place of service is named by itself (`us`); both at once have no rates, and so a name that none has.
     pub fn service_tier(&self) -> Option<&str> {
-        if self.facts.fast {
-            Some("fast")
-        } else {
-            self.facts.tier.as_deref()
+        let place = self.facts.geography.as_deref().filter(|place| *place != "global");
+        match (self.facts.fast, place) {
+            (true, Some(_)) => Some("fast in one place"),
+            (true, None) => Some("fast"),
+            (false, Some(place)) => Some(place),
+            (false, None) => self.facts.tier.as_deref(),
         }
     }
 

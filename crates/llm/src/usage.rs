@@ -26,11 +26,20 @@ pub enum ServiceTier {
     Batch,
     /// Anthropic's fast mode.
     Fast,
+    /// Served in the United States alone, as Anthropic's `inference_geo` asks for.
+    Us,
 }
 
 impl ServiceTier {
     /// Every tier.
-    pub const ALL: [Self; 5] = [Self::Standard, Self::Priority, Self::Flex, Self::Batch, Self::Fast];
+    pub const ALL: [Self; 6] = [
+        Self::Standard,
+        Self::Priority,
+        Self::Flex,
+        Self::Batch,
+        Self::Fast,
+        Self::Us,
+    ];
 
     /// The name used in price files and the ledger.
     pub const fn as_str(self) -> &'static str {
@@ -40,6 +49,7 @@ impl ServiceTier {
             Self::Flex => "flex",
             Self::Batch => "batch",
             Self::Fast => "fast",
+            Self::Us => "us",
         }
     }
 
@@ -51,6 +61,7 @@ impl ServiceTier {
             "flex" => Some(Self::Flex),
             "batch" => Some(Self::Batch),
             "fast" => Some(Self::Fast),
+            "us" => Some(Self::Us),
             _ => None,
         }
     }
@@ -70,6 +81,7 @@ struct MessagesUsage {
     server_tool_use: Option<serde_json::Value>,
     service_tier: Option<serde_json::Value>,
     speed: Option<serde_json::Value>,
+    inference_geo: Option<serde_json::Value>,
     iterations: Option<Vec<Iteration>>,
 }
 
@@ -209,8 +221,9 @@ impl Tally {
         let name = |value: &Option<serde_json::Value>| {
             value.as_ref().and_then(|v| v.as_str()).and_then(ServiceTier::from_name)
         };
-        self.tier = match name(&usage.speed) {
-            Some(ServiceTier::Fast) => Some(ServiceTier::Fast),
+        self.tier = match (name(&usage.speed), name(&usage.inference_geo)) {
+            (Some(ServiceTier::Fast), _) => Some(ServiceTier::Fast),
+            (_, Some(ServiceTier::Us)) => Some(ServiceTier::Us),
             _ => name(&usage.service_tier).or(self.tier),
         };
         Some(())

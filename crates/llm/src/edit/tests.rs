@@ -219,7 +219,7 @@ proptest! {
         let lowered = limit.as_ref().and_then(|l| l.value.parse::<u64>().ok()).map(|asked| asked.min(max));
         let mut inserted = String::new();
         if limit.is_none() {
-            inserted.push_str(&format!("\"max_completion_tokens\":{max},"));
+            inserted = format!("\"max_completion_tokens\":{max},");
         }
         if stream.value == "true" {
             inserted.push_str("\"stream_options\":{\"include_usage\":true},");

@@ -220,12 +220,14 @@ const WATCHES: &[Watch] = &[
     value(&["c"]),
 ];
 
-fn tapped(pieces: &[&[u8]]) -> (Vec<(usize, Option<Vec<u8>>)>, bool) {
+type All = Vec<(usize, Option<Vec<u8>>)>;
+
+fn tapped(pieces: &[&[u8]]) -> (All, bool) {
     let mut tap = Tap::new(WATCHES);
     let mut all = Vec::new();
     for piece in pieces {
         tap.push(piece, &mut |(watch, value)| {
-            all.push((watch, value.map(<[u8]>::to_vec)))
+            all.push((watch, value.map(<[u8]>::to_vec)));
         });
     }
     (all, tap.whole())

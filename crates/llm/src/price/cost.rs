@@ -53,14 +53,20 @@ impl ModelPrice {
         nanos_ceil(self.rates_for(usage.total_input(), tier).picos(usage))
     }
 
+    /// Long context makes the cheaper tiers dearer too, by rates that no list has: the standard long ones are taken. The
+    /// dearer tiers have one price for any length.
     fn rates_for(&self, total_input: u64, tier: ServiceTier) -> &Rates {
-        if let Some(rates) = self.tiers.get(&tier) {
-            return rates;
+        let long = self
+            .long_context
+            .as_ref()
+            .filter(|long| total_input > long.above)
+            .map(|long| &long.rates);
+        let own = self.tiers.get(&tier);
+        match tier {
+            ServiceTier::Standard | ServiceTier::Flex | ServiceTier::Batch => long.or(own),
+            ServiceTier::Priority | ServiceTier::Fast | ServiceTier::Us => own.or(long),
         }
-        match &self.long_context {
-            Some(long) if total_input > long.above => &long.rates,
-            _ => &self.rates,
-        }
+        .unwrap_or(&self.rates)
     }
 
     /// What a request can cost at most: each of `input_bound` tokens at the dearest rate that it can cause, and `output`

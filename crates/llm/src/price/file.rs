@@ -23,7 +23,7 @@ pub enum PriceError {
     /// An entry is wrong.
     #[error("{entry}: {problem}")]
     Entry {
-        /// Which, as `provider/model`.
+        /// Which, by the first of its providers and models: `provider/model`.
         entry: String,
         /// What is wrong with it.
         problem: String,
@@ -58,7 +58,7 @@ pub(super) struct PriceFile {
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Entry {
-    pub(super) provider: String,
+    pub(super) providers: Vec<String>,
     pub(super) models: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) from: Option<String>,
@@ -241,17 +241,20 @@ pub(super) fn build(file: &PriceFile) -> Result<PriceTable, Vec<PriceError>> {
     }
     let mut prices: HashMap<(String, String), Vec<Arc<ModelPrice>>> = HashMap::new();
     for entry in &file.prices {
-        checker.entry = format!(
-            "{}/{}",
-            entry.provider,
-            entry.models.first().map_or("?", String::as_str)
-        );
-        if entry.provider.trim().is_empty() || entry.models.is_empty() || entry.models.iter().any(String::is_empty) {
-            checker.problem("`provider` and `models` must not be empty");
+        let first = |names: &[String]| names.first().map_or("?", String::as_str).to_owned();
+        checker.entry = format!("{}/{}", first(&entry.providers), first(&entry.models));
+        for (key, names) in [("providers", &entry.providers), ("models", &entry.models)] {
+            if names.is_empty() || names.iter().any(|name| name.trim().is_empty()) {
+                checker.problem(format!("`{key}` must name at least one, and none may be empty"));
+            }
         }
         let price = Arc::new(checker.model(entry));
-        for model in &entry.models {
-            let same = prices.entry((entry.provider.clone(), model.clone())).or_default();
+        for (provider, model) in entry
+            .providers
+            .iter()
+            .flat_map(|p| entry.models.iter().map(move |m| (p, m)))
+        {
+            let same = prices.entry((provider.clone(), model.clone())).or_default();
             if same.iter().any(|other| other.from == price.from) {
                 checker.problem(format!("`{model}` has two prices from the same day on"));
             }

@@ -93,10 +93,10 @@ impl Collector {
             });
         }
         self.entries
-            .sort_by(|a, b| (&a.provider, &a.models).cmp(&(&b.provider, &b.models)));
+            .sort_by(|a, b| (&a.providers, &a.models).cmp(&(&b.providers, &b.models)));
         // Two foreign entries may come to one name here; the first is kept, so that the file is valid.
         self.entries
-            .dedup_by(|a, b| a.provider == b.provider && a.models == b.models);
+            .dedup_by(|a, b| a.providers == b.providers && a.models == b.models);
         let taken = self.entries.len();
         let file = PriceFile {
             date: date.to_owned(),
@@ -199,3 +199,6 @@ pub(super) fn complete(rates: RateTexts) -> Result<RateTexts, Skip> {
         (_, None) => Err(Skip::Broken("no price of output".to_owned())),
     }
 }
+
+#[cfg(test)]
+mod tests;

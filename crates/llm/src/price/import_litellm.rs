@@ -65,7 +65,7 @@ fn entry(name: &str, value: &RawValue, date: &str) -> Result<Entry, Skip> {
     let asked = provider == "anthropic" || name.contains("claude");
     Ok(Entry {
         models: vec![model_name(&provider, name)],
-        provider: provider_kind(&provider).to_owned(),
+        providers: vec![provider_kind(&provider).to_owned()],
         cache_writes: asked.then_some(CacheWrites::Asked),
         context: whole(&fields, "max_input_tokens"),
         max_output: whole(&fields, "max_output_tokens"),

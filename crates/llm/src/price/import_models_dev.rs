@@ -28,15 +28,10 @@ struct Limit {
     output: Option<u64>,
 }
 
+/// What a tier of prices begins at; the list has had two names for it.
 #[derive(Debug, Deserialize)]
-struct Tier<'a> {
-    tier: TierSize,
-    #[serde(borrow, flatten)]
-    cost: BTreeMap<String, &'a RawValue>,
-}
-
-#[derive(Debug, Deserialize)]
-struct TierSize {
+struct Start {
+    #[serde(alias = "min")]
     size: u64,
 }
 
@@ -61,7 +56,7 @@ fn entry(provider: &str, name: &str, model: &RawValue, date: &str) -> Result<Ent
     let rates = complete(rates(&cost)?)?;
     let limit = model.limit.as_ref();
     Ok(Entry {
-        provider: provider_kind(provider).to_owned(),
+        providers: vec![provider_kind(provider).to_owned()],
         models: vec![name.to_owned()],
         cache_writes: name.contains("claude").then_some(CacheWrites::Asked),
         context: limit.and_then(|l| l.context).filter(|n| *n > 0),
@@ -94,23 +89,27 @@ fn rates(cost: &BTreeMap<String, &RawValue>) -> Result<RateTexts, Skip> {
 }
 
 fn long_context(cost: &BTreeMap<String, &RawValue>) -> Result<Option<LongEntry>, Skip> {
+    let broken = |e: serde_json::Error| Skip::Broken(e.to_string());
     if let Some(tiers) = cost.get("tiers") {
-        let tiers: Vec<Tier<'_>> = serde_json::from_str(tiers.get()).map_err(|e| Skip::Broken(e.to_string()))?;
-        let Some(first) = tiers.into_iter().min_by_key(|t| t.tier.size) else {
-            return Ok(None);
-        };
-        return Ok(Some(LongEntry {
-            above: first.tier.size,
-            rates: complete(rates(&first.cost)?)?,
-        }));
+        let tiers: Vec<BTreeMap<String, &RawValue>> = serde_json::from_str(tiers.get()).map_err(broken)?;
+        let mut lowest: Option<LongEntry> = None;
+        for tier in tiers {
+            let start = tier
+                .get("tier")
+                .or(tier.get("context"))
+                .map_or("null", |start| start.get());
+            let above = serde_json::from_str::<Start>(start).map_err(broken)?.size;
+            if lowest.as_ref().is_none_or(|lowest| above < lowest.above) {
+                let rates = complete(rates(&tier)?)?;
+                lowest = Some(LongEntry { above, rates });
+            }
+        }
+        return Ok(lowest);
     }
     let Some(over) = cost.get("context_over_200k") else {
         return Ok(None);
     };
-    let over: BTreeMap<String, &RawValue> =
-        serde_json::from_str(over.get()).map_err(|e| Skip::Broken(e.to_string()))?;
-    Ok(Some(LongEntry {
-        above: 200_000,
-        rates: complete(rates(&over)?)?,
-    }))
+    let over: BTreeMap<String, &RawValue> = serde_json::from_str(over.get()).map_err(broken)?;
+    let rates = complete(rates(&over)?)?;
+    Ok(Some(LongEntry { above: 200_000, rates }))
 }

@@ -60,7 +60,9 @@ pub(crate) struct Facts<'a> {
     pub(crate) thinking: Option<Thinking>,
     pub(crate) options: Option<StreamOptions>,
     pub(super) tier: Option<Cow<'a, str>>,
+    /// Anthropic's fast mode and place of service: rates of their own, which we know as tiers.
     pub(super) fast: bool,
+    pub(super) geography: Option<Cow<'a, str>>,
     pub(super) media: Media,
     pub(super) tools: Tools,
     /// Bytes of the values that become the prompt.
@@ -99,6 +101,7 @@ impl<'a> Facts<'a> {
             Field::Thinking => self.thinking = thinking(cursor)?,
             Field::ServiceTier => self.tier = read::string(cursor, name)?.map(|(tier, _)| tier),
             Field::Speed => self.fast = read::string(cursor, name)?.is_some_and(|(speed, _)| speed == "fast"),
+            Field::Geography => self.geography = read::string(cursor, name)?.map(|(place, _)| place),
             Field::Modalities => self.audio_out = names_audio(cursor)?,
             Field::ContextManagement => self.compaction = compacts(cursor)?,
             Field::WebSearchOptions | Field::McpServers => {
