@@ -224,13 +224,19 @@ pub struct BudgetUpdate {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct BudgetListQuery {
-    /// Only those of subjects of this kind.
+    /// Only those of the subject of this kind and `id`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(inline)]
     pub kind: Option<SubjectKind>,
-    /// Only those of this subject; a name also does for people and groups. Needs `kind`.
+    /// The subject's id; a name also does for people and groups. Together with `kind`; not needed for the organization.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// At most this many items, 1 to 1000; 100 if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// The `next_cursor` of the page before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
 }
 
 #[cfg(test)]

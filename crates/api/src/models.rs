@@ -12,6 +12,8 @@ use crate::schema::TierSchema;
 pub struct Model {
     /// The name that clients ask for; `*` = every name that no other model has.
     pub name: String,
+    /// The name to show.
+    pub display_name: String,
     /// Its price tier.
     #[schema(value_type = Option<TierSchema>)]
     pub tier: Option<Tier>,
@@ -24,8 +26,8 @@ pub struct Model {
 pub struct Route {
     /// The provider.
     pub provider: String,
-    /// The provider's own name of the model.
-    pub model: String,
+    /// The provider's own name of the model; absent = the name that was asked for.
+    pub model: Option<String>,
     /// The protocols that the provider speaks: `messages`, `chat`, `responses`.
     pub protocols: Vec<String>,
     /// Whether requests go there at the moment.

@@ -20,7 +20,7 @@ impl<T> Patch<T> {
         matches!(self, Self::Keep)
     }
 
-    /// The new value, given the one there was.
+    /// The new value, given the one there was, or the default of something new.
     pub fn or(self, old: Option<T>) -> Option<T> {
         match self {
             Self::Keep => old,

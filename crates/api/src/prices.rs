@@ -1,7 +1,11 @@
 //! The price table in use.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+
+use crate::Time;
 
 /// Dollars per million tokens, as decimal text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -40,10 +44,14 @@ pub struct Price {
     pub rates: Rates,
     /// Those for long inputs, where there are any.
     pub long_context: Option<LongContext>,
+    /// Those of other service tiers, by their names.
+    pub tiers: BTreeMap<String, Rates>,
+    /// Since when it holds; absent = always.
+    pub from: Option<Time>,
     /// Where the price is from.
-    pub source: Option<String>,
-    /// When it was read there.
-    pub date: Option<String>,
+    pub source: String,
+    /// The day on which it was read there.
+    pub date: String,
 }
 
 /// The price table in use.
@@ -51,8 +59,6 @@ pub struct Price {
 pub struct Prices {
     /// Its version, which each row of the ledger names.
     pub version: String,
-    /// The day from which it holds.
-    pub effective: Option<String>,
     /// How many models it has.
     pub models: usize,
     /// What a model without a price costs; absent = it is refused.

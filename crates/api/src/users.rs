@@ -96,10 +96,9 @@ pub struct UserListQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(inline, value_type = Option<PersonStatusSchema>)]
     pub status: Option<PersonStatus>,
-    /// Only those of this role.
+    /// Only the members of this group, by id or name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[param(inline, value_type = Option<RoleSchema>)]
-    pub role: Option<Role>,
+    pub group: Option<String>,
     /// At most this many items, 1 to 1000; 100 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,

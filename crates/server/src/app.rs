@@ -1,0 +1,107 @@
+//! The use-cases: what can be done, whoever asks for it and however. Each takes a [`Caller`], whose authority for the
+//! action is settled already, and looks after what that authority reaches.
+
+mod bounds;
+mod budgets;
+mod caller;
+mod checks;
+mod cursor;
+mod error;
+mod groups;
+mod health;
+mod keys;
+mod ledger;
+mod lookup;
+mod me;
+mod models;
+mod names;
+mod organization;
+mod spend;
+mod tokens;
+mod users;
+mod view;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bailey_core::Timestamp;
+use bailey_gate::Gate;
+use bailey_gateway::Gateway;
+use bailey_runtime::config::DefaultsConfig;
+use bailey_runtime::metrics::Registry;
+use bailey_store::Store;
+use tokio::sync::Mutex;
+
+pub use caller::Caller;
+pub use error::AppError;
+
+/// What the use-cases work with.
+pub struct AppParts {
+    /// The gate, and through it the store and the clock.
+    pub gate: Arc<Gate>,
+    /// The model door, for what it knows of models and prices.
+    pub gateway: Arc<Gateway>,
+    /// What keys get unless their maker says otherwise.
+    pub defaults: DefaultsConfig,
+    /// What is shown at `/metrics`.
+    pub metrics: Registry,
+}
+
+/// The application. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+struct Inner {
+    parts: AppParts,
+    draining: AtomicBool,
+    /// Held while an owner's role or status changes, so that two changes cannot together leave no owner.
+    owners: Mutex<()>,
+}
+
+impl App {
+    /// An application of these parts.
+    pub fn new(parts: AppParts) -> Self {
+        Self(Arc::new(Inner {
+            parts,
+            draining: AtomicBool::new(false),
+            owners: Mutex::new(()),
+        }))
+    }
+
+    /// Says from now on that no more requests should be sent here.
+    pub fn drain(&self) {
+        self.0.draining.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn draining(&self) -> bool {
+        self.0.draining.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.gate().clock().now()
+    }
+
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.0.parts.gate
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        self.gate().store()
+    }
+
+    pub(crate) fn gateway(&self) -> &Gateway {
+        &self.0.parts.gateway
+    }
+
+    pub(crate) fn defaults(&self) -> &DefaultsConfig {
+        &self.0.parts.defaults
+    }
+
+    pub(crate) fn metrics(&self) -> &Registry {
+        &self.0.parts.metrics
+    }
+
+    pub(crate) fn owners(&self) -> &Mutex<()> {
+        &self.0.owners
+    }
+}

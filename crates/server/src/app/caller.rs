@@ -1,0 +1,62 @@
+//! Who asks, and how far the action reaches for them.
+
+use bailey_core::PersonId;
+use bailey_core::authz::{Action, Reach};
+use bailey_gate::authorize::{Actor, Denied};
+use bailey_store::LedgerReach;
+
+use super::{App, AppError};
+
+/// An actor who may do the action at hand, and on whose things.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Who.
+    pub actor: Actor,
+    /// Whose things the action touches.
+    pub reach: Reach,
+}
+
+impl Caller {
+    /// The actor, if they may do `action`.
+    pub fn authorize(actor: Actor, action: Action) -> Result<Self, Denied> {
+        let reach = actor.may(action)?;
+        Ok(Self { actor, reach })
+    }
+
+    /// The person who asks.
+    pub(crate) const fn person(&self) -> PersonId {
+        self.actor.person.id
+    }
+
+    /// Whether they may set budgets for everyone, and so raise any limit.
+    pub(crate) fn sets_limits(&self) -> bool {
+        self.actor.may(Action::BudgetWrite) == Ok(Reach::All)
+    }
+}
+
+impl App {
+    /// The people whose things the caller's action reaches.
+    pub(crate) async fn people_within(&self, caller: &Caller) -> Result<LedgerReach, AppError> {
+        Ok(match caller.reach {
+            Reach::All => LedgerReach::All,
+            Reach::Own => LedgerReach::People(vec![caller.person()]),
+            Reach::Group => {
+                let mut people = vec![caller.person()];
+                for group in &caller.actor.groups {
+                    people.extend(self.store().group_members(*group).await?.iter().map(|p| p.id));
+                }
+                people.sort_unstable();
+                people.dedup();
+                LedgerReach::People(people)
+            }
+        })
+    }
+}
+
+/// Whether a thing of `person` is within reach. What belongs to nobody is seen by those who see everything.
+pub(crate) fn sees(reach: &LedgerReach, person: Option<PersonId>) -> bool {
+    match reach {
+        LedgerReach::All => true,
+        LedgerReach::People(people) => person.is_some_and(|p| people.contains(&p)),
+    }
+}

@@ -1,0 +1,121 @@
+//! Why a use-case did not do what was asked.
+
+use bailey_api::{Code, FieldError};
+use bailey_gate::GateError;
+use bailey_gate::authorize::Denied;
+use bailey_runtime::ids::RandomError;
+use bailey_store::StoreError;
+
+use crate::extract;
+use crate::reject::Reject;
+
+/// Why a use-case did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// No token was sent.
+    #[error("send an API token as `Authorization: Bearer bly_...`")]
+    TokenMissing,
+    /// The token is not good.
+    #[error("{0}")]
+    TokenInvalid(&'static str),
+    /// The action is not allowed at all.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// More would be granted than the asker has.
+    #[error("this is more than you may grant")]
+    Beyond(Vec<FieldError>),
+    /// Fields of the body are wrong.
+    #[error("fields of the request are wrong")]
+    Invalid(Vec<FieldError>),
+    /// A query parameter is wrong.
+    #[error("the query parameter `{parameter}` is wrong")]
+    Query {
+        /// The parameter.
+        parameter: &'static str,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// Nothing there, or nothing that the asker may see: nobody learns which.
+    #[error("there is nothing of that id or name that you can see")]
+    NotFound,
+    /// What is there stands against it.
+    #[error("{detail}")]
+    Conflict {
+        /// The code.
+        code: Code,
+        /// What stands against it.
+        detail: String,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(StoreError),
+    /// The gate failed.
+    #[error(transparent)]
+    Gate(#[from] GateError),
+    /// There were no random bytes.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+}
+
+impl AppError {
+    /// One wrong field of the body.
+    pub(crate) fn field(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldError::body(pointer, detail)])
+    }
+}
+
+impl From<StoreError> for AppError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound { .. } => Self::NotFound,
+            StoreError::Conflict { what, field: "name" } => Self::Conflict {
+                code: Code::NameTaken,
+                detail: format!("another {what} has this name"),
+            },
+            StoreError::Conflict { .. } => Self::Conflict {
+                code: Code::AlreadyExists,
+                detail: error.to_string(),
+            },
+            error => Self::Store(error),
+        }
+    }
+}
+
+/// Seconds after which something that did not answer may be asked again.
+const RETRY_AFTER: u64 = 5;
+
+impl From<AppError> for Reject {
+    fn from(error: AppError) -> Self {
+        let detail = error.to_string();
+        match error {
+            AppError::TokenMissing => Self::new(Code::TokenMissing, detail),
+            AppError::TokenInvalid(_) => Self::new(Code::TokenInvalid, detail),
+            AppError::Denied(Denied::Suspended) => Self::new(Code::PersonSuspended, detail),
+            AppError::Denied(_) => Self::new(Code::Forbidden, detail),
+            AppError::Beyond(errors) => Self::new(Code::BeyondAuthority, detail).errors(errors),
+            AppError::Invalid(errors) => extract::invalid(errors),
+            AppError::Query { parameter, detail } => extract::wrong(parameter, detail),
+            AppError::NotFound => Self::new(Code::NotFound, detail),
+            AppError::Conflict { code, .. } => Self::new(code, detail),
+            AppError::Store(error) => ours(Code::Internal, &error, unavailable(&error)),
+            AppError::Gate(error) => ours(Code::Unavailable, &error, true),
+            AppError::Random(error) => ours(Code::Internal, &error, false),
+        }
+    }
+}
+
+const fn unavailable(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::Unavailable(_) | StoreError::Contended(_) | StoreError::LockLost
+    )
+}
+
+/// A failure of ours: into the log with its causes, and to the client without them.
+fn ours(code: Code, error: &(dyn std::error::Error + 'static), passing: bool) -> Reject {
+    tracing::error!(error, "a use-case failed");
+    if passing {
+        return Reject::new(Code::Unavailable, error.to_string()).retry_after(RETRY_AFTER);
+    }
+    Reject::new(code, "the server's log says more, under the id of this request")
+}

@@ -1,0 +1,36 @@
+//! What a handler gets to know of the request.
+
+use axum::extract::FromRequestParts;
+use bailey_api::Code;
+use http::request::Parts;
+
+use crate::app::{App, Caller};
+use crate::reject::Reject;
+
+/// The application, and a caller whose authority for the route's action is settled.
+pub(crate) struct RequestCx {
+    app: App,
+    /// Who asks.
+    pub(crate) caller: Caller,
+}
+
+impl RequestCx {
+    /// The application.
+    pub(crate) const fn app(&self) -> &App {
+        &self.app
+    }
+}
+
+impl FromRequestParts<App> for RequestCx {
+    type Rejection = Reject;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Reject> {
+        // The guard puts it there; a route without a guard has none, and so answers nobody.
+        let caller = parts.extensions.get::<Caller>().cloned();
+        let caller = caller.ok_or_else(|| Reject::new(Code::Internal, "this address is not guarded"))?;
+        Ok(Self {
+            app: app.clone(),
+            caller,
+        })
+    }
+}

@@ -1,0 +1,172 @@
+//! The routes, and the authorization table: what each operation needs.
+
+mod budgets;
+mod groups;
+mod keys;
+mod me;
+mod models;
+mod organization;
+mod prices;
+mod public;
+mod requests;
+mod spend;
+mod tokens;
+mod users;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use bailey_core::authz::Action;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder, PathItem};
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt};
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::envelope::envelope;
+use crate::extract::LIMIT;
+use crate::guard::{Access, guard};
+use crate::problems;
+
+/// One operation and what it needs.
+struct Row {
+    access: Access,
+    routes: UtoipaMethodRouter<App>,
+}
+
+/// The authorization table. A route that does not stand here does not exist.
+fn table() -> Vec<Row> {
+    use Access::{Anyone, Needs, Public};
+    use Action as A;
+    let row = |access, routes| Row { access, routes };
+    vec![
+        row(Public, routes!(public::livez::handler)),
+        row(Public, routes!(public::readyz::handler)),
+        row(Public, routes!(public::metrics::handler)),
+        row(Public, routes!(public::openapi::handler)),
+        row(Public, routes!(public::error_page::handler)),
+        row(Anyone, routes!(me::handler)),
+        row(Needs(A::KeyCreate), routes!(keys::create::handler)),
+        row(Needs(A::KeyRead), routes!(keys::list::handler)),
+        row(Needs(A::KeyRead), routes!(keys::get::handler)),
+        row(Needs(A::KeyUpdate), routes!(keys::update::handler)),
+        row(Needs(A::KeyRevoke), routes!(keys::revoke::handler)),
+        row(Needs(A::KeyUpdate), routes!(keys::rotate::handler)),
+        row(Needs(A::PersonWrite), routes!(users::create::handler)),
+        row(Needs(A::PersonRead), routes!(users::list::handler)),
+        row(Needs(A::PersonRead), routes!(users::get::handler)),
+        row(Needs(A::PersonWrite), routes!(users::update::handler)),
+        row(Needs(A::GroupWrite), routes!(groups::create::handler)),
+        row(Needs(A::GroupRead), routes!(groups::list::handler)),
+        row(Needs(A::GroupRead), routes!(groups::get::handler)),
+        row(Needs(A::GroupWrite), routes!(groups::update::handler)),
+        row(Needs(A::GroupWrite), routes!(groups::delete::handler)),
+        row(Needs(A::GroupWrite), routes!(groups::member_add::handler)),
+        row(Needs(A::GroupWrite), routes!(groups::member_remove::handler)),
+        row(Needs(A::GroupRead), routes!(organization::get::handler)),
+        row(Needs(A::GroupWrite), routes!(organization::update::handler)),
+        row(Needs(A::BudgetWrite), routes!(budgets::create::handler)),
+        row(Needs(A::BudgetRead), routes!(budgets::list::handler)),
+        row(Needs(A::BudgetRead), routes!(budgets::get::handler)),
+        row(Needs(A::BudgetWrite), routes!(budgets::update::handler)),
+        row(Needs(A::BudgetWrite), routes!(budgets::delete::handler)),
+        row(Needs(A::TokenCreate), routes!(tokens::create::handler)),
+        row(Needs(A::TokenRead), routes!(tokens::list::handler)),
+        row(Needs(A::TokenRevoke), routes!(tokens::revoke::handler)),
+        row(Needs(A::LedgerRead), routes!(requests::list::handler)),
+        row(Needs(A::LedgerRead), routes!(requests::get::handler)),
+        row(Needs(A::LedgerRead), routes!(spend::handler)),
+        row(Needs(A::ModelRead), routes!(models::handler)),
+        row(Needs(A::ModelRead), routes!(prices::handler)),
+    ]
+}
+
+/// The API's router.
+pub fn router(app: &App) -> Router {
+    let mut router = OpenApiRouter::new();
+    for Row { access, routes } in table() {
+        let layer = from_fn_with_state((app.clone(), access), guard);
+        router = router.routes(routes.layer(layer));
+    }
+    let (router, _) = router.split_for_parts();
+    router
+        .fallback(problems::no_such_route)
+        .method_not_allowed_fallback(problems::method_not_allowed)
+        // Bodies are read and capped by `extract::Body`; nothing else reads one.
+        .layer(DefaultBodyLimit::max(LIMIT))
+        .layer(from_fn_with_state(app.clone(), envelope))
+        .with_state(app.clone())
+}
+
+/// The description of the API.
+pub fn openapi() -> OpenApi {
+    let info = InfoBuilder::new()
+        .title("Bailey")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(
+            "Bailey's administration API. Errors are problem documents (RFC 9457); their codes are explained at /errors/{code}. \
+             In a change, an absent field stays as it is and null clears it.",
+        ))
+        .build();
+    let mut router = OpenApiRouter::<App>::with_openapi(OpenApiBuilder::new().info(info).build());
+    for Row {
+        access,
+        routes: (schemas, mut paths, methods),
+    } in table()
+    {
+        for operation in paths.paths.values_mut().flat_map(operations) {
+            describe(operation, access);
+        }
+        router = router.routes((schemas, paths, methods));
+    }
+    let mut api = router.into_openapi();
+    let components = api.components.get_or_insert_default();
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("An API token."));
+    components.add_security_scheme(SCHEME, SecurityScheme::Http(bearer.build()));
+    for (name, schema) in problems::schemas() {
+        components.schemas.insert(name, schema);
+    }
+    api
+}
+
+/// The description of the API as the text of `openapi.json`.
+pub fn openapi_json() -> Result<String, serde_json::Error> {
+    openapi().to_pretty_json().map(|text| text + "\n")
+}
+
+const SCHEME: &str = "token";
+
+fn operations(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let PathItem {
+        get,
+        put,
+        post,
+        delete,
+        patch,
+        ..
+    } = path;
+    [get, put, post, delete, patch].into_iter().flatten()
+}
+
+/// What every operation has: the action that it needs, named as the scope of a token, and its errors.
+fn describe(operation: &mut Operation, access: Access) {
+    let scopes: Option<Vec<&str>> = match access {
+        Access::Public => None,
+        Access::Anyone => Some(Vec::new()),
+        Access::Needs(action) => Some(vec![action.as_str()]),
+    };
+    operation.security = Some(
+        scopes
+            .into_iter()
+            .map(|s| SecurityRequirement::new(SCHEME, s))
+            .collect(),
+    );
+    let problem = problems::response();
+    operation
+        .responses
+        .responses
+        .insert("default".to_owned(), problem.into());
+}

@@ -1,0 +1,4 @@
+//! The organization.
+
+pub(super) mod get;
+pub(super) mod update;

@@ -1,0 +1,4 @@
+//! The ledger.
+
+pub(super) mod get;
+pub(super) mod list;

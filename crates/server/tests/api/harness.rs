@@ -1,0 +1,374 @@
+//! An application to test with, and people to test it as.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use bailey_core::authz::{Role, TokenScopes};
+use bailey_core::budget::LeasePolicy;
+use bailey_core::ledger::{Outcome, RequestRecord, Settlement, Subject, Usage};
+use bailey_core::people::{ApiToken, Person, PersonStatus};
+use bailey_core::{KeyId, Money, PersonId, ReplicaId, RequestId, Timestamp, TokenId};
+use bailey_gate::journal::JournalOptions;
+use bailey_gate::token::{self, Kind};
+use bailey_gate::{Gate, GateOptions};
+use bailey_gateway::{Gateway, GatewayOptions, IntakeLimits, Routes};
+use bailey_llm::{ParseLimits, PriceTable};
+use bailey_runtime::config::DefaultsConfig;
+use bailey_runtime::ids::NewId;
+use bailey_runtime::metrics::Registry;
+use bailey_runtime::{Clock, ManualClock, Tasks};
+use bailey_server::{App, AppParts, bootstrap};
+use bailey_store::{JournalPosition, Store, Target};
+use bailey_testkit::db::{TestDb, TestTarget, on_sqlite};
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use tower::ServiceExt;
+
+/// 2026-11-20T12:00:00Z, a Friday.
+pub(crate) const T0: Timestamp = Timestamp::from_seconds(1_795_176_000);
+
+/// The application under test.
+pub(crate) struct TestApp {
+    pub(crate) app: App,
+    pub(crate) store: Store,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) clock: ManualClock,
+    router: Router,
+    /// Whose journal the ledger's rows come from.
+    writer: ReplicaId,
+    position: AtomicU64,
+    _db: TestDb,
+}
+
+/// Runs a test on an application of its own.
+pub(crate) fn test<F: Future<Output = ()>>(body: impl FnOnce(TestApp) -> F) {
+    on_sqlite(async |db| body(TestApp::start(db).await).await);
+}
+
+/// A person with a token of theirs.
+#[derive(Clone)]
+pub(crate) struct Client {
+    router: Router,
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) token: String,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl TestApp {
+    async fn start(db: TestDb) -> Self {
+        let dir = db.directory().unwrap().to_owned();
+        let target = match db.target() {
+            TestTarget::Sqlite(path) => Target::Sqlite(path.clone()),
+            TestTarget::Postgres(url) => Target::Postgres(bailey_core::Secret::new(url.clone())),
+        };
+        let store = Store::open(&target).await.unwrap();
+        let (clock, hand) = Clock::manual(T0);
+        bootstrap::ensure(&store, T0).await.unwrap();
+        let writer = ReplicaId::new_at(T0);
+        store.replica_claim(writer, T0, T0.plus_seconds(30)).await.unwrap();
+        let gate = Gate::start(GateOptions {
+            store: store.clone(),
+            clock,
+            tasks: Tasks::new(),
+            replica: ReplicaId::new_at(T0),
+            journal: JournalOptions {
+                dir: dir.join("journal"),
+                segment_bytes: 1 << 20,
+                cap_bytes: 1 << 24,
+            },
+            flush_interval: Duration::from_millis(20),
+            blocking: false,
+            lease_policy: LeasePolicy::default(),
+        })
+        .await
+        .unwrap();
+        let gateway = Gateway::new(GatewayOptions {
+            gate: Arc::clone(&gate),
+            routes: Routes::new(Vec::new()),
+            prices: Arc::new(RwLock::new(PriceTable::shipped())),
+            intake: IntakeLimits {
+                body_bytes: 1 << 20,
+                idle: Duration::from_secs(5),
+                min_rate: 1,
+                kept_bytes: 1 << 24,
+            },
+            parse: ParseLimits::default(),
+            same_route_retries: 0,
+            backoff: Duration::ZERO,
+            drain_time: Duration::from_secs(1),
+            drain_streams: 1,
+            metrics: bailey_gateway::metrics::Metrics::default(),
+        });
+        let app = App::new(AppParts {
+            gate: Arc::clone(&gate),
+            gateway,
+            // The mission's, tiers included.
+            defaults: DefaultsConfig { keys: BTreeMap::new() },
+            metrics: Registry::new("test", T0),
+        });
+        Self {
+            router: bailey_server::routes::router(&app),
+            app,
+            store,
+            gate,
+            clock: hand,
+            writer,
+            position: AtomicU64::new(1),
+            _db: db,
+        }
+    }
+
+    /// The person that a fresh database begins with.
+    pub(crate) async fn owner(&self) -> Client {
+        let owner = self.store.person_by_name(bootstrap::OWNER).await.unwrap().unwrap();
+        self.client(&owner, TokenScopes::All).await
+    }
+
+    /// A new person.
+    pub(crate) async fn person(&self, name: &str, role: Role) -> Client {
+        let person = Person {
+            id: PersonId::new_at(T0),
+            name: name.to_owned(),
+            display_name: name.to_owned(),
+            email: None,
+            role,
+            status: PersonStatus::Active,
+            charged_group: None,
+            created_at: T0,
+        };
+        self.store.person_insert(&person).await.unwrap();
+        self.client(&person, TokenScopes::All).await
+    }
+
+    /// The same person with a token that is narrowed to some actions.
+    pub(crate) async fn narrowed(&self, client: &Client, actions: &[&str]) -> Client {
+        let person = self
+            .store
+            .person_get(client.id.parse().unwrap())
+            .await
+            .unwrap()
+            .unwrap();
+        self.client(&person, TokenScopes::from_names(actions).unwrap()).await
+    }
+
+    async fn client(&self, person: &Person, scopes: TokenScopes) -> Client {
+        let minted = token::mint(Kind::ApiToken).unwrap();
+        let record = ApiToken {
+            id: TokenId::new_at(T0),
+            public_id: minted.public_id,
+            hash: minted.hash,
+            name: "test".to_owned(),
+            person: person.id,
+            scopes,
+            created_at: T0,
+            expires_at: None,
+            revoked_at: None,
+        };
+        self.store.token_insert(&record).await.unwrap();
+        Client {
+            router: self.router.clone(),
+            id: person.id.to_string(),
+            name: person.name.clone(),
+            token: minted.text.expose().clone(),
+        }
+    }
+
+    /// Somebody without a token.
+    pub(crate) fn nobody(&self) -> Client {
+        Client {
+            router: self.router.clone(),
+            id: String::new(),
+            name: String::new(),
+            token: String::new(),
+        }
+    }
+
+    /// Puts a request of a person into the ledger: `nanos` of cost, `seconds` after T0.
+    pub(crate) async fn record(&self, of: &Client, key: Option<&str>, model: &str, nanos: i64, seconds: i64) -> String {
+        let started_at = T0.plus_seconds(seconds);
+        let id = RequestId::new_at(started_at);
+        let record = RequestRecord {
+            id,
+            subject: Subject {
+                key: key.map(|k| k.parse::<KeyId>().unwrap()),
+                person: Some(of.id.parse().unwrap()),
+                group: None,
+                workspace: None,
+                protocol: "chat".to_owned(),
+                model: model.to_owned(),
+                stream: false,
+                session: Some("=cmd()".to_owned()),
+            },
+            started_at,
+            latency_us: 1_000,
+            ttft_us: Some(500),
+            status: 200,
+            outcome: Outcome::Ok,
+            code: None,
+            provider: Some("mock".to_owned()),
+            provider_model: Some(model.to_owned()),
+            attempts: 1,
+            usage: Usage {
+                input: 10,
+                output: 5,
+                ..Usage::default()
+            },
+            cost: Money::from_nanos(nanos),
+            overrun: Money::ZERO,
+            flag: None,
+            price_version: Some("v1".to_owned()),
+            provider_request_id: None,
+        };
+        let settlement = Settlement {
+            attempt: None,
+            accounts: Vec::new(),
+            charge: Money::ZERO,
+            overrun: Money::ZERO,
+            detail: None,
+            request: Some(record),
+        };
+        let offset = self.position.fetch_add(1, Ordering::Relaxed);
+        let position = JournalPosition { segment: 1, offset };
+        self.store
+            .ledger_apply(self.writer, position, &[], &[settlement], T0)
+            .await
+            .unwrap();
+        id.to_string()
+    }
+}
+
+impl Client {
+    /// The same person with another token.
+    pub(crate) fn with_token(&self, token: &serde_json::Value) -> Self {
+        let token = token.as_str().unwrap().to_owned();
+        Self { token, ..self.clone() }
+    }
+
+    /// Sends a request.
+    pub(crate) async fn send(&self, mut request: Request<Body>) -> Reply {
+        if !self.token.is_empty() && !request.headers().contains_key("authorization") {
+            let value = format!("Bearer {}", self.token).parse().unwrap();
+            request.headers_mut().insert("authorization", value);
+        }
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        Reply {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8(bytes.to_vec()).unwrap(),
+        }
+    }
+
+    /// Sends a request with a JSON body, or none.
+    pub(crate) async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Reply {
+        let mut request = Request::builder().method(method).uri(path);
+        if body.is_some() {
+            request = request.header("content-type", "application/json");
+        }
+        let body = body.map_or_else(Body::empty, |json| Body::from(json.to_string()));
+        self.send(request.body(body).unwrap()).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        self.call(Method::GET, path, None).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Reply {
+        self.call(Method::POST, path, Some(&body)).await
+    }
+
+    pub(crate) async fn patch(&self, path: &str, body: Value) -> Reply {
+        self.call(Method::PATCH, path, Some(&body)).await
+    }
+
+    pub(crate) async fn put(&self, path: &str) -> Reply {
+        self.call(Method::PUT, path, None).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Reply {
+        self.call(Method::DELETE, path, None).await
+    }
+
+    /// Makes a key with the defaults of its scope, and answers with its record.
+    pub(crate) async fn key(&self, name: &str) -> Value {
+        self.post("/api/v1/keys", serde_json::json!({ "name": name }))
+            .await
+            .ok(201)
+    }
+}
+
+impl Reply {
+    /// The body as JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|e| panic!("{e}: {}", self.text))
+    }
+
+    /// The body as JSON of an answer with this status.
+    #[track_caller]
+    pub(crate) fn ok(self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        self.json()
+    }
+
+    /// The problem's code, of an answer that is a well-formed problem.
+    #[track_caller]
+    pub(crate) fn code(&self) -> String {
+        assert_eq!(
+            self.headers["content-type"], "application/problem+json",
+            "{}",
+            self.text
+        );
+        let problem = self.json();
+        assert_eq!(problem["status"], self.status.as_u16());
+        let code = problem["code"].as_str().unwrap().to_owned();
+        assert_eq!(problem["type"], format!("/errors/{code}"));
+        assert!(
+            problem["title"].is_string() && problem["detail"].is_string(),
+            "{problem}"
+        );
+        assert_eq!(
+            problem["instance"],
+            self.headers["x-bailey-request-id"].to_str().unwrap()
+        );
+        code
+    }
+
+    /// The code, and the parts of the request that the problem names.
+    #[track_caller]
+    pub(crate) fn problem(&self) -> (String, Vec<String>) {
+        let code = self.code();
+        let errors = self.json()["errors"].as_array().cloned().unwrap_or_default();
+        let part = |e: &Value| e["pointer"].as_str().or(e["parameter"].as_str()).unwrap().to_owned();
+        (code, errors.iter().map(part).collect())
+    }
+
+    /// The body without what differs from one request to the next.
+    pub(crate) fn anonymous(&self) -> Value {
+        let mut json = self.json();
+        if let Some(object) = json.as_object_mut() {
+            object.remove("instance");
+        }
+        json
+    }
+}
+
+/// The values of `field` in a page's items.
+pub(crate) fn fields(page: &Value, field: &str) -> Vec<String> {
+    let items = page["items"].as_array().unwrap();
+    items.iter().map(|i| i[field].as_str().unwrap().to_owned()).collect()
+}

@@ -1,0 +1,21 @@
+//! The API as its clients see it: the real router on a real database, with a clock that stands still.
+
+// An integration test is always built as one; the attribute tells clippy, which allows `unwrap` in tests only.
+#[cfg(test)]
+mod auth;
+#[cfg(test)]
+mod directory;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod ledger;
+#[cfg(test)]
+mod problems;
+#[cfg(test)]
+mod reach;
+#[cfg(test)]
+mod table;
+#[cfg(test)]
+mod writes;
