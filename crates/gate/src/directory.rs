@@ -4,7 +4,7 @@
 //! (rate windows, requests under way) and the signal that cuts its streams live on in its [`KeyState`].
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bailey_core::budget::BudgetSubject;
@@ -91,7 +91,7 @@ impl KeyEntry {
 
     /// Whether the key may be used at `now`.
     pub fn usable(&self, now: Timestamp) -> Result<(), Refused> {
-        if self.key.revoked_at.is_some() {
+        if self.key.revoked_at.is_some() || self.state.ended.is_cancelled() {
             return Err(Refused::KeyEnded { how: "revoked" });
         }
         if self.key.expires_at.is_some_and(|at| now >= at) {
@@ -140,6 +140,8 @@ impl KeyEntry {
 /// The keys in use.
 pub struct Directory {
     store: Store,
+    /// Counts the times that something was forgotten: what was loaded before is not kept after.
+    epoch: AtomicU64,
     entries: RwLock<HashMap<String, Arc<KeyEntry>>>,
     states: Mutex<HashMap<KeyId, Arc<KeyState>>>,
 }
@@ -149,6 +151,7 @@ impl Directory {
     pub fn new(store: Store) -> Self {
         Self {
             store,
+            epoch: AtomicU64::new(0),
             entries: RwLock::default(),
             states: Mutex::default(),
         }
@@ -180,6 +183,7 @@ impl Directory {
     }
 
     async fn load(&self, public_id: &str, budgets: &Budgets, now: Timestamp) -> Result<Arc<KeyEntry>, Refused> {
+        let epoch = self.epoch.load(Ordering::SeqCst);
         let chain = self.store.key_chain(public_id).await.map_err(|error| {
             tracing::error!(error = &error as &dyn std::error::Error, "cannot look a key up");
             Refused::Unavailable {
@@ -188,7 +192,9 @@ impl Directory {
         })?;
         let entry = Arc::new(self.entry(chain.ok_or(Refused::Unauthenticated)?, budgets, now));
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        entries.insert(public_id.to_owned(), Arc::clone(&entry));
+        if self.epoch.load(Ordering::SeqCst) == epoch {
+            entries.insert(public_id.to_owned(), Arc::clone(&entry));
+        }
         Ok(entry)
     }
 
@@ -232,10 +238,9 @@ impl Directory {
 
     /// Loads a key anew at its next use.
     pub fn forget(&self, id: KeyId) {
-        self.entries
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|_, e| e.key.id != id);
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        self.epoch.fetch_add(1, Ordering::SeqCst);
+        entries.retain(|_, e| e.key.id != id);
     }
 
     /// Loads a key anew at its next use, and cuts its streams.
@@ -248,7 +253,9 @@ impl Directory {
 
     /// Loads every key anew at its next use.
     pub fn forget_all(&self) {
-        self.entries.write().unwrap_or_else(PoisonError::into_inner).clear();
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        self.epoch.fetch_add(1, Ordering::SeqCst);
+        entries.clear();
     }
 
     /// Cuts the streams of keys that may no longer be used: their person was suspended, say. Keys with nothing under way

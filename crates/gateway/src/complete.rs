@@ -9,7 +9,9 @@ use bailey_gate::call::{CallInfo, Closing};
 use bailey_gate::directory::KeyEntry;
 use bailey_gate::grant::{Attempt, Bill};
 use bailey_llm::{Bounds, Protocol, Refusal, RefusalKind, RequestView, Vendor};
+use bytes::Bytes;
 use http::{HeaderMap, Response};
+use tokio::sync::mpsc::Sender;
 use tokio::sync::oneshot;
 
 use crate::answer::{Body, json, refuse, set_id};
@@ -20,7 +22,7 @@ use crate::headers::{session, to_provider};
 use crate::intake::KeptBody;
 use crate::metrics::{RequestLabels, TokenLabels, Word};
 use crate::paths::Endpoint;
-use crate::relay::{Cut, Ending, Watch, judge};
+use crate::relay::{Cut, Watch, judge};
 use crate::routes::Model;
 
 /// A request whose body is in memory and whose key is known.
@@ -44,11 +46,14 @@ impl Job {
     /// The name in the ledger.
     const fn label(&self) -> &'static str {
         match self.endpoint {
-            Endpoint::CountTokens => "count_tokens",
+            Endpoint::CountTokens => COUNTING,
             _ => self.protocol().as_str(),
         }
     }
 }
+
+/// What counting tokens is called in the ledger.
+const COUNTING: &str = "count_tokens";
 
 type Reply = oneshot::Sender<Response<Body>>;
 
@@ -221,7 +226,6 @@ impl Gateway {
         *response.status_mut() = status;
         *response.headers_mut() = headers;
         set_id(response.headers_mut(), &id);
-        let is_whole = client.is_none();
         let reached = reply.send(response).is_ok();
         let watch = Watch {
             ended: grant.call().entry().ended().clone(),
@@ -230,19 +234,32 @@ impl Gateway {
             cancel_on_hangup: provider.cancel_on_hangup,
             drains: self.drains.clone(),
         };
-        let sender = client.clone().filter(|_| reached);
-        let (ending, cut) = match (is_whole, reached) {
-            (true, true) => (Ending::Whole, None),
-            _ => relay.run(sender, &watch).await,
+        let say = |client: &Sender<Bytes>, code: Option<&'static str>| {
+            if let Some(code) = code.filter(|_| stream) {
+                let event = refusal(closing_kind(code), code, closing_words(code).to_owned()).stream_event(protocol, 0);
+                // The client may be slow; it is owed no more than one try.
+                let _ = client.try_send(event.into());
+            }
         };
-        let (bill, outcome, code) = judge(&mut relay, ending, cut, input_bound);
-        if let (Some(client), Some(code), true) = (&client, code, stream) {
-            let message = closing_words(code);
-            let event = refusal(closing_kind(cut), code, message.to_owned()).stream_event(protocol, 0);
-            // The client may be gone, or slow; it is owed no more than one try.
-            let _ = client.try_send(event.into());
+        let cut = match &client {
+            Some(client) if reached => relay.serve(client, &watch).await,
+            _ => (!reached).then_some(Cut::HungUp),
+        };
+        // Whoever is cut off is told so at once, not when the provider is done.
+        let client = match (client, cut) {
+            (Some(client), Some(cut)) => {
+                say(&client, cut.code());
+                None
+            }
+            (client, _) => client,
+        };
+        let ending = relay.conclude(cut, &watch).await;
+        if let Some(client) = &client {
+            say(client, ending.code());
         }
-        drop(client);
+        let (bill, outcome, code) = judge(&mut relay, ending, cut, input_bound);
+        // No provider bills a count.
+        let bill = if label == COUNTING { Bill::Nothing } else { bill };
         if outcome == Outcome::Error {
             self.metrics.failed(provider.name(), code.unwrap_or("upstream_error"));
         }
@@ -262,6 +279,8 @@ impl Gateway {
         };
         self.count(&call, label, outcome, Some(ttft_us), usage_of(&bill));
         call.close(closing);
+        // The client sees the end when it is recorded.
+        drop(client);
     }
 
     /// Answers with the failure of the last attempt.
@@ -351,11 +370,11 @@ fn estimate(tokens: Vec<u8>) -> Response<Body> {
     response
 }
 
-const fn closing_kind(cut: Option<Cut>) -> RefusalKind {
-    match cut {
-        Some(Cut::KeyEnded) => RefusalKind::Revoked,
-        Some(Cut::Shutdown) => RefusalKind::ShuttingDown,
-        Some(Cut::HungUp) | None => RefusalKind::UpstreamFailed,
+fn closing_kind(code: &str) -> RefusalKind {
+    match code {
+        "key_ended" => RefusalKind::Revoked,
+        "shutting_down" => RefusalKind::ShuttingDown,
+        _ => RefusalKind::UpstreamFailed,
     }
 }
 

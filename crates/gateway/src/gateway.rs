@@ -19,9 +19,12 @@ use crate::intake::{self, IntakeError, Kept};
 use crate::metrics::Metrics;
 use crate::paths::{Endpoint, Found, find};
 use crate::relay::Drains;
-use crate::routes::{ModelStatus, Routes};
+use crate::routes::{ModelStatus, Routes, WILDCARD};
 
 pub use crate::intake::IntakeLimits;
+
+/// A name for the model that answers to all names.
+const ANY_NAME: &str = "mock";
 
 /// What a door is made from.
 pub struct GatewayOptions {
@@ -158,17 +161,27 @@ impl Gateway {
         if let Err(refused) = entry.usable(self.gate.clock().now()) {
             return self.gate_refusal(vendor.unwrap_or(Vendor::OpenAi), &refused);
         }
-        let models: Vec<ModelInfo> = self
+        let info = |name: &str, display_name: &str| ModelInfo {
+            id: name.to_owned(),
+            display_name: display_name.to_owned(),
+            created: 0,
+            owned_by: "bailey".to_owned(),
+        };
+        let allowed = |name: &str, tier| entry.key.models.allows(name, tier);
+        let mut models: Vec<ModelInfo> = self
             .routes
             .named()
-            .filter(|m| entry.key.models.allows(&m.name, m.tier))
-            .map(|m| ModelInfo {
-                id: m.name.clone(),
-                display_name: m.display_name.clone(),
-                created: 0,
-                owned_by: "bailey".to_owned(),
-            })
+            .filter(|m| allowed(&m.name, m.tier))
+            .map(|m| info(&m.name, &m.display_name))
             .collect();
+        // A model that answers to every name is shown by the one that the documentation uses.
+        if let Some(any) = self
+            .routes
+            .find(ANY_NAME)
+            .filter(|m| m.name == WILDCARD && allowed(ANY_NAME, m.tier))
+        {
+            models.push(info(ANY_NAME, &any.display_name));
+        }
         let anthropic = vendor.map_or_else(|| headers.contains_key("anthropic-version"), |v| v == Vendor::Anthropic);
         json(if anthropic {
             list_anthropic(&models)

@@ -71,6 +71,29 @@ pub(crate) enum Cut {
     Shutdown,
 }
 
+impl Cut {
+    /// The code that the client is told; one that has hung up is told nothing.
+    pub(crate) const fn code(self) -> Option<&'static str> {
+        match self {
+            Self::HungUp => None,
+            Self::KeyEnded => Some("key_ended"),
+            Self::Shutdown => Some("shutting_down"),
+        }
+    }
+}
+
+impl Ending {
+    /// The code that the client is told, where the answer has not come to its own end.
+    pub(crate) const fn code(self) -> Option<&'static str> {
+        match self {
+            Self::Whole => None,
+            Self::Idle => Some("upstream_idle"),
+            Self::Garbage => Some("upstream_garbage"),
+            Self::Broken | Self::Cancelled | Self::DrainBound => Some("upstream_cut"),
+        }
+    }
+}
+
 enum Meter {
     Stream(Box<StreamRelay>),
     Body(Box<BodyMeter>),
@@ -194,26 +217,22 @@ impl Relay {
         }
     }
 
-    /// Passes the answer on to its end.
-    pub(crate) async fn run(&mut self, client: Option<mpsc::Sender<Bytes>>, watch: &Watch) -> (Ending, Option<Cut>) {
-        let cut = match client {
-            Some(client) => self.serve(&client, watch).await,
-            None => Some(Cut::HungUp),
-        };
+    /// Brings the answer to its end, when the client has been served or cut off: what is left of it is read on or
+    /// cancelled.
+    pub(crate) async fn conclude(&mut self, cut: Option<Cut>, watch: &Watch) -> Ending {
         if let Some(reason) = cut
             && self.ended.is_none()
         {
             self.ended = Some(self.after(reason, watch).await);
         }
-        let ending = match self.ended.unwrap_or(Ending::Broken) {
+        match self.ended.unwrap_or(Ending::Broken) {
             Ending::Whole if !self.finished() => Ending::Broken,
             ending => ending,
-        };
-        (ending, cut)
+        }
     }
 
     /// Serves the client until the answer or the client is done.
-    async fn serve(&mut self, client: &mpsc::Sender<Bytes>, watch: &Watch) -> Option<Cut> {
+    pub(crate) async fn serve(&mut self, client: &mpsc::Sender<Bytes>, watch: &Watch) -> Option<Cut> {
         let mut closed = pin!(client.closed());
         let mut key_ended = pin!(watch.ended.cancelled());
         let mut shutdown = pin!(watch.shutdown.cancelled());
@@ -376,13 +395,10 @@ pub(crate) fn judge(
     };
     let (outcome, code) = match (cut, ending) {
         (Some(Cut::HungUp), _) => (Outcome::ClientGone, None),
-        (Some(Cut::KeyEnded), _) => (Outcome::Error, Some("key_ended")),
-        (Some(Cut::Shutdown), _) => (Outcome::Error, Some("shutting_down")),
+        (Some(cut), _) => (Outcome::Error, cut.code()),
         (None, Ending::Whole) if error => (Outcome::Error, Some("upstream_error_event")),
         (None, Ending::Whole) => (Outcome::Ok, None),
-        (None, Ending::Idle) => (Outcome::Error, Some("upstream_idle")),
-        (None, Ending::Garbage) => (Outcome::Error, Some("upstream_garbage")),
-        (None, _) => (Outcome::Error, Some("upstream_cut")),
+        (None, ending) => (Outcome::Error, ending.code()),
     };
     (bill, outcome, code)
 }
