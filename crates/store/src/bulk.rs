@@ -7,7 +7,7 @@ use crate::{Backend, StoreError};
 
 /// The most rows in one statement on SQLite. Smaller rests are split into powers of two, so that there are few texts and
 /// each stays prepared.
-const CHUNK: usize = 64;
+const CHUNK: usize = 256;
 /// The most rows in one statement on PostgreSQL, to bound a message's size.
 const POSTGRES_CHUNK: usize = 4_096;
 
@@ -101,7 +101,12 @@ impl Bulk {
         let rows = vec![row.as_str(); rows].join(",");
         let columns = self.columns.join(", ");
         match self.form {
-            Form::Insert { table, after } => format!("INSERT INTO {table} ({columns}) VALUES {rows} {after}"),
+            Form::Insert { table, after } =>
+            // OR FAIL: an error stops in the middle, and the transaction is undone as a whole anyway. Without it
+            // SQLite keeps a copy of each page that the statement touches, to undo the statement alone.
+            {
+                format!("INSERT OR FAIL INTO {table} ({columns}) VALUES {rows} {after}")
+            }
             Form::Join { before, after, .. } => {
                 format!("WITH v({columns}) AS (VALUES {rows}) {before} v {after}")
             }

@@ -19,8 +19,8 @@ pub enum StoreError {
         /// What kind of record it is.
         what: &'static str,
     },
-    /// The record would contradict another one: a name that is taken, say.
-    #[error("another {what} has the same {field}, or {field} does not fit the other records")]
+    /// The record would contradict another one: a name that is taken, a charged group that the person is not in.
+    #[error("the {what}'s {field} is taken, or does not fit the other records")]
     Conflict {
         /// What kind of record it is.
         what: &'static str,

@@ -69,6 +69,8 @@ const STATEMENT_TIMEOUT: &str = "30s";
 const LOCK_TIMEOUT: &str = "10s";
 /// How often a transaction that lost to another one is run again.
 const RETRIES: u32 = 6;
+/// What SQLite's log is cut down to once it has been written back.
+const WAL_BYTES: &str = "67108864";
 const POSTGRES_CONNECTIONS: u32 = 12;
 const SQLITE_READERS: u32 = 4;
 
@@ -250,6 +252,7 @@ fn sqlite_options(path: &std::path::Path) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(WAIT)
+        .pragma("journal_size_limit", WAL_BYTES)
         .disable_statement_logging()
 }
 

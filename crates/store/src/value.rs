@@ -1,5 +1,8 @@
 //! Values that go into a statement, and columns that come out of a row: one way for both databases.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use bailey_core::{
     AttemptId, BudgetId, GroupId, KeyId, Money, OrgId, PersonId, ReplicaId, RequestId, Timestamp, TokenId, WorkspaceId,
 };
@@ -16,7 +19,7 @@ use crate::StoreError;
 pub(crate) enum Value {
     Int(Option<i64>),
     Bool(bool),
-    Text(Option<String>),
+    Text(Option<Arc<str>>),
     Uuid(Option<Uuid>),
     Bytes(Vec<u8>),
     /// A list in one parameter, for `Assembly::among` and its like.
@@ -30,7 +33,7 @@ pub(crate) enum Value {
 pub(crate) enum Array {
     Ints(Vec<Option<i64>>),
     Bools(Vec<bool>),
-    Texts(Vec<Option<String>>),
+    Texts(Vec<Option<Arc<str>>>),
     Uuids(Vec<Option<Uuid>>),
 }
 
@@ -63,9 +66,33 @@ impl Array {
         match self {
             Self::Ints(list) => arguments.add(list),
             Self::Bools(list) => arguments.add(list),
-            Self::Texts(list) => arguments.add(list),
+            Self::Texts(list) => {
+                let texts: Vec<Option<&str>> = list.iter().map(Option::as_deref).collect();
+                arguments.add(texts)
+            }
             Self::Uuids(list) => arguments.add(list),
         }
+    }
+}
+
+/// Texts that come again and again in a batch, each kept once.
+#[derive(Default)]
+pub(crate) struct Texts(HashSet<Arc<str>>);
+
+impl Texts {
+    /// The value of a text.
+    pub(crate) fn value(&mut self, text: &str) -> Value {
+        if let Some(known) = self.0.get(text) {
+            return Value::Text(Some(Arc::clone(known)));
+        }
+        let text: Arc<str> = text.into();
+        self.0.insert(Arc::clone(&text));
+        Value::Text(Some(text))
+    }
+
+    /// The value of a text that may be missing.
+    pub(crate) fn optional(&mut self, text: Option<&str>) -> Value {
+        text.map_or(Value::Text(None), |text| self.value(text))
     }
 }
 
@@ -83,10 +110,9 @@ from! {
     i64, x => Self::Int(Some(x));
     Option<i64>, x => Self::Int(x);
     bool, x => Self::Bool(x);
-    &str, x => Self::Text(Some(x.to_owned()));
-    String, x => Self::Text(Some(x));
-    Option<String>, x => Self::Text(x);
-    Option<&str>, x => Self::Text(x.map(str::to_owned));
+    &str, x => Self::Text(Some(x.into()));
+    String, x => Self::Text(Some(x.into()));
+    Option<&str>, x => Self::Text(x.map(Arc::from));
     Uuid, x => Self::Uuid(Some(x));
     Option<Uuid>, x => Self::Uuid(x);
     &[u8; 32], x => Self::Bytes(x.to_vec());

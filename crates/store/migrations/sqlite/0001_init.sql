@@ -129,7 +129,7 @@ CREATE TABLE open_attempts (
     attempt BLOB NOT NULL PRIMARY KEY,
     replica BLOB NOT NULL REFERENCES replicas (id),
     intent  TEXT NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX open_attempts_replica ON open_attempts (replica);
 
 -- The ledger. Rows outlive what they point to, so there are no foreign keys.
@@ -163,7 +163,7 @@ CREATE TABLE requests (
     flag                TEXT,
     price_version       TEXT,
     provider_request_id TEXT
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX requests_started_at ON requests (started_at, id);
 CREATE INDEX requests_key_id ON requests (key_id, started_at, id);
 CREATE INDEX requests_person ON requests (person, started_at, id);
@@ -188,7 +188,7 @@ CREATE TABLE attempts (
     cost           INTEGER NOT NULL,
     overrun        INTEGER NOT NULL,
     flag           TEXT
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX attempts_request ON attempts (request, number);
 
 -- Sums of the ledger per day (its first instant, UTC). What a request has not got is the zero id or the empty text, for a

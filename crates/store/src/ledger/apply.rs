@@ -12,7 +12,7 @@ use crate::bulk::Bulk;
 use crate::conn::Conn;
 use crate::sql::{each, same, statements};
 use crate::store::transaction;
-use crate::value::{Row, Value, json};
+use crate::value::{Row, Texts, Value, json};
 use crate::{JournalPosition, Store, StoreError};
 
 statements! {
@@ -138,8 +138,9 @@ async fn open_and_close(
 /// Writes the ledger's rows and adds to the daily sums.
 async fn record(tx: &mut Conn, settled: &[Settlement]) -> Result<(), StoreError> {
     let requests = || settled.iter().filter_map(|s| s.request.as_ref());
+    let mut texts = Texts::default();
     let mut values = Vec::with_capacity(settled.len() * REQUEST_COLUMNS.len());
-    requests().for_each(|record| push_request(&mut values, record));
+    requests().for_each(|record| push_request(&mut values, &mut texts, record));
     let wanted = requests().count() as u64;
     let written = REQUESTS.execute(tx, values).await?;
     if written < wanted {
@@ -150,11 +151,11 @@ async fn record(tx: &mut Conn, settled: &[Settlement]) -> Result<(), StoreError>
     settled
         .iter()
         .filter_map(|s| s.detail.as_ref())
-        .for_each(|record| push_attempt(&mut values, record));
+        .for_each(|record| push_attempt(&mut values, &mut texts, record));
     ATTEMPTS.execute(tx, values).await?;
     let mut values = Vec::new();
     for (key, spend) in &spends(requests())? {
-        push_spend(&mut values, key, spend);
+        push_spend(&mut values, &mut texts, key, spend);
     }
     SPEND.execute(tx, values).await.map(drop)
 }

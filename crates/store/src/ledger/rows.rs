@@ -3,7 +3,7 @@
 use bailey_core::ledger::{AttemptRecord, ChargeFlag, Outcome, RequestRecord, Subject, Usage};
 
 use crate::StoreError;
-use crate::value::{Row, Value};
+use crate::value::{Row, Texts, Value};
 
 /// The columns of `requests`, in the order of [`push_request`].
 pub(super) const REQUEST_COLUMNS: &[&str] = &[
@@ -74,7 +74,7 @@ fn usage_values(usage: &Usage) -> [Value; 6] {
 }
 
 /// Adds one request's values.
-pub(super) fn push_request(values: &mut Vec<Value>, record: &RequestRecord) {
+pub(super) fn push_request(values: &mut Vec<Value>, texts: &mut Texts, record: &RequestRecord) {
     let subject = &record.subject;
     values.extend([
         record.id.into(),
@@ -83,48 +83,48 @@ pub(super) fn push_request(values: &mut Vec<Value>, record: &RequestRecord) {
         subject.person.into(),
         subject.group.into(),
         subject.workspace.into(),
-        subject.protocol.as_str().into(),
-        subject.model.as_str().into(),
+        texts.value(&subject.protocol),
+        texts.value(&subject.model),
         subject.stream.into(),
         subject.session.as_deref().into(),
         record.latency_us.into(),
         record.ttft_us.into(),
         record.status.into(),
-        record.outcome.as_str().into(),
-        record.code.as_deref().into(),
-        record.provider.as_deref().into(),
-        record.provider_model.as_deref().into(),
+        texts.value(record.outcome.as_str()),
+        texts.optional(record.code.as_deref()),
+        texts.optional(record.provider.as_deref()),
+        texts.optional(record.provider_model.as_deref()),
         record.attempts.into(),
     ]);
     values.extend(usage_values(&record.usage));
     values.extend([
         record.cost.into(),
         record.overrun.into(),
-        record.flag.map(ChargeFlag::as_str).into(),
-        record.price_version.as_deref().into(),
+        texts.optional(record.flag.map(ChargeFlag::as_str)),
+        texts.optional(record.price_version.as_deref()),
         record.provider_request_id.as_deref().into(),
     ]);
 }
 
 /// Adds one attempt's values.
-pub(super) fn push_attempt(values: &mut Vec<Value>, record: &AttemptRecord) {
+pub(super) fn push_attempt(values: &mut Vec<Value>, texts: &mut Texts, record: &AttemptRecord) {
     values.extend([
         record.id.into(),
         record.request.into(),
         record.number.into(),
-        record.provider.as_str().into(),
-        record.provider_model.as_str().into(),
+        texts.value(&record.provider),
+        texts.value(&record.provider_model),
         record.started_at.into(),
         record.latency_us.into(),
         record.status.into(),
-        record.outcome.as_str().into(),
-        record.code.as_deref().into(),
+        texts.value(record.outcome.as_str()),
+        texts.optional(record.code.as_deref()),
     ]);
     values.extend(usage_values(&record.usage));
     values.extend([
         record.cost.into(),
         record.overrun.into(),
-        record.flag.map(ChargeFlag::as_str).into(),
+        texts.optional(record.flag.map(ChargeFlag::as_str)),
     ]);
 }
 

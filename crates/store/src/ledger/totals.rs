@@ -8,7 +8,7 @@ use bailey_core::period::Period;
 use bailey_core::{Money, MoneyError, Timestamp};
 use uuid::Uuid;
 
-use crate::value::Value;
+use crate::value::{Texts, Value};
 
 /// The columns of `spend_daily`, in the order of [`push_spend`].
 pub(super) const SPEND_COLUMNS: &[&str] = &[
@@ -113,7 +113,7 @@ fn spend_key(record: &RequestRecord, day: Timestamp) -> SpendKey<'_> {
 }
 
 /// Adds one row's values.
-pub(super) fn push_spend(values: &mut Vec<Value>, key: &SpendKey<'_>, spend: &Spend) {
+pub(super) fn push_spend(values: &mut Vec<Value>, texts: &mut Texts, key: &SpendKey<'_>, spend: &Spend) {
     let Usage {
         input,
         cache_read,
@@ -128,9 +128,9 @@ pub(super) fn push_spend(values: &mut Vec<Value>, key: &SpendKey<'_>, spend: &Sp
         key.person.into(),
         key.group.into(),
         key.workspace.into(),
-        key.model.into(),
-        key.provider.into(),
-        key.outcome.as_str().into(),
+        texts.value(key.model),
+        texts.value(key.provider),
+        texts.value(key.outcome.as_str()),
     ]);
     values.extend(
         [

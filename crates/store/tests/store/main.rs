@@ -14,11 +14,15 @@ mod leases;
 #[cfg(test)]
 mod ledger;
 #[cfg(test)]
+mod random;
+#[cfg(test)]
 mod records;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]
 mod send;
+#[cfg(test)]
+mod speed;
 #[cfg(test)]
 mod spend;
 #[cfg(test)]
