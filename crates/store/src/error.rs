@@ -138,7 +138,10 @@ impl From<sqlx::Error> for StoreError {
                 Some(code) if code.starts_with("57P") || code.starts_with("08") || code.starts_with("53") => {
                     Self::Unavailable(error)
                 }
-                Some("25006" | "8" | "10" | "13" | "14" | "778" | "1034" | "1546") => Self::Unavailable(error),
+                // Statement and lock timeouts, too: waiting longer would not help whoever waits.
+                Some("57014" | "55P03" | "25006" | "8" | "10" | "13" | "14" | "778" | "1034" | "1546") => {
+                    Self::Unavailable(error)
+                }
                 _ => Self::Statement(error),
             },
         }

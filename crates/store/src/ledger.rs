@@ -11,4 +11,4 @@ pub use filter::{Cursor, CursorError, RequestFilter};
 pub(crate) use rows::read_usage;
 
 #[cfg(test)]
-pub(crate) use {apply::ALL as APPLY, read::ALL as READ};
+pub(crate) use {apply::ALL as APPLY, read::ALL as READ, read::list_query};

@@ -1,5 +1,6 @@
 //! Opening a database, and the ways to use it: to read, and to write in a `transaction!`.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr as _;
 use std::sync::Arc;
@@ -49,6 +50,12 @@ pub struct Store {
     pools: Pools,
     /// The connection that holds PostgreSQL's advisory lock; see [`Store::replica_claim`].
     pub(crate) lock: Arc<Mutex<Option<PgConnection>>>,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Store").field(&self.backend()).finish()
+    }
 }
 
 #[derive(Clone)]

@@ -1,12 +1,13 @@
 //! Every statement is understood by both databases, and every migration exists for both.
 
-use bailey_core::Secret;
+use bailey_core::{KeyId, PersonId, RequestId, Secret, Timestamp};
 use bailey_testkit::db::{TestDb, TestTarget};
-use sqlx::{Connection as _, Executor as _, PgConnection, SqlSafeStr as _, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _, SqlSafeStr as _, SqliteConnection};
 
+use crate::ledger::list_query;
 use crate::migrate::STEPS;
-use crate::sql::Statement;
-use crate::{Backend, Store, Target};
+use crate::sql::{Query, Statement};
+use crate::{Backend, Cursor, LedgerReach, RequestFilter, Store, Target};
 
 /// The statements of every file.
 const FILES: &[(&str, &[(&str, Statement)])] = &[
@@ -59,6 +60,56 @@ async fn every_statement_can_be_prepared(db: TestDb) {
 }
 
 bailey_testkit::db_tests!(every_statement_can_be_prepared);
+
+/// How SQLite goes about a statement.
+async fn plan(conn: &mut SqliteConnection, query: Query) -> String {
+    let (sql, arguments) = query.for_sqlite().unwrap();
+    let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", sql.as_str()));
+    let rows = sqlx::query_with(explain, arguments).fetch_all(conn).await.unwrap();
+    rows.iter()
+        .map(|row| row.get::<String, _>("detail"))
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+async fn requests_are_found_by_index_and_not_sorted(db: TestDb) {
+    let TestTarget::Sqlite(path) = db.target() else {
+        panic!("SQLite only")
+    };
+    Store::open(&Target::Sqlite(path.clone())).await.unwrap().close().await;
+    let mut conn = SqliteConnection::connect(&format!("sqlite://{}", path.display()))
+        .await
+        .unwrap();
+    let all = RequestFilter::within(LedgerReach::All);
+    let key = RequestFilter {
+        key: Some(KeyId::from_uuid(uuid::Uuid::nil())),
+        ..all.clone()
+    };
+    let person = RequestFilter {
+        person: Some(PersonId::from_uuid(uuid::Uuid::nil())),
+        ..all.clone()
+    };
+    let cursor = Cursor {
+        started_at: Timestamp::default(),
+        id: RequestId::from_uuid(uuid::Uuid::nil()),
+    };
+    for (filter, index) in [
+        (all, "requests_started_at"),
+        (key, "requests_key_id"),
+        (person, "requests_person"),
+    ] {
+        let plan = plan(&mut conn, list_query(Backend::Sqlite, &filter, Some(cursor), 50)).await;
+        assert!(
+            plan.contains(index) && plan.contains("SEARCH") && !plan.contains("TEMP B-TREE"),
+            "{plan}"
+        );
+    }
+}
+
+#[test]
+fn requests_are_listed_by_index() {
+    bailey_testkit::db::on_sqlite(requests_are_found_by_index_and_not_sorted);
+}
 
 #[test]
 fn every_file_with_statements_is_in_the_list() {

@@ -6,10 +6,10 @@ use bailey_core::{RequestId, Timestamp};
 use super::rows::{read_attempt, read_request};
 use super::{Cursor, RequestFilter};
 use crate::page::cut;
-use crate::sql::{Assembly, each, same, statements};
+use crate::sql::{Assembly, Query, each, same, statements};
 use crate::store::transaction;
 use crate::value::{Row, Value};
-use crate::{ListPage, Store, StoreError};
+use crate::{Backend, ListPage, Store, StoreError};
 
 macro_rules! select {
     ($rest:literal) => {
@@ -39,6 +39,22 @@ statements! {
     );
 }
 
+/// The `rows` newest requests after `cursor`.
+pub(crate) fn list_query(backend: Backend, filter: &RequestFilter, cursor: Option<Cursor>, rows: u32) -> Query {
+    let mut query = Assembly::new(backend, select!(" WHERE 1 = 1"));
+    if let Some(cursor) = cursor {
+        query
+            .push(" AND (started_at, id) < (")
+            .bind(cursor.started_at)
+            .push(", ")
+            .bind(cursor.id)
+            .push(")");
+    }
+    filter.limit(&mut query);
+    query.push(" ORDER BY started_at DESC, id DESC LIMIT ").bind(rows);
+    query.finish()
+}
+
 impl Store {
     /// Requests, newest first, at most `limit` (held between 1 and [`ListPage::MOST`]), and where to go on if there are
     /// more.
@@ -49,18 +65,8 @@ impl Store {
         limit: u32,
     ) -> Result<(Vec<RequestRecord>, Option<Cursor>), StoreError> {
         let rows = ListPage::<RequestId>::first(limit).rows();
-        let mut query = Assembly::new(self.backend(), select!(" WHERE 1 = 1"));
-        if let Some(cursor) = cursor {
-            query
-                .push(" AND (started_at, id) < (")
-                .bind(cursor.started_at)
-                .push(", ")
-                .bind(cursor.id)
-                .push(")");
-        }
-        filter.limit(&mut query);
-        query.push(" ORDER BY started_at DESC, id DESC LIMIT ").bind(rows);
-        let records = self.reader().await?.read_all(query.finish(), read_request).await?;
+        let query = list_query(self.backend(), filter, cursor, rows);
+        let records = self.reader().await?.read_all(query, read_request).await?;
         Ok(cut(records, rows, |r| Cursor {
             started_at: r.started_at,
             id: r.id,

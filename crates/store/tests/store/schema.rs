@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use bailey_store::{Store, StoreError};
+use bailey_core::Secret;
+use bailey_store::{LedgerReach, ListPage, PersonFilter, Store, StoreError, Target};
 use bailey_testkit::db::{TestDb, TestTarget};
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 
@@ -152,7 +153,63 @@ async fn the_database_answers_and_can_be_written_to(db: TestDb) {
     assert!(matches!(gone, StoreError::Unavailable(_)), "{gone:?}");
 }
 
+/// A command line that opens the store beside a running server: both write, and neither fails.
+async fn two_processes_write_to_one_database(db: TestDb) {
+    let (server, command) = (open(&db).await, open(&db).await);
+    let write = async |store: &Store, prefix: &str| {
+        for n in 0..40 {
+            store.person_insert(&person(&format!("{prefix}{n}"))).await.unwrap();
+        }
+    };
+    tokio::join!(write(&server, "a"), write(&command, "b"));
+    let filter = PersonFilter::within(LedgerReach::All);
+    let (people, _) = command.people_list(ListPage::first(100), &filter).await.unwrap();
+    assert_eq!(people.len(), 80);
+}
+
+/// Every connection of the pool is cut, as when PostgreSQL restarts: the next call makes new ones.
+async fn a_restarted_database_is_found_again(db: TestDb) {
+    let TestTarget::Postgres(url) = db.target() else {
+        panic!("PostgreSQL only")
+    };
+    let store = open(&db).await;
+    let mut conn = PgConnection::connect(url).await.unwrap();
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+               WHERE datname = current_database() AND application_name = 'bailey'";
+    sqlx::query(cut).execute(&mut conn).await.unwrap();
+    store.person_insert(&person("ada")).await.unwrap();
+    sqlx::query(cut).execute(&mut conn).await.unwrap();
+    assert_eq!(store.person_by_name("ada").await.unwrap(), Some(person("ada")));
+}
+
+#[test]
+fn a_restarted_postgres_is_found_again() {
+    bailey_testkit::db::on_postgres(a_restarted_database_is_found_again);
+}
+
+/// Nothing of an address may be in a message: there is a password in it.
+#[test]
+fn an_unreachable_database_is_reported_without_its_address() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    for url in [
+        "postgres://bailey:canary@127.0.0.1:1/x",
+        "postgres://bailey:canary@[bad",
+        "canary",
+    ] {
+        let target = Target::Postgres(Secret::new(url.to_owned()));
+        let refused = runtime.block_on(Store::open(&target)).err().unwrap();
+        assert!(
+            !format!("{refused} {refused:?} {target:?}").contains("canary"),
+            "{refused:?}"
+        );
+    }
+}
+
 bailey_testkit::db_tests!(
+    two_processes_write_to_one_database,
     opening_at_the_same_moment_migrates_once,
     what_was_written_is_there_after_opening_again,
     a_newer_schema_is_refused,
