@@ -8,6 +8,7 @@ use bailey_core::RequestId;
 use bailey_runtime::ids::NewId;
 use http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderName, HeaderValue, StatusCode};
+use tracing::Instrument;
 
 use crate::app::App;
 use crate::reject::Reject;
@@ -19,8 +20,8 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-bailey-requ
 /// error that is no problem document becomes one.
 pub(crate) async fn envelope(State(app): State<App>, request: Request, next: Next) -> Response {
     let id = RequestId::new_at(app.now());
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let mut response = next.run(request).await;
+    let span = tracing::info_span!("api", request.id = %id, method = %request.method(), path = request.uri().path());
+    let mut response = next.run(request).instrument(span.clone()).await;
     let status = response.status();
     let problem = response.extensions_mut().remove::<Reject>();
     if let Some(problem) = problem.or_else(|| from_framework(status)) {
@@ -30,11 +31,8 @@ pub(crate) async fn envelope(State(app): State<App>, request: Request, next: Nex
         }
         response = renewed;
     }
-    if status.is_server_error() {
-        tracing::error!(request.id = %id, %method, path, status = status.as_u16(), "a request failed");
-    } else {
-        tracing::debug!(request.id = %id, %method, path, status = status.as_u16(), "a request was answered");
-    }
+    // A failure of ours is logged where it is noticed, within this span.
+    span.in_scope(|| tracing::debug!(status = status.as_u16(), "answered"));
     let headers = response.headers_mut();
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
         headers.insert(REQUEST_ID, value);
@@ -52,7 +50,7 @@ fn from_framework(status: StatusCode) -> Option<Reject> {
     let code = match status.as_u16() {
         404 => Code::NoSuchRoute,
         405 => Code::MethodNotAllowed,
-        408 => Code::RequestTimeout,
+        408 => Code::BodyTooSlow,
         413 => Code::BodyTooLarge,
         415 => Code::UnsupportedMediaType,
         503 => return None,

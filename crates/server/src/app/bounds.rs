@@ -1,5 +1,5 @@
-//! How far a key's limits go, and whether one set of limits lies within another: what keeps people from writing their own
-//! limits. Pure.
+//! How far a key's limits go, and whether one set of limits lies within another: what keeps people from writing their
+//! own limits. Pure.
 
 use bailey_api::FieldError;
 use bailey_core::Timestamp;

@@ -17,19 +17,22 @@ impl App {
         let now = self.now();
         let since = query.since.map(|m| Period::Day.window(m.at(now)).start);
         let until = query.until.map(|m| day_end(m.at(now)));
-        let rows = match self.spend_filter(caller, query).await? {
-            Some(filter) => {
-                self.gate().flush().await?;
-                let filter = SpendFilter { since, until, ..filter };
-                let stored: Vec<SpendDimension> = group_by.iter().map(|d| stored(*d)).collect();
-                self.store().spend(&filter, &stored).await?
+        let (mut rows, mut truncated, mut whole) = (Vec::new(), false, None);
+        if let Some(filter) = self.spend_filter(caller, query).await? {
+            self.gate().flush().await?;
+            let filter = SpendFilter { since, until, ..filter };
+            let stored: Vec<SpendDimension> = group_by.iter().map(|d| stored(*d)).collect();
+            rows = self.store().spend(&filter, &stored).await?;
+            truncated = rows.len() >= SpendFilter::MOST as usize;
+            if truncated {
+                whole = Some(self.store().spend(&filter, &[]).await?);
             }
-            None => Vec::new(),
-        };
+        }
         Ok(Spend {
             since: since.map(Into::into),
             until: until.map(Into::into),
-            total: total(&rows),
+            total: total(whole.as_ref().unwrap_or(&rows)),
+            truncated,
             rows: rows.into_iter().map(row).collect(),
             group_by,
         })

@@ -38,10 +38,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
                 let detail = format!("the body may have {LIMIT} bytes");
                 return Err(Reject::new(Code::BodyTooLarge, detail));
             }
-            Ok(Err(_)) => return Err(Reject::new(Code::BodyIncomplete, "the body ended early")),
+            Ok(Err(_)) => return Err(Reject::new(Code::BodyCut, "the body ended early")),
             Err(_) => {
                 let detail = format!("the body did not arrive within {} seconds", TIMEOUT.as_secs());
-                return Err(Reject::new(Code::RequestTimeout, detail));
+                return Err(Reject::new(Code::BodyTooSlow, detail));
             }
         };
         parse(&bytes).map(Self)

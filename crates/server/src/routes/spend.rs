@@ -18,7 +18,9 @@ use crate::reject::Reject;
     operation_id = "spend",
     tag = "ledger",
     params(SpendQuery),
-    responses((status = 200, description = "Done", content((Spend = "application/json"), (String = "text/csv"))))
+    responses(
+        (status = 200, description = "Done", content((Spend = "application/json"), (String = "text/csv"))),
+    ),
 )]
 pub(crate) async fn handler(cx: RequestCx, Query(query): Query<SpendQuery>) -> Result<Response, Reject> {
     let format = query.format.unwrap_or_default();

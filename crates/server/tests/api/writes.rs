@@ -109,6 +109,36 @@ fn a_field_that_an_operation_does_not_have_is_refused_by_name() {
             }
         }
         assert!(tried > 400, "{tried}");
+        let subject = json!({"kind": "organization", "limit": "1"});
+        for (path, body, pointer) in [
+            (
+                "keys",
+                json!({"name": "x", "models": {"tiers": ["$"], "routes": ["m"]}}),
+                "/models/routes",
+            ),
+            (
+                "keys",
+                json!({"name": "x", "budget": {"limit": "1", "period": "day", "spent": "0"}}),
+                "/budget/spent",
+            ),
+            (
+                "keys",
+                json!({"name": "x", "budget": [{"limit": "1", "period": "day", "id": "b"}]}),
+                "/budget/0/id",
+            ),
+            (
+                "budgets",
+                json!({"subject": subject, "limit": "1", "period": "day"}),
+                "/subject/limit",
+            ),
+        ] {
+            let reply = owner.post(&format!("/api/v1/{path}"), body.clone()).await;
+            assert_eq!(
+                reply.problem(),
+                ("invalid_fields".into(), vec![pointer.into()]),
+                "{body}"
+            );
+        }
         assert_eq!(owner.get("/api/v1/keys").await.ok(200)["items"], json!([]));
     });
 }

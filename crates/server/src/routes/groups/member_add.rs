@@ -13,7 +13,10 @@ use crate::reject::Reject;
     path = "/api/v1/groups/{id}/members/{person}",
     operation_id = "groups_member_add",
     tag = "groups",
-    params(("id" = String, Path, description = "The group's id or name"), ("person" = String, Path, description = "The person's id or name")),
+    params(
+        ("id" = String, Path, description = "The group's id or name"),
+        ("person" = String, Path, description = "The person's id or name"),
+    ),
     responses((status = 200, description = "Done", body = GroupDetail)),
 )]
 pub(crate) async fn handler(

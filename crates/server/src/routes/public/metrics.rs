@@ -15,7 +15,14 @@ use crate::reject::Reject;
     path = "/metrics",
     operation_id = "metrics",
     tag = "health",
-    responses((status = 200, description = "OpenMetrics text", body = String, content_type = "application/openmetrics-text")),
+    responses(
+        (
+            status = 200,
+            description = "OpenMetrics text",
+            body = String,
+            content_type = "application/openmetrics-text",
+        ),
+    ),
 )]
 pub(crate) async fn handler(State(app): State<App>) -> Result<Response, Reject> {
     let text = app

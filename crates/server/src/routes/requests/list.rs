@@ -17,7 +17,9 @@ use crate::reject::Reject;
     operation_id = "requests_list",
     tag = "ledger",
     params(RequestListQuery),
-    responses((status = 200, description = "Done", content((Page<Request> = "application/json"), (String = "text/csv"))))
+    responses(
+        (status = 200, description = "Done", content((Page<Request> = "application/json"), (String = "text/csv"))),
+    ),
 )]
 pub(crate) async fn handler(cx: RequestCx, Query(query): Query<RequestListQuery>) -> Result<Response, Reject> {
     let format = query.format.unwrap_or_default();

@@ -1,0 +1,61 @@
+//! The command line, as data.
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{
+    admin, budgets, config, doctor, groups, keys, mock, models, org, prices, requests, server, spend, tokens, users,
+};
+
+/// One gate for every model call: keys, budgets, routes, and a ledger of what was spent.
+#[derive(Debug, Parser)]
+#[command(
+    name = "bailey",
+    version,
+    max_term_width = 110,
+    disable_help_subcommand = true,
+    after_help = "Commands that talk to a server find it by BAILEY_URL and present BAILEY_TOKEN.\n\
+                  Start with: bailey server"
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the server
+    Server(server::Arguments),
+    /// Manage keys, which open the model door
+    Keys(keys::Arguments),
+    /// Show what was spent
+    Spend(spend::Arguments),
+    /// Show the requests that were made
+    Requests(requests::Arguments),
+    /// Manage budgets, which are never exceeded
+    Budgets(budgets::Arguments),
+    /// Manage people
+    Users(users::Arguments),
+    /// Manage groups of people
+    Groups(groups::Arguments),
+    /// Show or change the organization
+    Org(org::Arguments),
+    /// Manage API tokens
+    Tokens(tokens::Arguments),
+    /// Show models, where they lead, and how that is
+    Models(models::Arguments),
+    /// Check or import price tables
+    Prices(prices::Arguments),
+    /// Do what needs no running server
+    Admin(admin::Arguments),
+    /// Check or show the configuration
+    Config(config::Arguments),
+    /// Find out what is wrong with this machine or its configuration
+    Doctor(doctor::Arguments),
+    /// Run a scripted model provider
+    Mock(mock::Arguments),
+    /// Print the description of the HTTP API
+    Openapi,
+    /// Print the version
+    Version(crate::commands::version::Arguments),
+}

@@ -1,0 +1,275 @@
+//! Talking to a server.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bailey_api::Problem;
+use bailey_core::Secret;
+use bailey_runtime::config::env;
+use bailey_runtime::http::{Client, ClientOptions, client};
+use clap::Args;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderMap, Method, Request, Uri};
+use http_body_util::{BodyExt, Full};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::failure::{Explain, Failure};
+
+/// Where a server is unless something else is said.
+const DEFAULT_URL: &str = "http://127.0.0.1:7080";
+/// The longest time for one answer.
+const TIMEOUT: Duration = Duration::from_mins(1);
+/// The most items that one page is asked for.
+const PAGE: u32 = 500;
+/// The most rows that one page of CSV is asked for.
+const CSV_PAGE: u32 = 10_000;
+/// The header with the next page's cursor, where the answer is CSV.
+const NEXT_CURSOR: &str = "x-bailey-next-cursor";
+
+/// Which server a command talks to. The token comes from `BAILEY_TOKEN`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Remote {
+    /// The server's address [default: `$BAILEY_URL`, or `http://127.0.0.1:7080`]
+    #[arg(long, global = true, value_name = "URL", help_heading = "Server")]
+    url: Option<String>,
+    /// File with the API token [default: `$BAILEY_TOKEN`]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Server")]
+    token_file: Option<std::path::PathBuf>,
+}
+
+/// A server's API, with the token to use it.
+pub(crate) struct Api {
+    client: Client,
+    url: String,
+    token: Secret<String>,
+}
+
+/// An answer with success.
+struct Answer {
+    headers: HeaderMap,
+    body: bytes::Bytes,
+}
+
+impl Remote {
+    /// The server that was named.
+    pub(crate) fn api(&self, environment: &BTreeMap<String, String>) -> Result<Api, Failure> {
+        let url = self.url.as_ref().or_else(|| environment.get(env::URL));
+        let url = url.map_or(DEFAULT_URL, |url| url.trim_end_matches('/')).to_owned();
+        let token = match &self.token_file {
+            Some(path) => std::fs::read_to_string(path).doing(|| format!("cannot read {}", path.display()))?,
+            None => environment.get(env::TOKEN).cloned().unwrap_or_default(),
+        };
+        let token = token.trim().to_owned();
+        if token.is_empty() {
+            return Err(Failure::new("there is no API token").hint(no_token()));
+        }
+        Ok(Api {
+            client: client(&ClientOptions::default())?,
+            url,
+            token: Secret::new(token),
+        })
+    }
+}
+
+fn no_token() -> String {
+    format!(
+        "set {}; on the server's machine `bailey admin token create --user owner --data-dir DIR` makes one",
+        env::TOKEN
+    )
+}
+
+impl Api {
+    /// Reads one thing.
+    pub(crate) async fn get(&self, path: &str, query: &impl Serialize) -> Result<Value, Failure> {
+        let answer = self.send(Method::GET, path, query, None).await?;
+        parse(&answer)
+    }
+
+    /// Reads a list page by page: at most `limit` items, all of them without one. Answers like one page.
+    pub(crate) async fn list(&self, path: &str, query: &impl Serialize, limit: Option<u32>) -> Result<Value, Failure> {
+        let mut items: Vec<Value> = Vec::new();
+        let mut cursor = None;
+        loop {
+            let page = page_size(limit, items.len());
+            let mut answer = self.get(path, &with_page(query, page, cursor.take())?).await?;
+            if let Some(Value::Array(more)) = answer.get_mut("items").map(Value::take) {
+                items.extend(more);
+            }
+            cursor = answer.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
+            let full = limit.is_some_and(|limit| items.len() >= usize::try_from(limit).unwrap_or(usize::MAX));
+            if cursor.is_none() || full {
+                return Ok(serde_json::json!({ "items": items, "next_cursor": cursor }));
+            }
+        }
+    }
+
+    /// Reads CSV, page by page where the answer has pages: at most `limit` rows, all of them without one. `each` gets the
+    /// text of a page; the line of names is in the first alone.
+    pub(crate) async fn csv(
+        &self,
+        path: &str,
+        query: &impl Serialize,
+        limit: Option<u32>,
+        each: fn(&str) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut query = object(query)?;
+        let mut left = limit;
+        loop {
+            if let Some(left) = left {
+                query.insert("limit".to_owned(), left.min(CSV_PAGE).into());
+            }
+            let first = !query.contains_key("cursor");
+            let answer = self.send(Method::GET, path, &query, None).await?;
+            let text = std::str::from_utf8(&answer.body)?;
+            let rows = if first {
+                text
+            } else {
+                text.split_once('\n').map_or("", |(_, rows)| rows)
+            };
+            each(rows)?;
+            left = left.map(|left| left.saturating_sub(CSV_PAGE));
+            match answer.headers.get(NEXT_CURSOR).and_then(|value| value.to_str().ok()) {
+                Some(next) if left != Some(0) => query.insert("cursor".to_owned(), next.into()),
+                _ => return Ok(()),
+            };
+        }
+    }
+
+    /// Makes something, or does something to it.
+    pub(crate) async fn post(&self, path: &str, body: &impl Serialize) -> Result<Value, Failure> {
+        self.change(Method::POST, path, body).await
+    }
+
+    /// Changes something.
+    pub(crate) async fn patch(&self, path: &str, body: &impl Serialize) -> Result<Value, Failure> {
+        self.change(Method::PATCH, path, body).await
+    }
+
+    /// Puts something where it belongs.
+    pub(crate) async fn put(&self, path: &str) -> Result<(), Failure> {
+        self.send(Method::PUT, path, &(), None).await.map(|_| ())
+    }
+
+    /// Removes something.
+    pub(crate) async fn delete(&self, path: &str) -> Result<(), Failure> {
+        self.send(Method::DELETE, path, &(), None).await.map(|_| ())
+    }
+
+    async fn change(&self, method: Method, path: &str, body: &impl Serialize) -> Result<Value, Failure> {
+        let body = serde_json::to_vec(body)?;
+        let answer = self.send(method, path, &(), Some(body)).await?;
+        if answer.body.is_empty() {
+            return Ok(Value::Null);
+        }
+        parse(&answer)
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        query: &impl Serialize,
+        body: Option<Vec<u8>>,
+    ) -> Result<Answer, Failure> {
+        let query = serde_urlencoded::to_string(query)?;
+        let separator = if query.is_empty() { "" } else { "?" };
+        let uri: Uri = format!("{}/api/v1{path}{separator}{query}", self.url)
+            .parse()
+            .doing(|| format!("`{}` is no address of a server", self.url))
+            .hint(|| "write it as http://HOST:PORT".to_owned())?;
+        let mut request = Request::builder()
+            .method(method)
+            .uri(uri)
+            .header(ACCEPT, "application/json, application/problem+json, text/csv")
+            .header(USER_AGENT, concat!("bailey/", env!("CARGO_PKG_VERSION")))
+            .header(AUTHORIZATION, format!("Bearer {}", self.token.expose()));
+        if body.is_some() {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
+        let request = request
+            .body(Full::from(body.unwrap_or_default()))
+            .doing(|| "the API token has characters that no header can carry".to_owned())?;
+        let answer = tokio::time::timeout(TIMEOUT, self.exchange(request)).await;
+        answer.map_err(|_| Failure::new(format!("the server at {} did not answer within {TIMEOUT:?}", self.url)))?
+    }
+
+    async fn exchange(&self, request: Request<Full<bytes::Bytes>>) -> Result<Answer, Failure> {
+        let response = self
+            .client
+            .request(request)
+            .await
+            .doing(|| format!("cannot reach a server at {}", self.url))
+            .hint(|| {
+                format!(
+                    "start one with `bailey server`, or name another with --url or {}",
+                    env::URL
+                )
+            })?;
+        let (head, body) = response.into_parts();
+        let body = body
+            .collect()
+            .await
+            .doing(|| "the server's answer broke off".to_owned())?
+            .to_bytes();
+        if !head.status.is_success() {
+            return Err(self.refused(head.status, &body));
+        }
+        Ok(Answer {
+            headers: head.headers,
+            body,
+        })
+    }
+
+    fn refused(&self, status: http::StatusCode, body: &[u8]) -> Failure {
+        let Ok(problem) = serde_json::from_slice::<Problem>(body) else {
+            return Failure::new(format!("the server at {} answered {status}", self.url))
+                .hint("is it Bailey's address? Bailey explains what it refuses");
+        };
+        let mut text = problem.detail.unwrap_or(problem.title);
+        for error in &problem.errors {
+            let place = error
+                .pointer
+                .as_deref()
+                .or(error.parameter.as_deref())
+                .unwrap_or_default();
+            text = format!("{text}\n  {}: {}", place.trim_start_matches('/'), error.detail);
+        }
+        let failure = Failure::new(text);
+        match problem.code.as_str() {
+            "token_missing" | "token_invalid" => failure.hint(no_token()),
+            _ => failure.hint(format!("{}{} explains `{}`", self.url, problem.kind, problem.code)),
+        }
+    }
+}
+
+/// A piece of a path, such as a name or an id.
+pub(crate) fn segment(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+fn parse(answer: &Answer) -> Result<Value, Failure> {
+    serde_json::from_slice(&answer.body).doing(|| "the server's answer is no JSON".to_owned())
+}
+
+fn object(query: &impl Serialize) -> Result<serde_json::Map<String, Value>, Failure> {
+    match serde_json::to_value(query)? {
+        Value::Object(object) => Ok(object),
+        _ => Ok(serde_json::Map::new()),
+    }
+}
+
+fn with_page(query: &impl Serialize, page: u32, cursor: Option<String>) -> Result<Value, Failure> {
+    let mut query = object(query)?;
+    query.insert("limit".to_owned(), page.into());
+    if let Some(cursor) = cursor {
+        query.insert("cursor".to_owned(), cursor.into());
+    }
+    Ok(Value::Object(query))
+}
+
+fn page_size(limit: Option<u32>, had: usize) -> u32 {
+    let had = u32::try_from(had).unwrap_or(u32::MAX);
+    limit.map_or(PAGE, |limit| limit.saturating_sub(had).clamp(1, PAGE))
+}

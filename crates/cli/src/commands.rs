@@ -1,0 +1,98 @@
+//! The commands, one module each.
+
+pub(crate) mod admin;
+pub(crate) mod budgets;
+pub(crate) mod config;
+pub(crate) mod doctor;
+pub(crate) mod groups;
+pub(crate) mod keys;
+pub(crate) mod mock;
+pub(crate) mod models;
+pub(crate) mod openapi;
+pub(crate) mod org;
+pub(crate) mod prices;
+pub(crate) mod requests;
+pub(crate) mod server;
+pub(crate) mod spend;
+pub(crate) mod tokens;
+pub(crate) mod users;
+pub(crate) mod version;
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use bailey_api::Patch;
+use clap::Args;
+
+use crate::args::Command;
+use crate::client::{Api, Remote};
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// The environment.
+pub(crate) type Env = BTreeMap<String, String>;
+
+/// The flags of every command that shows what a server answers.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Shown {
+    /// How to show it
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+}
+
+impl Shown {
+    /// The server that was named.
+    pub(crate) fn api(&self, env: &Env) -> Result<Api, Failure> {
+        self.remote.api(env)
+    }
+}
+
+/// Does what was asked.
+pub(crate) async fn run(command: Command, env: &Env) -> Result<(), Failure> {
+    match command {
+        Command::Server(arguments) => server::run(&arguments, env).await,
+        Command::Keys(arguments) => keys::run(arguments, env).await,
+        Command::Spend(arguments) => spend::run(&arguments, env).await,
+        Command::Requests(arguments) => requests::run(&arguments, env).await,
+        Command::Budgets(arguments) => budgets::run(arguments, env).await,
+        Command::Users(arguments) => users::run(arguments, env).await,
+        Command::Groups(arguments) => groups::run(arguments, env).await,
+        Command::Org(arguments) => org::run(arguments, env).await,
+        Command::Tokens(arguments) => tokens::run(arguments, env).await,
+        Command::Models(arguments) => models::run(&arguments, env).await,
+        Command::Prices(arguments) => prices::run(&arguments),
+        Command::Admin(arguments) => admin::run(&arguments, env).await,
+        Command::Config(arguments) => config::run(&arguments, env),
+        Command::Doctor(arguments) => doctor::run(&arguments, env).await,
+        Command::Mock(arguments) => mock::run(&arguments).await,
+        Command::Openapi => openapi::run(),
+        Command::Version(arguments) => version::run(&arguments),
+    }
+}
+
+/// What is written to clear a field, or to have no limit.
+const NONE: &str = "none";
+
+/// Reads a field that `none` clears.
+fn cleared<T>(text: &str) -> Result<Patch<T>, String>
+where
+    T: FromStr,
+    T::Err: Display,
+{
+    match text {
+        NONE => Ok(Patch::Clear),
+        _ => text.parse().map(Patch::Set).map_err(|error: T::Err| error.to_string()),
+    }
+}
+
+/// Waits until the process is asked to end, by Ctrl-C or SIGTERM.
+async fn stopped() -> Result<(), Failure> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => Ok(result?),
+        _ = terminate.recv() => Ok(()),
+    }
+}

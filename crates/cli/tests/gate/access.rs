@@ -1,0 +1,149 @@
+//! Who may, and where credentials go.
+
+use bailey_testkit::http::Call;
+use serde_json::json;
+
+use crate::world::{World, call, messages, protocols};
+
+#[test]
+fn the_provider_sees_its_own_credential_and_never_the_key() {
+    let mut world = World::new("").start();
+    let (_, key) = world.server.key(&["--name", "k", "--scope", "user"]).unwrap();
+    let addr = world.server.addr().unwrap();
+    for (path, body) in protocols(true) {
+        assert_eq!(
+            Call::post(path, &body)
+                .header("x-api-key", &key)
+                .send(addr)
+                .unwrap()
+                .status,
+            200
+        );
+        assert_eq!(
+            call(path, &body, &key)
+                .header("cookie", "a=b")
+                .send(addr)
+                .unwrap()
+                .status,
+            200
+        );
+    }
+    let seen = world.mock.requests();
+    assert_eq!(seen.len(), 6);
+    for request in seen {
+        assert_eq!(request.header("authorization"), Some("Bearer upstream-credential"));
+        assert_eq!(request.header("x-api-key"), None);
+        assert_eq!(request.header("cookie"), None);
+        let all = format!("{:?}", request.headers);
+        assert!(!all.contains(&key), "the key left the gate: {all}");
+    }
+}
+
+#[test]
+fn wrong_absent_and_foreign_keys_are_refused_in_the_vendor_s_shape() {
+    let mut world = World::new("").start();
+    let token = world.server.token().unwrap();
+    let addr = world.server.addr().unwrap();
+    for key in ["", "sk-bly-0000000000000000-00", "' OR 1=1 --", &token] {
+        for (path, body) in protocols(false) {
+            let answer = call(path, &body, key).send(addr).unwrap();
+            assert_eq!(answer.status, 401, "{path} {key}");
+            let error = answer.json().unwrap();
+            match path {
+                "/v1/messages" => assert_eq!(error["error"]["type"], "authentication_error"),
+                _ => assert_eq!(error["error"]["code"], "invalid_api_key"),
+            }
+        }
+    }
+    assert_eq!(world.judged().total.calls, 0);
+}
+
+#[test]
+fn a_redirect_is_not_followed_and_not_passed_on() {
+    let elsewhere = World::new("").start();
+    let target = elsewhere.mock.url();
+    let mut world = World::new(&format!(
+        "rules: [{{redirect: {{to: \"{target}/v1/messages\", status: 307}}}}]"
+    ))
+    .start();
+    let (_, key) = world.server.key(&["--name", "k", "--scope", "user"]).unwrap();
+    let addr = world.server.addr().unwrap();
+    let answer = call("/v1/messages", &messages(false), &key).send(addr).unwrap();
+    assert!(answer.status >= 500, "{}", answer.text());
+    assert_eq!(answer.header("location"), None);
+    assert_eq!(elsewhere.mock.requests().len(), 0);
+}
+
+#[test]
+fn a_client_cannot_choose_where_its_request_goes() {
+    let elsewhere = World::new("").start();
+    let mut world = World::new("").start();
+    let (_, key) = world.server.key(&["--name", "k", "--scope", "user"]).unwrap();
+    let addr = world.server.addr().unwrap();
+    let url = elsewhere.mock.url();
+    let mut body = messages(false);
+    for field in [
+        "api_base",
+        "base_url",
+        "api_key",
+        "custom_llm_provider",
+        "endpoint",
+        "proxy",
+    ] {
+        body[field] = json!(url);
+    }
+    let sent = call("/v1/messages", &body, &key)
+        .header("x-forwarded-host", &url)
+        .header("x-bailey-provider", &url)
+        .send(addr);
+    assert_eq!(sent.unwrap().status, 200);
+    assert_eq!(elsewhere.mock.requests().len(), 0);
+    assert_eq!(world.mock.requests().len(), 1);
+}
+
+#[test]
+fn unknown_and_forbidden_models_are_told_apart_from_the_rest() {
+    let mut world = World::new("").start();
+    let addr = world.server.addr().unwrap();
+    let (_, key) = world
+        .server
+        .key(&["--name", "k", "--scope", "user", "--models", "other"])
+        .unwrap();
+    let answer = call("/v1/messages", &messages(false), &key).send(addr).unwrap();
+    assert_eq!(answer.status, 403, "{}", answer.text());
+    let mut body = messages(false);
+    body["model"] = json!("nonesuch");
+    assert_eq!(call("/v1/messages", &body, &key).send(addr).unwrap().status, 404);
+    assert_eq!(world.judged().total.calls, 0);
+}
+
+#[test]
+fn what_the_provider_says_of_our_credential_is_not_the_client_s_fault() {
+    let mut world =
+        World::new("rules: [{error: {status: 401, type: authentication_error, message: bad upstream key}}]").start();
+    let (_, key) = world.server.key(&["--name", "k", "--scope", "user"]).unwrap();
+    let addr = world.server.addr().unwrap();
+    let answer = call("/v1/messages", &messages(false), &key).send(addr).unwrap();
+    assert!((500..600).contains(&answer.status), "{}", answer.status);
+    assert!(!answer.text().contains("bad upstream key"), "{}", answer.text());
+}
+
+#[test]
+fn requests_per_minute_are_counted_exactly() {
+    let mut world = World::new("").start();
+    let (_, key) = world
+        .server
+        .key(&["--name", "k", "--scope", "user", "--rpm", "5"])
+        .unwrap();
+    let addr = world.server.addr().unwrap();
+    let statuses: Vec<u16> = (0..7)
+        .map(|_| call("/v1/messages", &messages(false), &key).send(addr).unwrap().status)
+        .collect();
+    assert_eq!(statuses, [200, 200, 200, 200, 200, 429, 429]);
+    let answer = call("/v1/chat/completions", &crate::world::chat(false), &key)
+        .send(addr)
+        .unwrap();
+    assert_eq!(answer.json().unwrap()["error"]["code"], "rate_limit_exceeded");
+    let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=60).contains(&wait));
+}

@@ -1,0 +1,294 @@
+//! From the configuration to a running server, and back to an empty process.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use bailey_core::budget::LeasePolicy;
+use bailey_core::{ReplicaId, Secret};
+use bailey_gate::journal::JournalOptions;
+use bailey_gate::{Gate, GateError, GateOptions};
+use bailey_gateway::{Gateway, GatewayOptions, IntakeLimits};
+use bailey_llm::ParseLimits;
+use bailey_runtime::config::{AuditMode, Config};
+use bailey_runtime::ids::NewId;
+use bailey_runtime::{Clock, Tasks, metrics};
+use bailey_store::{Store, StoreError, Target};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{App, AppParts};
+use crate::door::{self, DoorError};
+use crate::prices::{self, PricesError};
+use crate::serve::{ServeOptions, serve};
+
+/// How long a server says that it is not ready before it stops accepting: load balancers look every second or so.
+const NOTICE: Duration = Duration::from_millis(500);
+
+/// The server cannot start, or did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The data directory cannot be used.
+    #[error("cannot use the data directory {dir}")]
+    DataDir {
+        /// The directory.
+        dir: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Another server runs on the same data.
+    #[error("another server runs on the data directory {dir}; stop it, or name another one with --data-dir")]
+    InUse {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// The address is taken, or is not this machine's.
+    #[error("cannot listen on {address}: {source}; stop what listens there, or choose another with --listen ADDR:PORT")]
+    Listen {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The gate.
+    #[error(transparent)]
+    Gate(#[from] GateError),
+    /// Providers and models.
+    #[error(transparent)]
+    Door(#[from] DoorError),
+    /// The price file.
+    #[error(transparent)]
+    Prices(#[from] PricesError),
+    /// Signals cannot be waited for.
+    #[error("cannot wait for signals")]
+    Signals(#[source] std::io::Error),
+}
+
+/// The database that a configuration names.
+pub fn target(config: &Config) -> Target {
+    match &config.database.url {
+        Some(url) => Target::Postgres(Secret::new(url.secret().expose().clone())),
+        None => Target::Sqlite(config.sqlite_path()),
+    }
+}
+
+/// Makes the data directory if need be, for its owner's eyes only.
+pub fn data_dir(config: &Config) -> Result<&Path, RunError> {
+    let dir = config.server.data_dir.as_path();
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.map_err(|source| RunError::DataDir {
+        dir: dir.to_owned(),
+        source,
+    })?;
+    Ok(dir)
+}
+
+/// Runs a server until it is told to stop by SIGTERM or SIGINT.
+pub async fn run(config: Config) -> Result<(), RunError> {
+    let clock = Clock::system();
+    let dir = data_dir(&config)?;
+    let _lock = lock(dir)?;
+    let listener = listen(&config).await?;
+    let store = Store::open(&target(&config)).await?;
+    let fresh = crate::bootstrap::ensure(&store, clock.now()).await?;
+    let tasks = Tasks::new();
+    let gate = Gate::start(gate_options(&config, &store, &clock, &tasks)?).await?;
+    let prices = prices::load(&config, &store, &clock).await?;
+    let door = door::build(&config).await?;
+    let mut registry = metrics::Registry::new(env!("CARGO_PKG_VERSION"), clock.now());
+    let gateway = gateway(&config, &gate, door.routes, Arc::clone(&prices), &mut registry);
+    let app = App::new(AppParts {
+        gate: Arc::clone(&gate),
+        gateway: Arc::clone(&gateway),
+        defaults: config.defaults.clone(),
+        metrics: registry,
+    });
+    let stop = CancellationToken::new();
+    tasks.spawn(prices::watch(
+        prices,
+        config.clone(),
+        store.clone(),
+        clock,
+        stop.clone(),
+    ));
+    let router = crate::routes::router(&app);
+    let options = ServeOptions::new(&config);
+    let accepting = tasks.spawn({
+        let (tasks, stop) = (tasks.clone(), stop.clone());
+        async move { serve(listener, router, gateway, options, &tasks, stop).await }
+    });
+    announce(&config, fresh);
+    wait_for_signal().await?;
+    tracing::info!("shutting down: open answers may end, new requests are refused");
+    app.drain();
+    tokio::time::sleep(NOTICE).await;
+    stop.cancel();
+    // The task ends with `stop`; what it was doing is of no interest any more.
+    let _ = accepting.await;
+    drain(&gate, &tasks, config.server.shutdown_grace).await;
+    let ended = gate.shutdown().await;
+    for mock in door.mocks {
+        mock.stop().await;
+    }
+    tasks.wait(Duration::from_secs(5)).await;
+    store.close().await;
+    let _ = std::fs::remove_file(config.server.data_dir.join(ADDRESS));
+    ended?;
+    tracing::info!("everything is settled and recorded; good-bye");
+    Ok(())
+}
+
+/// Waits for open answers, at most `grace`; then ends them.
+async fn drain(gate: &Gate, tasks: &Tasks, grace: Duration) {
+    let idle = async {
+        while gate.open_calls() > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    if tokio::time::timeout(grace, idle).await.is_err() {
+        tracing::warn!(
+            open = gate.open_calls(),
+            "the time for open answers is over; they are ended"
+        );
+        tasks.stop();
+        let idle = async {
+            while gate.open_calls() > 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let _ = tokio::time::timeout(Duration::from_secs(10), idle).await;
+    }
+}
+
+/// The file that names the address, for scripts that let the system choose a port.
+const ADDRESS: &str = "address";
+
+fn lock(dir: &Path) -> Result<File, RunError> {
+    let error = |source| RunError::DataDir {
+        dir: dir.to_owned(),
+        source,
+    };
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(dir.join("lock"))
+        .map_err(error)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(RunError::InUse { dir: dir.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(error(source)),
+    }
+}
+
+async fn listen(config: &Config) -> Result<TcpListener, RunError> {
+    let address = config.server.listen;
+    let error = |source| RunError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(error)?;
+    let bound = listener.local_addr().map_err(error)?;
+    let path = config.server.data_dir.join(ADDRESS);
+    std::fs::write(&path, format!("{bound}\n")).map_err(|source| RunError::DataDir { dir: path, source })?;
+    Ok(listener)
+}
+
+/// This server's own id, made at its first start: leases and the journal belong to it.
+fn replica(dir: &Path, clock: &Clock) -> Result<ReplicaId, std::io::Error> {
+    let path = dir.join("replica-id");
+    match std::fs::read_to_string(&path) {
+        Ok(text) => text.trim().parse().map_err(std::io::Error::other),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let id = ReplicaId::new_at(clock.now());
+            let mut file = OpenOptions::new()
+                .create_new(true)
+                .write(true)
+                .mode(0o600)
+                .open(&path)?;
+            writeln!(file, "{id}")?;
+            file.sync_all()?;
+            Ok(id)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn gate_options(config: &Config, store: &Store, clock: &Clock, tasks: &Tasks) -> Result<GateOptions, RunError> {
+    let dir = &config.server.data_dir;
+    let replica = replica(dir, clock).map_err(|source| RunError::DataDir {
+        dir: dir.clone(),
+        source,
+    })?;
+    Ok(GateOptions {
+        store: store.clone(),
+        clock: clock.clone(),
+        tasks: tasks.clone(),
+        replica,
+        journal: JournalOptions {
+            dir: dir.join("journal"),
+            segment_bytes: config.audit.journal_segment as u64,
+            cap_bytes: config.audit.journal_cap as u64,
+        },
+        flush_interval: config.audit.flush_interval,
+        blocking: config.audit.mode == AuditMode::Blocking,
+        lease_policy: LeasePolicy::default(),
+    })
+}
+
+fn gateway(
+    config: &Config,
+    gate: &Arc<Gate>,
+    routes: bailey_gateway::Routes,
+    prices: Arc<RwLock<Arc<bailey_llm::PriceTable>>>,
+    registry: &mut metrics::Registry,
+) -> Arc<Gateway> {
+    let door = bailey_gateway::metrics::Metrics::default();
+    door.register(registry.families());
+    Gateway::new(GatewayOptions {
+        gate: Arc::clone(gate),
+        routes,
+        prices,
+        intake: IntakeLimits {
+            body_bytes: config.limits.body_bytes as u64,
+            idle: config.limits.body_idle_timeout,
+            min_rate: config.limits.body_min_rate as u64,
+            kept_bytes: config.limits.kept_bodies as u64,
+        },
+        parse: ParseLimits {
+            max_depth: u32::try_from(config.limits.json_depth).unwrap_or(u32::MAX),
+        },
+        same_route_retries: config.retries.same_route,
+        backoff: config.retries.backoff,
+        drain_time: config.drain.max_time,
+        drain_streams: config.drain.max_streams,
+        metrics: door,
+    })
+}
+
+fn announce(config: &Config, fresh: bool) {
+    let dir = config.server.data_dir.display();
+    let address = std::fs::read_to_string(config.server.data_dir.join(ADDRESS)).unwrap_or_default();
+    tracing::info!(data_dir = %dir, "Bailey answers at http://{}", address.trim());
+    if fresh {
+        tracing::info!(
+            "this is a new installation; get the owner's API token with: bailey admin token create --user owner --data-dir {dir}"
+        );
+    }
+}
+
+async fn wait_for_signal() -> Result<(), RunError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Signals)?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
