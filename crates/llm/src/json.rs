@@ -103,7 +103,7 @@ impl<'a> Text<'a> {
     /// Whether the string is `text`, however it is escaped.
     pub fn is(&self, text: &str) -> bool {
         if self.escaped {
-            self.decoded().is_some_and(|own| own == text)
+            strings::escaped_is(self.raw, text)
         } else {
             self.raw == text.as_bytes()
         }

@@ -7,6 +7,7 @@
 
 mod chat;
 mod error;
+mod find;
 mod long;
 mod messages;
 mod observed;
@@ -112,7 +113,7 @@ impl StreamRelay {
             start = end;
         }
         pass(chunk, pass_from, start, out);
-        self.hold(chunk.get(start..).unwrap_or_default(), out)
+        self.begin(chunk.slice(start.min(chunk.len())..), out)
     }
 
     /// Ends the event that earlier pieces began, if this chunk has its end. Returns where the next one starts.
@@ -122,69 +123,76 @@ impl StreamRelay {
         }
         let end = self.framer.event_end(chunk, 0);
         let piece = chunk.slice(..end.unwrap_or(chunk.len()));
-        if let Some(mut long) = self.long.take() {
-            long.feed(&piece);
-            if end.is_some() {
+        let long = match self.long.take() {
+            Some(mut long) => {
+                long.feed(&piece);
+                Some(long)
+            }
+            None if self.held.len() + piece.len() > MAX_HELD => {
+                let held = self.held.split().freeze();
+                let long = self.long_event(&[&held, &piece])?;
+                out.push(held);
+                Some(long)
+            }
+            None => None,
+        };
+        match (long, end) {
+            (Some(long), Some(_)) => {
+                out.push(piece);
                 long.finish(&mut self.observed);
                 self.hid_last = false;
-            } else {
+            }
+            (Some(long), None) => {
+                out.push(piece);
                 self.long = Some(long);
             }
-            out.push(piece);
-        } else {
-            self.held.extend_from_slice(&piece);
-            if end.is_some() {
+            (None, Some(_)) => {
+                self.held.extend_from_slice(&piece);
                 let event = self.held.split().freeze();
                 let disposition = self.event(&event)?;
                 self.hid_last = disposition == Disposition::Hide;
                 if !self.hid_last {
                     out.push(event);
                 }
-            } else {
-                self.spill(out)?;
             }
+            (None, None) => self.held.extend_from_slice(&piece),
         }
         Ok(end.unwrap_or(chunk.len()))
     }
 
-    /// Holds the start of an event whose end is not there yet.
-    fn hold(&mut self, piece: &[u8], out: &mut Vec<Bytes>) -> Result<(), StreamFault> {
-        if piece.is_empty() {
-            return Ok(());
+    /// Takes the start of an event whose end is not there yet.
+    fn begin(&mut self, piece: Bytes, out: &mut Vec<Bytes>) -> Result<(), StreamFault> {
+        if piece.len() > MAX_HELD {
+            self.long = Some(self.long_event(&[&piece])?);
+            out.push(piece);
+        } else {
+            self.held.extend_from_slice(&piece);
         }
-        self.held.extend_from_slice(piece);
-        self.spill(out)
-    }
-
-    /// Lets go of a held event that has become too long.
-    fn spill(&mut self, out: &mut Vec<Bytes>) -> Result<(), StreamFault> {
-        if self.held.len() <= MAX_HELD {
-            return Ok(());
-        }
-        let held = self.held.split().freeze();
-        self.long = Some(self.long_event(&held)?);
-        out.push(held);
         Ok(())
     }
 
     /// Begins to read an event that is longer than [`MAX_HELD`]. What is in its first bytes decides whether it is one,
     /// wherever it was cut.
-    fn long_event(&mut self, raw: &[u8]) -> Result<LongEvent, StreamFault> {
-        let (head, rest) = raw.split_at(raw.len().min(MAX_HELD));
+    fn long_event(&mut self, parts: &[&[u8]]) -> Result<LongEvent, StreamFault> {
         let mut long = self.observed.long_event();
-        long.feed(head);
-        if !long.is_event() {
-            return Err(StreamFault::NotEvents);
+        let mut head = MAX_HELD;
+        for part in parts {
+            let (first, rest) = part.split_at(part.len().min(head));
+            long.feed(first);
+            head -= first.len();
+            if head == 0 && !first.is_empty() && !long.is_event() {
+                return Err(StreamFault::NotEvents);
+            }
+            long.feed(rest);
         }
         self.recognised = true;
-        long.feed(rest);
         Ok(long)
     }
 
     /// Reads one whole event.
     fn event(&mut self, raw: &[u8]) -> Result<Disposition, StreamFault> {
         if raw.len() > MAX_HELD {
-            self.long_event(raw)?.finish(&mut self.observed);
+            self.long_event(&[raw])?.finish(&mut self.observed);
             return Ok(Disposition::Pass);
         }
         let event = Event::parse(raw);

@@ -70,30 +70,61 @@ fn after_escape(text: &[u8], at: usize) -> Result<usize, JsonError> {
     }
 }
 
+/// Whether `raw` (without its quotes) stands for `text`. Stops at the first difference and allocates nothing: it is asked
+/// of every key, and a stranger picks the keys.
+pub(super) fn escaped_is(raw: &[u8], text: &str) -> bool {
+    let mut rest = raw;
+    let mut wanted = text.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        let mut utf8 = [0; 4];
+        let bytes = if byte == b'\\' {
+            rest = tail;
+            match escape(&mut rest) {
+                Some(c) => c.encode_utf8(&mut utf8).as_bytes(),
+                None => return false,
+            }
+        } else {
+            rest = tail;
+            std::slice::from_ref(&byte)
+        };
+        match wanted.strip_prefix(bytes) {
+            Some(left) => wanted = left,
+            None => return false,
+        }
+    }
+    wanted.is_empty()
+}
+
 /// The string that `raw` (without its quotes) stands for; `None` if an escape is malformed or a surrogate is alone.
 pub fn decode(raw: &[u8]) -> Option<String> {
     let mut out = String::with_capacity(raw.len());
     let mut rest = raw;
     while let Some(backslash) = memchr::memchr(b'\\', rest) {
-        let (plain, escape) = rest.split_at(backslash);
+        let (plain, tail) = rest.split_at(backslash);
         out.push_str(std::str::from_utf8(plain).ok()?);
-        let (letter, tail) = escape.get(1..)?.split_first()?;
-        rest = tail;
-        out.push(match letter {
-            b'"' => '"',
-            b'\\' => '\\',
-            b'/' => '/',
-            b'b' => '\u{8}',
-            b'f' => '\u{c}',
-            b'n' => '\n',
-            b'r' => '\r',
-            b't' => '\t',
-            b'u' => unicode(&mut rest)?,
-            _ => return None,
-        });
+        rest = tail.get(1..)?;
+        out.push(escape(&mut rest)?);
     }
     out.push_str(std::str::from_utf8(rest).ok()?);
     Some(out)
+}
+
+/// Reads what follows a backslash.
+fn escape(rest: &mut &[u8]) -> Option<char> {
+    let (letter, tail) = rest.split_first()?;
+    *rest = tail;
+    Some(match letter {
+        b'"' => '"',
+        b'\\' => '\\',
+        b'/' => '/',
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        b'n' => '\n',
+        b'r' => '\r',
+        b't' => '\t',
+        b'u' => return unicode(rest),
+        _ => return None,
+    })
 }
 
 /// Reads the digits of a `\u` escape, and of the second half of a pair.

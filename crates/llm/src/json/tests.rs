@@ -184,6 +184,21 @@ proptest! {
     }
 
     #[test]
+    fn strings_compare_as_they_decode(text in any_string(), other in any_string()) {
+        let mut cursor = Cursor::new(text.as_bytes(), 1, NoWatch).unwrap();
+        let own = cursor.string().unwrap();
+        if let Some(decoded) = own.decoded() {
+            prop_assert!(own.is(&decoded));
+            let longer = format!("{decoded}x");
+            prop_assert!(!own.is(&longer));
+            prop_assert!(decoded.is_empty() || !own.is(""));
+        }
+        if let Ok(other) = serde_json::from_str::<String>(&other) {
+            prop_assert_eq!(own.is(&other), own.decoded().is_some_and(|decoded| decoded == other));
+        }
+    }
+
+    #[test]
     fn spans_are_exact(text in any_json()) {
         let mut cursor = Cursor::new(text.as_bytes(), 512, NoWatch).unwrap();
         let span = cursor.skip().unwrap();

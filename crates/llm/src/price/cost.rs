@@ -53,8 +53,8 @@ impl ModelPrice {
         nanos_ceil(self.rates_for(usage.total_input(), tier).picos(usage))
     }
 
-    /// Long context makes the cheaper tiers dearer too, by rates that no list has: the standard long ones are taken. The
-    /// dearer tiers have one price for any length.
+    /// Long context makes other tiers dearer too, by rates that no list has: the standard long ones are taken, for
+    /// priority only where they are dearer. Anthropic's fast mode has one price for any length.
     fn rates_for(&self, total_input: u64, tier: ServiceTier) -> &Rates {
         let long = self
             .long_context
@@ -63,8 +63,9 @@ impl ModelPrice {
             .map(|long| &long.rates);
         let own = self.tiers.get(&tier);
         match tier {
-            ServiceTier::Standard | ServiceTier::Flex | ServiceTier::Batch => long.or(own),
-            ServiceTier::Priority | ServiceTier::Fast | ServiceTier::Us => own.or(long),
+            ServiceTier::Standard | ServiceTier::Flex | ServiceTier::Batch | ServiceTier::Us => long.or(own),
+            ServiceTier::Priority => [long, own].into_iter().flatten().max_by_key(|rates| rates.input),
+            ServiceTier::Fast => own.or(long),
         }
         .unwrap_or(&self.rates)
     }

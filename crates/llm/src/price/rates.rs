@@ -62,7 +62,7 @@ pub struct ModelPrice {
     pub rates: Rates,
     /// Other rates for much input.
     pub long_context: Option<LongContext>,
-    /// Rates of other service tiers. The cheaper ones give way to `long_context`.
+    /// Rates of other service tiers. [`ModelPrice::cost`] says how they go with long context.
     pub tiers: BTreeMap<ServiceTier, Rates>,
     /// When cache writes are billed.
     pub cache_writes: CacheWrites,
