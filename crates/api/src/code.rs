@@ -41,7 +41,7 @@ codes! {
     /// A query parameter is unknown or wrong.
     InvalidQuery = "invalid_query", 400, "A query parameter is wrong";
     /// The body could not be read to its end.
-    BodyIncomplete = "body_incomplete", 400, "The body did not arrive";
+    BodyCut = "body_cut", 400, "The body ended before it was whole";
     /// No token was sent.
     TokenMissing = "token_missing", 401, "No API token was sent";
     /// The token is not good.
@@ -59,7 +59,7 @@ codes! {
     /// The address does not take this method.
     MethodNotAllowed = "method_not_allowed", 405, "The address does not take this method";
     /// The body took too long to arrive.
-    RequestTimeout = "request_timeout", 408, "The request took too long to arrive";
+    BodyTooSlow = "body_too_slow", 408, "The body took too long to arrive";
     /// The name is taken.
     NameTaken = "name_taken", 409, "The name is taken";
     /// It exists already.
@@ -102,6 +102,48 @@ codes! {
     CostUnbounded = "cost_unbounded", 400, "The cost of the request has no upper bound";
     /// The model has no price (model door).
     ModelNotPriced = "model_not_priced", 422, "The model has no price";
+    /// The body is no request of the protocol (model door).
+    RequestInvalid = "request_invalid", 400, "The body is no request of the protocol";
+    /// The request cannot be made into one for the provider (model door).
+    RequestUnsendable = "request_unsendable", 400, "The request cannot be made into one for the provider";
+    /// The body has an unknown content-encoding (model door).
+    EncodingUnknown = "encoding_unknown", 400, "The content-encoding is not known";
+    /// The body is not compressed as it says (model door).
+    EncodingInvalid = "encoding_invalid", 400, "The body is not compressed as it says";
+    /// There is no such model (model door).
+    ModelUnknown = "model_unknown", 404, "There is no model of this name";
+    /// No provider of the model speaks the protocol (model door).
+    NoRouteForProtocol = "no_route_for_protocol", 404, "No provider of the model speaks the protocol";
+    /// The model door does not serve the path (model door).
+    PathUnknown = "path_unknown", 404, "Bailey does not serve this path";
+    /// Request bodies in memory reach their limit (model door).
+    BodiesFull = "bodies_full", 503, "Too many request bodies are in memory";
+    /// The request could not be recorded (model door).
+    JournalUnavailable = "journal_unavailable", 503, "The request could not be recorded";
+    /// No connection to the provider (model door).
+    UpstreamConnect = "upstream_connect", 502, "No connection to the provider";
+    /// The connection to the provider broke (model door).
+    UpstreamBroken = "upstream_broken", 502, "The connection to the provider broke";
+    /// The provider did not begin to answer in time (model door).
+    UpstreamTimeout = "upstream_timeout", 502, "The provider did not begin to answer in time";
+    /// The provider refuses Bailey's own credential or quota (model door).
+    UpstreamRefusedUs = "upstream_refused_us", 502, "The provider refuses Bailey";
+    /// The provider's own rate limit is reached (model door).
+    UpstreamRateLimited = "upstream_rate_limited", 429, "The provider's own rate limit is reached";
+    /// The provider answered with a redirect (model door).
+    UpstreamRedirected = "upstream_redirected", 502, "The provider answered with a redirect";
+    /// The provider refused the request (model door).
+    UpstreamRejected = "upstream_rejected", 400, "The provider refused the request";
+    /// The provider failed (model door).
+    UpstreamFailed = "upstream_failed", 502, "The provider failed";
+    /// The provider reported an error within its stream (model door).
+    UpstreamErrorEvent = "upstream_error_event", 502, "The provider reported an error within its stream";
+    /// The provider fell silent within an answer (model door).
+    UpstreamIdle = "upstream_idle", 502, "The provider fell silent";
+    /// The provider's answer broke off (model door).
+    UpstreamCut = "upstream_cut", 502, "The provider's answer broke off";
+    /// The provider's answer is no event stream (model door).
+    UpstreamGarbage = "upstream_garbage", 502, "The provider's answer is no event stream";
 }
 
 impl Code {
@@ -135,6 +177,14 @@ mod tests {
             assert!(page.contains("\n## How to mend it\n"), "{code}: mending");
             assert_eq!(Code::from_name(code.as_str()), Some(*code));
         }
+    }
+
+    #[test]
+    fn the_index_lists_every_code() {
+        let index = include_str!("../../../docs/errors/README.md");
+        let rows: Vec<&str> = index.lines().filter(|l| l.starts_with("| [")).collect();
+        let row = |c: &Code| format!("| [`{c}`]({c}.md) | {} | {} |", c.status(), c.title());
+        assert_eq!(rows, Code::ALL.iter().map(row).collect::<Vec<_>>());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Virtual keys.
 
+use std::fmt;
+
 use bailey_core::key::{KeyScope, Metadata, Tier};
 use bailey_core::{KeyId, WorkspaceId};
 use serde::{Deserialize, Serialize};
@@ -83,14 +85,22 @@ pub struct Key {
     pub budgets: Vec<Budget>,
 }
 
-/// A key together with its secret, which is shown this once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// A key together with its secret, which is shown this once, and not by `Debug`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct KeyWithSecret {
     /// The whole key, to be sent as `Authorization: Bearer` or `x-api-key`. It is not kept; nobody can show it again.
     pub key: String,
     /// What is known of it.
     #[serde(flatten)]
     pub record: Key,
+}
+
+impl fmt::Debug for KeyWithSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyWithSecret")
+            .field("record", &self.record)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A new key. What is absent comes from the scope's defaults.

@@ -1,5 +1,5 @@
-//! How types are described in OpenAPI that cannot derive it: those of `bailey-core`, which knows nothing of the wire, and
-//! those with a text form of their own.
+//! How types are described in OpenAPI that cannot derive it: those of `bailey-core`, which knows nothing of the wire,
+//! and those with a text form of their own.
 
 use bailey_core::authz::{Action, Role};
 use bailey_core::key::{KeyScope, Tier};

@@ -53,11 +53,13 @@ pub struct Spend {
     pub group_by: Vec<Dimension>,
     /// The groups, most expensive first; by day, oldest first.
     pub rows: Vec<SpendRow>,
-    /// All of them together.
+    /// Whether there are more groups than fit into one answer (10,000). They are in the total.
+    pub truncated: bool,
+    /// All groups together.
     pub total: SpendTotal,
 }
 
-/// The sums of all rows.
+/// The sums of all groups.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SpendTotal {
     /// How many requests.

@@ -1,5 +1,7 @@
 //! API tokens.
 
+use std::fmt;
+
 use bailey_core::TokenId;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -31,14 +33,22 @@ pub struct Token {
     pub revoked_at: Option<Time>,
 }
 
-/// A token together with its secret, which is shown this once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// A token together with its secret, which is shown this once, and not by `Debug`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TokenWithSecret {
     /// The whole token, to be sent as `Authorization: Bearer`. It is not kept; nobody can show it again.
     pub token: String,
     /// What is known of it.
     #[serde(flatten)]
     pub record: Token,
+}
+
+impl fmt::Debug for TokenWithSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenWithSecret")
+            .field("record", &self.record)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A new token.

@@ -39,7 +39,7 @@ impl Csv {
     }
 
     fn cell(&mut self, cell: &str) {
-        // Spreadsheets run what begins like this; a leading apostrophe makes it text. Our own numbers are never negative.
+        // Spreadsheets run what begins like this; a leading apostrophe makes it text. Our own numbers are not negative.
         let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
         if !formula && !cell.contains([',', '"', '\r', '\n']) {
             self.text.push_str(cell);

@@ -16,8 +16,8 @@ use crate::reject::Reject;
 /// The header that names a request.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-bailey-request-id");
 
-/// Gives the request an id, and the answer the id and the headers that all have. A problem document gets the id, too; an
-/// error that is no problem document becomes one.
+/// Gives the request an id, and the answer the id and the headers that all have. A problem document gets the id, too;
+/// an error that is no problem document becomes one.
 pub(crate) async fn envelope(State(app): State<App>, request: Request, next: Next) -> Response {
     let id = RequestId::new_at(app.now());
     let span = tracing::info_span!("api", request.id = %id, method = %request.method(), path = request.uri().path());

@@ -99,15 +99,16 @@ pub fn router(app: &App) -> Router {
         .with_state(app.clone())
 }
 
+const DESCRIPTION: &str = "Bailey's administration API. Errors are problem documents (RFC 9457); their codes are \
+    explained at /errors/{code}. In a change, an absent field stays as it is and null clears it. What a token needs is \
+    named as a scope at each operation.";
+
 /// The description of the API.
 pub fn openapi() -> OpenApi {
     let info = InfoBuilder::new()
         .title("Bailey")
         .version(env!("CARGO_PKG_VERSION"))
-        .description(Some(
-            "Bailey's administration API. Errors are problem documents (RFC 9457); their codes are explained at /errors/{code}. \
-             In a change, an absent field stays as it is and null clears it.",
-        ))
+        .description(Some(DESCRIPTION))
         .build();
     let mut router = OpenApiRouter::<App>::with_openapi(OpenApiBuilder::new().info(info).build());
     for Row {

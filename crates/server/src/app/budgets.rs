@@ -112,7 +112,8 @@ impl App {
         Ok(self.gate().budget_changed(id).await?)
     }
 
-    /// Makes sure that the caller may set everyone's budgets: whoever may set their own only would write their own limit.
+    /// Makes sure that the caller may set everyone's budgets: whoever may set only their own would write their own
+    /// limit.
     async fn all_budgets(&self, caller: &Caller, id: BudgetId) -> Result<LedgerReach, AppError> {
         let reach = self.people_within(caller).await?;
         self.budget_view(&reach, id).await?;

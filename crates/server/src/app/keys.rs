@@ -175,8 +175,8 @@ fn check_models(checks: &mut Checks, models: Option<&wire::Models>) {
     }
 }
 
-/// Whether a key that was charged to `old` and will be to `new` escapes a group's budget. Without a group of its own a key
-/// is charged to its person's.
+/// Whether a key that was charged to `old` and will be to `new` escapes a group's budget. Without a group of its own a
+/// key is charged to its person's.
 fn escapes(old: Option<GroupId>, new: Option<GroupId>, charged: Option<GroupId>) -> bool {
     let (old, new) = (old.or(charged), new.or(charged));
     old.is_some() && old != new

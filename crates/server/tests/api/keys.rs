@@ -52,7 +52,8 @@ fn an_administrator_overrides_all_of_them() {
         app.person("ada", Role::Member).await;
         let body = json!({
             "name": "k", "scope": "user", "person": "ada", "budget": "5/day", "rpm": null, "tpm": 1000, "concurrent": 2,
-            "expires_in": "never", "models": {"names": ["claude-opus"]}, "metadata": {"team": "x"}, "record_content": true,
+            "expires_in": "never", "models": {"names": ["claude-opus"]}, "metadata": {"team": "x"},
+            "record_content": true,
             "workspace": "ws_00000000000000000000000000000001",
         });
         let key = owner.post("/api/v1/keys", body).await.ok(201);
@@ -84,7 +85,8 @@ fn an_administrator_overrides_all_of_them() {
 fn a_member_gets_at_most_the_defaults() {
     test(async |app| {
         let ada = app.person("ada", Role::Member).await;
-        let body = json!({"name": "k", "budget": ["1/month"], "rpm": 10, "expires_in": "1d", "models": {"tiers": ["$"], "names": ["mock"]}});
+        let models = json!({"tiers": ["$"], "names": ["mock"]});
+        let body = json!({"name": "k", "budget": ["1/month"], "rpm": 10, "expires_in": "1d", "models": models});
         let key = ada.post("/api/v1/keys", body).await.ok(201);
         assert_eq!(specs(&key), ["1/month", "20/day"], "the scope's own budget stays");
         assert_eq!(
