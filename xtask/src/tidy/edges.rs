@@ -39,6 +39,7 @@ const EDGES: &[(&str, &[&str])] = &[
         &[
             "bailey-api",
             "bailey-core",
+            "bailey-gate",
             "bailey-llm",
             "bailey-mock",
             "bailey-runtime",

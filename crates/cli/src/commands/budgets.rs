@@ -4,7 +4,7 @@ use bailey_api::budgets::{Budget, BudgetCreate, BudgetListQuery, BudgetUpdate, S
 use bailey_api::{AmountInput, Page};
 use bailey_core::Money;
 use bailey_core::budget::BudgetSpec;
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 
 use super::{Env, Shown};
 use crate::client::segment;
@@ -35,6 +35,7 @@ enum Verb {
         budget: String,
     },
     /// Set a budget on a key, a person, a group or the organization
+    #[command(group(ArgGroup::new("whom").args(["key", "user", "group", "organization"]).required(true)))]
     Create {
         #[command(flatten)]
         subject: Subject,
@@ -59,7 +60,7 @@ enum Verb {
 
 /// Whom a budget limits.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
+#[group(multiple = false)]
 struct Subject {
     /// A key's id
     #[arg(long)]
