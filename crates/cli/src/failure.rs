@@ -57,7 +57,11 @@ impl Failure {
     pub(crate) fn report(&self) -> String {
         let mut text = format!("error: {}\n", self.error);
         for cause in self.error.chain().skip(1) {
-            let _ = writeln!(text, "  caused by: {cause}");
+            let cause = cause.to_string();
+            // Some messages have their cause in them.
+            if !text.contains(&cause) {
+                let _ = writeln!(text, "  caused by: {cause}");
+            }
         }
         if let Some(hint) = &self.hint {
             let _ = writeln!(text, "hint: {hint}");

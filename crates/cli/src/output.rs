@@ -9,25 +9,20 @@ use serde_json::Value;
 
 use crate::failure::{Explain, Failure};
 
-/// The form in which something is shown.
+/// The form in which something is shown. The variants have no texts, so that help names them in one line.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
-    /// For people.
     #[default]
     Table,
-    /// For programs.
     Json,
 }
 
 /// The form in which rows are shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RowOutput {
-    /// For people.
     #[default]
     Table,
-    /// For programs.
     Json,
-    /// For spreadsheets.
     Csv,
 }
 

@@ -39,7 +39,7 @@ enum Verb {
 struct Import {
     /// The downloaded list
     file: PathBuf,
-    /// Whose list it is
+    /// Whose list it is: LiteLLM's `model_prices_and_context_window.json`, or `https://models.dev/api.json`
     #[arg(long, value_enum)]
     from: Source,
     /// Write the price file here, unless most models of the one that is there would vanish [default: print it]
@@ -53,10 +53,10 @@ struct Import {
 /// Public price lists that can be read.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Source {
-    /// LiteLLM's `model_prices_and_context_window.json`
+    // LiteLLM's model_prices_and_context_window.json.
     #[value(name = "litellm")]
     LiteLlm,
-    /// `https://models.dev/api.json`
+    // https://models.dev/api.json.
     #[value(name = "models.dev")]
     ModelsDev,
 }

@@ -38,8 +38,8 @@ pub(super) fn disk(config: &Config) -> Check {
         Ok(stat) => stat.f_bavail.saturating_mul(stat.f_frsize),
         Err(error) => return Check::warn(NAME, format!("cannot tell how much is free: {error}"), "look with df"),
     };
-    let mebibytes = free >> 20 << 20;
-    let detail = format!("{} free at {}", format_size(mebibytes), there.display());
+    let unit = if free >= 10 * LEAST_DISK { 1 << 30 } else { 1 << 20 };
+    let detail = format!("{} free at {}", format_size(free / unit * unit), there.display());
     let wanted = u64::try_from(config.audit.journal_cap).unwrap_or(u64::MAX);
     if free < LEAST_DISK {
         return Check::fail(
@@ -77,8 +77,8 @@ pub(super) async fn port(config: &Config) -> Check {
 /// Whether there are file descriptors for all connections.
 pub(super) fn descriptors(config: &Config) -> Check {
     const NAME: &str = "file descriptors";
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-    let Some(most) = limit.current else {
+    // The server raises its own limit up to this one.
+    let Some(most) = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum else {
         return Check::ok(NAME, "no limit");
     };
     // A client's connection may need one to a provider.
@@ -87,7 +87,7 @@ pub(super) fn descriptors(config: &Config) -> Check {
     let detail = format!("at most {most}");
     if most < wanted {
         let hint =
-            format!("{wanted} are needed for limits.connections = {connections}; raise with ulimit -n or LimitNOFILE");
+            format!("{wanted} are needed for limits.connections = {connections}; raise with ulimit -Hn or LimitNOFILE");
         return Check::warn(NAME, detail, hint);
     }
     Check::ok(NAME, detail)
