@@ -147,6 +147,11 @@ pub(crate) fn count(number: u64) -> String {
     grouped.collect()
 }
 
+/// A number of things, such as `1 price` or `2 prices`.
+pub(crate) fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
 /// Microseconds as `12 ms` or `3.4 s`.
 pub(crate) fn latency(micros: u64) -> String {
     match micros {

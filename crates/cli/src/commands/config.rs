@@ -7,6 +7,7 @@ use super::Env;
 use crate::failure::Failure;
 use crate::output::{self, Output};
 use crate::settings::{ConfigArgs, ServerArgs};
+use crate::table::counted;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -66,14 +67,11 @@ fn check(args: &ConfigArgs, output: Output, env: &Env) -> Result<(), Failure> {
     };
     match output {
         Output::Json => output::json(&json!({ "file": file, "errors": [] })),
-        Output::Table => {
-            let counted = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
-            output::data(&format!(
-                "{} is fine: {}, {}",
-                file.unwrap_or_else(|| "the configuration (no file)".to_owned()),
-                counted(config.providers.len(), "provider"),
-                counted(config.models.len(), "model"),
-            ))
-        }
+        Output::Table => output::data(&format!(
+            "{} is fine: {}, {}",
+            file.unwrap_or_else(|| "the configuration (no file)".to_owned()),
+            counted(config.providers.len(), "provider"),
+            counted(config.models.len(), "model"),
+        )),
     }
 }

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::failure::{Explain, Failure};
 use crate::output::{self, Output};
+use crate::table::counted;
 
 /// How many of the entries that were left out are named.
 const NAMED: usize = 10;
@@ -80,8 +81,8 @@ fn check(file: Option<&Path>, output: Output) -> Result<(), Failure> {
     let told = |errors: &[bailey_llm::PriceError]| errors.iter().map(ToString::to_string).collect::<Vec<_>>();
     match (&parsed, output) {
         (Ok(table), Output::Table) => output::data(&format!(
-            "{name} is fine: {} prices, version {}",
-            table.len(),
+            "{name} is fine: {}, version {}",
+            counted(table.len(), "price"),
             table.version()
         )),
         (Ok(table), Output::Json) => {
@@ -119,7 +120,7 @@ fn import(arguments: &Import) -> Result<(), Failure> {
 
 fn report(imported: &Imported) {
     let skipped = imported.skipped.len();
-    output::note(&format!("{} prices; {skipped} entries left out", imported.taken));
+    output::note(&format!("{}; {skipped} left out", counted(imported.taken, "price")));
     for entry in imported.skipped.iter().take(NAMED) {
         output::note(&format!("  {}: {}", entry.name, entry.reason));
     }

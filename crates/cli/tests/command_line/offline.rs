@@ -180,6 +180,43 @@ fn prices_are_checked() {
 }
 
 #[test]
+fn a_public_price_list_becomes_a_price_file() {
+    let place = Place::new();
+    let list = r#"{
+        "claude-x": {"litellm_provider": "anthropic", "mode": "chat", "input_cost_per_token": 3e-06, "output_cost_per_token": 1.5e-05},
+        "painter": {"litellm_provider": "openai", "mode": "image_generation", "input_cost_per_pixel": 4e-08}
+    }"#;
+    place.write("list.json", list);
+    let import = [
+        "prices",
+        "import",
+        "list.json",
+        "--from",
+        "litellm",
+        "--date",
+        "2026-01-31",
+    ];
+    let ended = place.run(&import);
+    assert!(ended.stdout.contains("models = [\"claude-x\"]"), "{}", ended.stdout);
+    assert!(
+        ended.stderr.starts_with("1 price; 1 left out\n  painter: "),
+        "{}",
+        ended.stderr
+    );
+    let to_file: Vec<&str> = import.iter().copied().chain(["--to", "prices.toml"]).collect();
+    place.ok(&to_file);
+    assert!(
+        place
+            .ok(&["prices", "check", "prices.toml"])
+            .starts_with("prices.toml is fine: 1 price, version 2026-01-31-")
+    );
+    // A file that is no good stays out, and the one that is there stays.
+    place.write("list.json", "[]");
+    assert_eq!(place.run(&to_file).code, 1);
+    place.ok(&["prices", "check", "prices.toml"]);
+}
+
+#[test]
 fn the_doctor_looks_at_everything_and_fails_where_something_is_wrong() {
     let place = Place::new();
     let ended = place.run(&["doctor", "--listen", "127.0.0.1:0", "--output", "json"]);
