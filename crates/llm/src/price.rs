@@ -25,12 +25,14 @@ pub use rates::{CacheWrites, LongContext, ModelPrice, Rates};
 /// The name that stands for every model of a provider that has no price of its own.
 pub const ANY_MODEL: &str = "*";
 
+/// By provider kind and model, the prices in the order of their effective dates.
+type Prices = HashMap<String, HashMap<String, Vec<Arc<ModelPrice>>>>;
+
 /// A price list.
 #[derive(Debug, Clone, Default)]
 pub struct PriceTable {
     version: String,
-    /// By provider kind and model, the prices in the order of their effective dates.
-    prices: HashMap<(String, String), Vec<Arc<ModelPrice>>>,
+    prices: Prices,
     default: Option<Arc<ModelPrice>>,
 }
 
@@ -86,20 +88,21 @@ impl PriceTable {
 
     /// How many models have a price.
     pub fn len(&self) -> usize {
-        self.prices.len()
+        self.prices.values().map(HashMap::len).sum()
     }
 
     /// Whether no model has a price.
     pub fn is_empty(&self) -> bool {
-        self.prices.is_empty()
+        self.len() == 0
     }
 
     /// Every price: provider kind, model, price.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str, &Arc<ModelPrice>)> {
-        self.prices.iter().flat_map(|((provider, model), prices)| {
-            prices
+        self.prices.iter().flat_map(|(provider, models)| {
+            let prices = models
                 .iter()
-                .map(move |price| (provider.as_str(), model.as_str(), price))
+                .flat_map(|(model, prices)| prices.iter().map(move |price| (model, price)));
+            prices.map(move |(model, price)| (provider.as_str(), model.as_str(), price))
         })
     }
 
@@ -123,20 +126,22 @@ impl PriceTable {
     }
 
     fn find(&self, provider_kind: &str, model: &str) -> Option<&Vec<Arc<ModelPrice>>> {
-        let get = |model: &str| self.prices.get(&(provider_kind.to_owned(), model.to_owned()));
-        get(model)
-            .or_else(|| get(without_date(model)?))
-            .or_else(|| get(ANY_MODEL))
+        let models = self.prices.get(provider_kind)?;
+        let undated = || models.get(without_date(model)?);
+        models.get(model).or_else(undated).or_else(|| models.get(ANY_MODEL))
     }
 
     /// Refuses a list that has lost more than half of the models that `previous` has: a broken download looks so.
     pub fn check_against(&self, previous: &Self) -> Result<(), PriceError> {
-        let total = previous.prices.len();
-        let lost = previous
-            .prices
-            .keys()
-            .filter(|key| !self.prices.contains_key(*key))
-            .count();
+        let has = |provider: &String, model: &String| {
+            let models = self.prices.get(provider);
+            models.is_some_and(|models| models.contains_key(model))
+        };
+        let count = |(provider, models): (&String, &HashMap<String, _>)| {
+            models.keys().filter(|model| !has(provider, model)).count()
+        };
+        let lost: usize = previous.prices.iter().map(count).sum();
+        let total = previous.len();
         if lost * 2 > total {
             Err(PriceError::Vanished { lost, total })
         } else {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::rates::{CacheWrites, LongContext, ModelPrice, Rates};
-use super::{MAX_RATE_USD_PER_MTOK, PriceTable};
+use super::{MAX_RATE_USD_PER_MTOK, PriceTable, Prices};
 use crate::usage::ServiceTier;
 
 /// What is wrong with a price file.
@@ -239,7 +239,7 @@ pub(super) fn build(file: &PriceFile) -> Result<PriceTable, Vec<PriceError>> {
     if file.prices.is_empty() {
         checker.errors.push(PriceError::Empty);
     }
-    let mut prices: HashMap<(String, String), Vec<Arc<ModelPrice>>> = HashMap::new();
+    let mut prices = Prices::new();
     for entry in &file.prices {
         let first = |names: &[String]| names.first().map_or("?", String::as_str).to_owned();
         checker.entry = format!("{}/{}", first(&entry.providers), first(&entry.models));
@@ -254,14 +254,15 @@ pub(super) fn build(file: &PriceFile) -> Result<PriceTable, Vec<PriceError>> {
             .iter()
             .flat_map(|p| entry.models.iter().map(move |m| (p, m)))
         {
-            let same = prices.entry((provider.clone(), model.clone())).or_default();
+            let models = prices.entry(provider.clone()).or_default();
+            let same = models.entry(model.clone()).or_default();
             if same.iter().any(|other| other.from == price.from) {
                 checker.problem(format!("`{model}` has two prices from the same day on"));
             }
             same.push(Arc::clone(&price));
         }
     }
-    for same in prices.values_mut() {
+    for same in prices.values_mut().flat_map(HashMap::values_mut) {
         same.sort_by_key(|price| price.from);
     }
     "default".clone_into(&mut checker.entry);
