@@ -71,8 +71,6 @@ pub struct Key {
     /// Free labels.
     #[schema(value_type = std::collections::BTreeMap<String, String>)]
     pub metadata: Metadata,
-    /// Whether prompt content of its requests may be recorded.
-    pub record_content: bool,
     /// When it was made.
     pub created_at: Time,
     /// The id of the person who made it.
@@ -152,9 +150,6 @@ pub struct KeyCreate {
     #[serde(default, skip_serializing_if = "Metadata::is_empty")]
     #[schema(value_type = std::collections::BTreeMap<String, String>)]
     pub metadata: Metadata,
-    /// Whether prompt content of its requests may be recorded; not if absent.
-    #[serde(default)]
-    pub record_content: bool,
 }
 
 /// A change of a key. Only those who may set budgets raise a limit; everyone may lower those of their own keys.
@@ -196,9 +191,6 @@ pub struct KeyUpdate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<std::collections::BTreeMap<String, String>>)]
     pub metadata: Option<Metadata>,
-    /// Whether prompt content of its requests may be recorded.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub record_content: Option<bool>,
 }
 
 /// Which keys are asked for.

@@ -190,6 +190,4 @@ pub struct Key {
     pub revoked_at: Option<Timestamp>,
     /// When its secret was last replaced.
     pub rotated_at: Option<Timestamp>,
-    /// Where prompt content of this key's requests may be recorded. Off unless opted in.
-    pub record_content: bool,
 }

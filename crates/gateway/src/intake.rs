@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
@@ -80,8 +80,8 @@ impl Drop for KeptBody {
 
 /// After this a body must keep up its rate.
 const RATE_GRACE: Duration = Duration::from_secs(30);
-/// Room is made for a body of a declared length up to this at once; a longer one must first arrive.
-const TRUSTED_LENGTH: u64 = 1024 * 1024;
+/// A body of which this much has arrived is believed to be as long as it says.
+const TRUSTED_LENGTH: usize = 1024 * 1024;
 
 /// Reads a whole body.
 pub(crate) async fn read(
@@ -120,7 +120,7 @@ async fn collect(
     kept: &mut KeptBody,
 ) -> Result<Bytes, IntakeError> {
     let began = Instant::now();
-    let mut whole: Option<BytesMut> = None;
+    let mut whole: Option<Vec<u8>> = None;
     let mut first = Bytes::new();
     let mut length: u64 = 0;
     loop {
@@ -145,15 +145,27 @@ async fn collect(
             first = data;
             continue;
         }
-        let whole = whole.get_or_insert_with(|| {
-            let room = declared.unwrap_or(0).min(TRUSTED_LENGTH).max(length);
-            let mut whole = BytesMut::with_capacity(usize::try_from(room).unwrap_or(0));
-            whole.extend_from_slice(&first);
-            whole
-        });
+        let whole = whole.get_or_insert_with(|| std::mem::take(&mut first).into());
+        make_room(whole, data.len(), declared.unwrap_or(limits.body_bytes));
         whole.extend_from_slice(&data);
     }
-    Ok(whole.map_or(first, BytesMut::freeze))
+    Ok(whole.map_or(first, Bytes::from))
+}
+
+/// Makes room for `more` bytes: little by little until enough has arrived to believe in the rest, then as much as is
+/// declared, and never beyond it. A vector's own doubling would take three times the cap while it moves.
+fn make_room(whole: &mut Vec<u8>, more: usize, most: u64) {
+    let needed = whole.len() + more;
+    if needed <= whole.capacity() {
+        return;
+    }
+    let most = usize::try_from(most).unwrap_or(usize::MAX).max(needed);
+    let room = if needed < TRUSTED_LENGTH {
+        needed.saturating_mul(2)
+    } else {
+        needed.saturating_mul(4)
+    };
+    whole.reserve_exact(room.min(most) - whole.len());
 }
 
 /// Inflates, never beyond the cap.

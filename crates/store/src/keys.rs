@@ -20,7 +20,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, public_id, hash, name, scope, person, group_id, workspace, models, rpm, tpm, concurrent, \
-             expires_at, metadata, created_at, created_by, revoked_at, rotated_at, record_content FROM virtual_keys",
+             expires_at, metadata, created_at, created_by, revoked_at, rotated_at FROM virtual_keys",
             $rest
         )
     };
@@ -29,14 +29,14 @@ macro_rules! select {
 statements! {
     INSERT = same(
         "INSERT INTO virtual_keys (id, public_id, hash, name, scope, person, group_id, workspace, models, rpm, tpm, \
-         concurrent, expires_at, metadata, created_at, created_by, revoked_at, rotated_at, record_content) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+         concurrent, expires_at, metadata, created_at, created_by, revoked_at, rotated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
     );
     GET = same(select!(" WHERE id = $1"));
     BY_PUBLIC_ID = same(select!(" WHERE public_id = $1"));
     UPDATE = same(
         "UPDATE virtual_keys SET name = $2, group_id = $3, workspace = $4, models = $5, rpm = $6, tpm = $7, \
-         concurrent = $8, expires_at = $9, metadata = $10, record_content = $11 WHERE id = $1",
+         concurrent = $8, expires_at = $9, metadata = $10 WHERE id = $1",
     );
     REVOKE = same("UPDATE virtual_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL");
     ROTATE = same(
@@ -118,7 +118,6 @@ fn read(row: &Row) -> Result<Key, StoreError> {
         created_by: row.get("created_by")?,
         revoked_at: row.get("revoked_at")?,
         rotated_at: row.get("rotated_at")?,
-        record_content: row.get("record_content")?,
     })
 }
 
@@ -141,8 +140,7 @@ async fn insert_key(tx: &mut Conn, key: &Key) -> Result<(), StoreError> {
         .bind(key.created_at)
         .bind(key.created_by)
         .bind(key.revoked_at)
-        .bind(key.rotated_at)
-        .bind(key.record_content);
+        .bind(key.rotated_at);
     tx.execute(insert).await.map(drop)
 }
 
@@ -219,8 +217,7 @@ impl Store {
                 .bind(key.tpm)
                 .bind(key.concurrent)
                 .bind(key.expires_at)
-                .bind(metadata.as_str())
-                .bind(key.record_content);
+                .bind(metadata.as_str());
             match tx.execute(update).await? {
                 0 => Err(StoreError::NotFound { what: "key" }),
                 _ => Ok(()),

@@ -146,7 +146,6 @@ fn details(key: &Key) -> String {
             key.expires_at.map_or_else(|| Lifetime::Never.to_string(), time),
         )
         .maybe("metadata", (!labels.is_empty()).then(|| labels.join(", ")))
-        .maybe("records content", key.record_content.then(|| "yes".to_owned()))
         .with("created", time(key.created_at))
         .maybe("rotated", key.rotated_at.map(time))
         .maybe("revoked", key.revoked_at.map(time))

@@ -1,6 +1,6 @@
 //! kill -9 at every point of a request's life.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use serde_json::Value;
 
@@ -87,10 +87,10 @@ fn killed_at(failpoint: &str, stream: bool) {
     if failpoint == "intent.before" {
         assert_eq!(rows.len(), calls, "{context}: what was not sent is not charged");
     }
-    let mut seen = HashMap::new();
+    let mut seen = HashSet::new();
     for row in &rows {
         assert!(
-            seen.insert(row["id"].clone(), ()).is_none(),
+            seen.insert(row["id"].to_string()),
             "{context}: {} is there twice",
             row["id"]
         );

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::reader::{Section, at_least, boolean, duration, list, parsed, size, text};
+use super::reader::{Section, at_least, duration, list, parsed, size, text};
 use super::secret::{self, Credential, SecretKeys};
 use super::unit::{as_duration, as_size};
 
@@ -99,8 +99,6 @@ pub struct AuditConfig {
     /// How often the journal is moved to the store.
     #[serde(serialize_with = "as_duration")]
     pub flush_interval: Duration,
-    /// Whether keys may opt in to recording prompt content.
-    pub record_content: bool,
 }
 
 /// What a request waits for before it goes upstream.
@@ -252,7 +250,6 @@ pub(super) fn audit(s: &mut Section<'_>) -> AuditConfig {
         journal_segment: s.or("journal_segment", 64 * MIB, size),
         journal_cap: s.or("journal_cap", 4096 * MIB, size),
         flush_interval: s.or("flush_interval", Duration::from_millis(250), duration),
-        record_content: s.or("record_content", false, boolean),
     };
     if audit.journal_cap < audit.journal_segment {
         s.note("journal_cap", "is less than journal_segment");

@@ -131,7 +131,6 @@ impl App {
             concurrent: key.concurrent,
             expires_at: key.expires_at.map(Into::into),
             metadata: key.metadata,
-            record_content: key.record_content,
             created_at: key.created_at.into(),
             created_by: key.created_by.to_string(),
             rotated_at: key.rotated_at.map(Into::into),

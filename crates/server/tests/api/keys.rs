@@ -53,7 +53,6 @@ fn an_administrator_overrides_all_of_them() {
         let body = json!({
             "name": "k", "scope": "user", "person": "ada", "budget": "5/day", "rpm": null, "tpm": 1000, "concurrent": 2,
             "expires_in": "never", "models": {"names": ["claude-opus"]}, "metadata": {"team": "x"},
-            "record_content": true,
             "workspace": "ws_00000000000000000000000000000001",
         });
         let key = owner.post("/api/v1/keys", body).await.ok(201);

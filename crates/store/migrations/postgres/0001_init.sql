@@ -70,8 +70,7 @@ CREATE TABLE virtual_keys (
     created_at     BIGINT NOT NULL,
     created_by     UUID    NOT NULL REFERENCES people (id),
     revoked_at     BIGINT,
-    rotated_at     BIGINT,
-    record_content BOOLEAN NOT NULL
+    rotated_at     BIGINT
 );
 CREATE UNIQUE INDEX virtual_keys_public_id ON virtual_keys (public_id);
 CREATE INDEX virtual_keys_person ON virtual_keys (person);

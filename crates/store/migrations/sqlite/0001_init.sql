@@ -70,8 +70,7 @@ CREATE TABLE virtual_keys (
     created_at     INTEGER NOT NULL,
     created_by     BLOB    NOT NULL REFERENCES people (id),
     revoked_at     INTEGER,
-    rotated_at     INTEGER,
-    record_content INTEGER NOT NULL
+    rotated_at     INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX virtual_keys_public_id ON virtual_keys (public_id);
 CREATE INDEX virtual_keys_person ON virtual_keys (person);

@@ -100,7 +100,6 @@ pub(crate) fn key(name: &str, person: PersonId) -> Key {
         created_by: person,
         revoked_at: None,
         rotated_at: None,
-        record_content: false,
     }
 }
 

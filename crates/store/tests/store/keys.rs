@@ -21,7 +21,6 @@ async fn a_key_is_read_as_written(db: TestDb) {
     full.tpm = Some(u64::MAX / 2);
     full.expires_at = Some(T0.plus_seconds(60));
     full.scope = KeyScope::AgentWrite;
-    full.record_content = true;
     store.key_insert(&full, &[]).await.unwrap();
     let mut bare = key("bare", ada.id);
     (bare.rpm, bare.concurrent, bare.models) = (None, None, ModelAccess::default());
@@ -68,7 +67,6 @@ async fn what_may_change_changes_and_the_rest_stays(db: TestDb) {
         concurrent: None,
         expires_at: Some(T0),
         revoked_at: Some(T0),
-        record_content: true,
         ..before.clone()
     };
     store.key_update(&changed).await.unwrap();

@@ -109,9 +109,6 @@ pub(super) struct Create {
     /// No budget of its own; those of its person, group and organization hold all the same
     #[arg(long, conflicts_with = "budget", help_heading = "Limits")]
     no_budget: bool,
-    /// Allow recording the content of its requests
-    #[arg(long)]
-    record_content: bool,
     #[command(flatten)]
     limits: Limits,
 }
@@ -126,9 +123,6 @@ pub(super) struct Update {
     /// The group that is charged, or `none` for the person's charged group
     #[arg(long, value_parser = cleared::<String>)]
     group: Option<Patch<String>>,
-    /// Whether the content of its requests may be recorded: true or false
-    #[arg(long, value_name = "YES")]
-    record_content: Option<bool>,
     #[command(flatten)]
     limits: Limits,
 }
@@ -156,7 +150,6 @@ impl Create {
             expires_in: limits.expires_in,
             expires_at: limits.expires_at,
             metadata: limits.metadata.into_iter().collect(),
-            record_content: self.record_content,
         })
     }
 }
@@ -177,7 +170,6 @@ impl Update {
             expires_in: limits.expires_in,
             expires_at: limits.expires_at,
             metadata: (!metadata.is_empty()).then_some(metadata),
-            record_content: self.record_content,
         })
     }
 }

@@ -50,7 +50,6 @@ impl App {
         key.group = group;
         key.name = ask.name.unwrap_or(key.name);
         key.metadata = ask.metadata.unwrap_or(key.metadata);
-        key.record_content = ask.record_content.unwrap_or(key.record_content);
         self.store().key_update(&key).await?;
         for spec in wanted {
             let changed = self.key_budget_set(&key, spec, &budgets).await?;

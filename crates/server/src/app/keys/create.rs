@@ -78,7 +78,6 @@ impl App {
             created_by: caller.person(),
             revoked_at: None,
             rotated_at: None,
-            record_content: ask.record_content,
         };
         bounds.apply(&mut key);
         let budgets: Vec<Budget> = budgets.into_iter().map(|spec| budget(key.id, spec, now)).collect();
