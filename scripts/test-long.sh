@@ -1,22 +1,19 @@
 #!/usr/bin/env bash
-# Fuzzing and soak tests. Each fuzz target runs for FUZZ_SECONDS (default 300); the soak tests are those marked #[ignore].
+# What takes long: the fuzz targets, FUZZ_SECONDS each (default 300), the budget simulator over millions of steps, and
+# the server under load with failures for SOAK_MINUTES (default 20).
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
 cd "$ROOT"
 
 scripts/setup-test.sh
-cargo fuzz --version >/dev/null 2>&1 || die "cargo-fuzz is missing: run 'cargo install cargo-fuzz' (see fuzz/README.md)"
-
-for target in $(cargo fuzz list); do
+for target in request relay meter prices; do
   section "fuzzing $target"
-  cargo fuzz run "$target" -- -max_total_time="${FUZZ_SECONDS:-300}"
+  fuzz/run.sh "$target" "${FUZZ_SECONDS:-300}"
 done
 
-if [ -z "${BAILEY_TEST_POSTGRES_URL:-}" ] && scripts/postgres.sh bindir >/dev/null 2>&1; then
-  scripts/postgres.sh url >/dev/null 2>&1 || trap 'scripts/postgres.sh stop' EXIT
-  assignment=$(scripts/postgres.sh start)
-  export "${assignment?}"
-fi
-section "soak tests"
-cargo test --locked --workspace --release --tests -- --ignored
+section "the budget simulator, millions of steps"
+cargo test --locked --release -p bailey-core --lib -- --ignored --exact budget::simulator::promises_hold_on_every_step_of_many_seeds
+
+section "soak"
+bench/run.sh --soak "${SOAK_MINUTES:-20}"

@@ -218,17 +218,22 @@ impl Inner {
     }
 
     fn append(&self, settlement: Settlement, reservation: Option<Reservation>) {
-        self.gate
-            .journal()
-            .append_settlement(JournalRecord::Settlement(Box::new(settlement)), reservation);
+        let record = JournalRecord::Settlement(Box::new(settlement));
+        match reservation {
+            Some(reservation) => self.gate.journal().append_settlement(record, reservation),
+            // A refusal has no room of its own, and must not use up that of others.
+            None => {
+                if let Err(error) = self.gate.journal().append(&record) {
+                    tracing::error!(request = %self.id, error = &error as &dyn std::error::Error, "a refusal could not be recorded");
+                }
+            }
+        }
     }
 
     fn write_row(&mut self, closing: Closing) {
         self.closed = true;
-        if let Some(mut place) = self.place.take()
-            && self.attempts > 0
-        {
-            place.correct(self.totals.usage.total(), self.gate.clock().now());
+        if let Some(mut place) = self.place.take() {
+            place.correct(self.totals.usage.total(), self.started_at, self.gate.clock().now());
         }
         let (mut settlement, reservation) = match self.pending.take() {
             Some(Pending {
@@ -269,7 +274,9 @@ impl Inner {
 }
 
 /// Cuts text that a client chose to a bounded length, at a character's border.
-fn clip(mut text: String) -> String {
+/// Control characters go: PostgreSQL takes no NUL, and nobody needs the others.
+pub(crate) fn clip(mut text: String) -> String {
+    text.retain(|c| !c.is_control());
     if text.len() > MAX_TEXT {
         let end = (0..=MAX_TEXT).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
         text.truncate(end);

@@ -68,11 +68,12 @@ impl Drop for Place {
 
 impl Place {
     /// Corrects the tokens that were counted at the start by what was really used.
-    pub fn correct(&mut self, used: u64, now: Timestamp) {
+    /// What was counted more than a minute ago has aged out, and is not taken back from others.
+    pub fn correct(&mut self, used: u64, counted_at: Timestamp, now: Timestamp) {
         let mut counters = lock(&self.state.counters);
         if used > self.tokens {
             counters.tokens.add(now, used - self.tokens);
-        } else {
+        } else if now.seconds() - counted_at.seconds() < 60 {
             counters.tokens.give_back(now, self.tokens - used);
         }
         self.tokens = used;
@@ -183,19 +184,32 @@ impl Directory {
     }
 
     async fn load(&self, public_id: &str, budgets: &Budgets, now: Timestamp) -> Result<Arc<KeyEntry>, Refused> {
-        let epoch = self.epoch.load(Ordering::SeqCst);
+        let mut epoch = self.epoch.load(Ordering::SeqCst);
+        loop {
+            let entry = self.read(public_id, budgets, now).await?;
+            let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+            let current = self.epoch.load(Ordering::SeqCst);
+            if current == epoch {
+                entries.insert(public_id.to_owned(), Arc::clone(&entry));
+                return Ok(entry);
+            }
+            // Something was changed meanwhile, and this may be from before it.
+            epoch = current;
+        }
+    }
+
+    async fn read(&self, public_id: &str, budgets: &Budgets, now: Timestamp) -> Result<Arc<KeyEntry>, Refused> {
         let chain = self.store.key_chain(public_id).await.map_err(|error| {
             tracing::error!(error = &error as &dyn std::error::Error, "cannot look a key up");
             Refused::Unavailable {
                 why: "the database does not answer, and this key is not in memory".into(),
             }
         })?;
-        let entry = Arc::new(self.entry(chain.ok_or(Refused::Unauthenticated)?, budgets, now));
-        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        if self.epoch.load(Ordering::SeqCst) == epoch {
-            entries.insert(public_id.to_owned(), Arc::clone(&entry));
-        }
-        Ok(entry)
+        Ok(Arc::new(self.entry(
+            chain.ok_or(Refused::Unauthenticated)?,
+            budgets,
+            now,
+        )))
     }
 
     fn entry(&self, chain: KeyChain, budgets: &Budgets, now: Timestamp) -> KeyEntry {

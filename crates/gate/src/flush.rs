@@ -5,7 +5,7 @@
 //! open; its settlement finds it there.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bailey_core::ledger::{Intent, JournalRecord, Settlement};
@@ -74,6 +74,12 @@ pub struct Flusher {
     pub(crate) position: watch::Sender<JournalPosition>,
     /// Someone waits for the journal to be moved now.
     pub(crate) urgent: Arc<tokio::sync::Notify>,
+    /// The end of a batch that was offered and not yet answered for.
+    pub(crate) offered: Mutex<Option<JournalPosition>>,
+}
+
+fn lock(offered: &Mutex<Option<JournalPosition>>) -> MutexGuard<'_, Option<JournalPosition>> {
+    offered.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Flusher {
@@ -125,21 +131,47 @@ impl Flusher {
             if from >= end {
                 return Ok(());
             }
-            let batch = self.read(from, end).await?;
+            // A batch whose answer was lost is offered again with the same end, so that the store can tell that it has it.
+            let offered = *lock(&self.offered);
+            let batch = self.read(from, offered.unwrap_or(end)).await?;
             if batch.records.is_empty() {
-                // What could not be decoded is behind us only where a later segment exists.
-                let next = if batch.next > from { batch.next } else { end };
-                self.position.send_replace(next);
+                self.step_over(from, &batch, end);
                 return Ok(());
             }
+            *lock(&self.offered) = Some(batch.next);
             self.take_over(batch).await?;
+            *lock(&self.offered) = None;
         }
     }
 
+    /// Goes on behind what cannot be read. The segment is kept for whoever has to find out what was in it.
+    fn step_over(&self, from: JournalPosition, batch: &Batch, end: JournalPosition) {
+        let next = if batch.next > from { batch.next } else { end };
+        let damage = batch
+            .damage
+            .as_deref()
+            .unwrap_or("nothing can be read where records were written");
+        tracing::error!(
+            segment = from.segment,
+            offset = from.offset,
+            damage,
+            "a part of the journal is lost"
+        );
+        self.journal.taken_over(
+            next.offset.saturating_sub(from.offset),
+            JournalPosition { segment: 0, offset: 0 },
+        );
+        self.position.send_replace(next);
+    }
+
     async fn read(&self, from: JournalPosition, end: JournalPosition) -> Result<Batch, FlushError> {
-        let dir = self.journal.dir().to_owned();
-        let read = tokio::task::spawn_blocking(move || read_from(&dir, from, Some(end))).await;
-        Ok(read.map_err(|_| FlushError::Interrupted)??)
+        let journal = Arc::clone(&self.journal);
+        let read = tokio::task::spawn_blocking(move || {
+            // For the day that the machine loses power: what the store is told is on the disk first.
+            journal.sync()?;
+            read_from(journal.dir(), from, Some(end))
+        });
+        Ok(read.await.map_err(|_| FlushError::Interrupted)??)
     }
 
     async fn take_over(&self, batch: Batch) -> Result<(), FlushError> {

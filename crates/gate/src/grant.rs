@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bailey_core::budget::{Hold, HoldState};
 use bailey_core::ledger::{AccountKey, AttemptRecord, ChargeFlag, Intent, JournalRecord, Outcome, Settlement, Usage};
 use bailey_core::{AttemptId, Money};
-use bailey_llm::{CacheControl, ModelPrice, ServiceTier};
+use bailey_llm::{CacheControl, CostError, ModelPrice, ServiceTier};
 use bailey_runtime::ids::NewId;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
@@ -16,7 +16,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 
 use crate::budgets::{BudgetIx, Fit};
-use crate::call::{Call, Inner, Pending};
+use crate::call::{Call, Inner, Pending, clip};
 use crate::gate::Gate;
 use crate::journal::{JournalError, Reservation};
 use crate::provider::Provider;
@@ -178,6 +178,20 @@ async fn hold(gate: &Gate, budgets: &[BudgetIx], ask: &Ask<'_>) -> Result<Held, 
         (Some(_), Err(what)) if !budgets.is_empty() => return Err(Refused::Unbounded { what: what.to_owned() }),
         _ => None,
     };
+    if let Some((price, bound)) = bound {
+        // What has no price at any amount is not a matter of budgets.
+        price
+            .worst_case(bound, 0, ask.cache, ask.tier)
+            .map_err(|error| match error {
+                CostError::Tier(tier) => Refused::TierNotPriced {
+                    tier,
+                    model: ask.model.to_owned(),
+                },
+                CostError::Amount(_) => Refused::Unbounded {
+                    what: error.to_string(),
+                },
+            })?;
+    }
     let fit = |money: Money| -> Option<Fit> {
         let Some((price, bound)) = bound else {
             return Some(Fit {
@@ -199,7 +213,7 @@ impl Inner {
         self.attempts += 1;
         let started_at = self.gate.clock().now();
         let id = AttemptId::new_at(started_at);
-        let (provider, model) = (ask.provider.name().to_owned(), ask.model.to_owned());
+        let (provider, model) = (ask.provider.name().to_owned(), clip(ask.model.to_owned()));
         let intent = Intent {
             attempt: id,
             request: self.id,

@@ -18,12 +18,21 @@ pub(crate) async fn recover(options: &GateOptions, claim: ReplicaClaim, now: Tim
     std::fs::create_dir_all(dir)?;
     let mut position = claim.journal.unwrap_or(JournalPosition { segment: 0, offset: 0 });
     let next_segment = segments(dir)?.last().copied().unwrap_or(0).max(position.segment) + 1;
+    let mut damaged = Vec::new();
     let mut sorted = Sorted::default();
     for intent in claim.open {
         sorted.open.insert(intent.attempt, intent);
     }
     loop {
         let batch = read_from(dir, position, None)?;
+        if let Some(damage) = &batch.damage {
+            tracing::error!(
+                segment = batch.next.segment,
+                damage,
+                "the journal is damaged; the segment is kept as .damaged"
+            );
+            damaged.push(batch.next.segment);
+        }
         if batch.records.is_empty() {
             break;
         }
@@ -59,7 +68,12 @@ pub(crate) async fn recover(options: &GateOptions, claim: ReplicaClaim, now: Tim
         );
     }
     for segment in segments(dir)? {
-        std::fs::remove_file(dir.join(format!("{segment:012}.journal")))?;
+        let path = dir.join(format!("{segment:012}.journal"));
+        if damaged.contains(&segment) {
+            std::fs::rename(&path, path.with_extension("damaged"))?;
+        } else {
+            std::fs::remove_file(path)?;
+        }
     }
     Ok(next_segment)
 }

@@ -74,6 +74,13 @@ pub enum Refused {
         /// The model.
         model: String,
     },
+    /// The service tier that is asked for has no price.
+    TierNotPriced {
+        /// The tier.
+        tier: String,
+        /// The model.
+        model: String,
+    },
     /// What must be written down cannot be, so nothing is sent.
     Unavailable {
         /// Why, safe to show.
@@ -98,7 +105,7 @@ impl Refused {
             } => "rate_concurrent",
             Self::Budget(_) => "budget_exhausted",
             Self::Unbounded { .. } => "cost_unbounded",
-            Self::NotPriced { .. } => "model_not_priced",
+            Self::NotPriced { .. } | Self::TierNotPriced { .. } => "model_not_priced",
             Self::Unavailable { .. } => "unavailable",
         }
     }
@@ -112,7 +119,7 @@ impl Refused {
             Self::RateLimited { .. } => RefusalKind::RateLimited,
             Self::Budget(_) => RefusalKind::BudgetExhausted,
             Self::Unbounded { .. } => RefusalKind::Unbounded,
-            Self::NotPriced { .. } => RefusalKind::NotPriced,
+            Self::NotPriced { .. } | Self::TierNotPriced { .. } => RefusalKind::NotPriced,
             Self::Unavailable { .. } => RefusalKind::Unavailable,
         }
     }
@@ -171,6 +178,10 @@ impl std::fmt::Display for Refused {
             Self::NotPriced { model } => write!(
                 f,
                 "the model `{model}` has no price, and an unknown price is never taken for zero; an administrator can add one to the price file or to the model's route"
+            ),
+            Self::TierNotPriced { tier, model } => write!(
+                f,
+                "the service tier `{tier}` of the model `{model}` has no price; ask for another tier, or have an administrator add one to the price file"
             ),
             Self::Unavailable { why } => write!(f, "{why}; nothing was sent"),
         }

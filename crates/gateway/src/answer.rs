@@ -1,6 +1,5 @@
 //! What the door answers with.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -20,13 +19,28 @@ const PIECES: usize = 4;
 pub enum Body {
     /// All of it at once.
     Full(Option<Bytes>),
-    /// Piece by piece, as the provider sends it.
-    Stream(mpsc::Receiver<Bytes>),
+    /// Piece by piece, as the provider sends it. Without [`Piece::End`] it ends in an error, and the connection with it:
+    /// a client must not take half an answer for a whole one.
+    Stream(mpsc::Receiver<Piece>),
 }
+
+/// A part of an answer on its way to the client.
+#[derive(Debug)]
+pub enum Piece {
+    /// Bytes.
+    Data(Bytes),
+    /// The answer is whole.
+    End,
+}
+
+/// The answer broke off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the answer broke off before its end")]
+pub struct Broken;
 
 impl Body {
     /// A body that comes piece by piece, and where the pieces go.
-    pub(crate) fn channel() -> (mpsc::Sender<Bytes>, Self) {
+    pub(crate) fn channel() -> (mpsc::Sender<Piece>, Self) {
         let (sender, receiver) = mpsc::channel(PIECES);
         (sender, Self::Stream(receiver))
     }
@@ -39,12 +53,16 @@ impl Body {
 
 impl http_body::Body for Body {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = Broken;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match self.get_mut() {
             Self::Full(bytes) => Poll::Ready(bytes.take().map(|b| Ok(Frame::data(b)))),
-            Self::Stream(pieces) => pieces.poll_recv(cx).map(|piece| piece.map(|b| Ok(Frame::data(b)))),
+            Self::Stream(pieces) => pieces.poll_recv(cx).map(|piece| match piece {
+                Some(Piece::Data(bytes)) => Some(Ok(Frame::data(bytes))),
+                Some(Piece::End) => None,
+                None => Some(Err(Broken)),
+            }),
         }
     }
 

@@ -53,6 +53,8 @@ pub(crate) struct Answering {
 pub(crate) struct Failure {
     pub(crate) retryable: bool,
     pub(crate) retry_after: Option<Duration>,
+    /// The provider's status, if it answered.
+    pub(crate) status: Option<u16>,
     pub(crate) outcome: Outcome,
     pub(crate) code: &'static str,
     pub(crate) answer: FailureAnswer,
@@ -73,6 +75,7 @@ impl Failure {
         Self {
             retryable,
             retry_after: None,
+            status: None,
             outcome: Outcome::Error,
             code,
             answer,
@@ -111,6 +114,7 @@ impl Failure {
         Self {
             retryable: false,
             retry_after: None,
+            status: None,
             outcome: Outcome::Ok,
             code: "estimated",
             answer,
@@ -122,6 +126,7 @@ impl Failure {
         Self {
             retryable: false,
             retry_after: None,
+            status: None,
             outcome: Outcome::Denied,
             code: refused.code(),
             answer,
@@ -163,6 +168,8 @@ impl Gateway {
         let bounded = !grant.call().entry().budgets.is_empty();
         let body = plan.edited(route, model, (bounded && !counting).then(|| grant.output()));
         let path = plan.path(route);
+        let cancels = route.provider.provider.cancel_on_hangup;
+        plan.cancels.store(cancels, std::sync::atomic::Ordering::Relaxed);
         match grant.send(Method::POST, &path, plan.headers.clone(), body).await {
             Ok(response) => {
                 self.begun(plan, route, grant, response, another, input_bound.unwrap_or(0))
@@ -270,7 +277,7 @@ impl Gateway {
         };
         let idle = route.provider.provider.idle_timeout;
         let failed = match relay.prime(idle, another).await {
-            Primed::ErrorEvent { kind, retryable } if another => {
+            Primed::ErrorEvent { kind, retryable } if another && retryable => {
                 tracing::warn!(
                     provider = route.provider.provider.name(),
                     kind,
@@ -278,7 +285,7 @@ impl Gateway {
                 );
                 Some(("upstream_error_event", Bill::Nothing, retryable))
             }
-            // With nobody else to ask, the client gets an error event itself.
+            // With nobody else to ask, or nothing that another could do better, the client gets the event itself.
             Primed::Begun | Primed::ErrorEvent { .. } => None,
             Primed::Failed(ending) => {
                 let (bill, _, code) = crate::relay::judge(&mut relay, ending, None, input_bound);
@@ -375,6 +382,7 @@ impl Gateway {
             Failure {
                 retryable: failing,
                 retry_after,
+                status: Some(status.as_u16()),
                 outcome: Outcome::Error,
                 code,
                 answer,
@@ -404,10 +412,7 @@ impl Plan<'_> {
     /// The body as this route is sent it: the client's bytes, but for the few fields that must differ.
     fn edited(&self, route: &Route, model: &str, output: Option<u64>) -> Bytes {
         let max_output = output.filter(|output| self.view.max_output().is_none_or(|asked| *output < asked));
-        let thinking_budget = match (self.view.thinking_budget(), output) {
-            (Some(budget), Some(output)) if budget >= output => Some(output.saturating_sub(1)),
-            _ => None,
-        };
+        let thinking_budget = output.and_then(|output| self.view.thinking_within(output).ok().flatten());
         let edits = Edits {
             model: (model != self.view.model()).then_some(model),
             max_output,

@@ -1,7 +1,8 @@
 //! The task that owns a request from its body to its settlement.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use bailey_core::ledger::{Outcome, Usage};
 use bailey_gate::Call;
@@ -9,12 +10,11 @@ use bailey_gate::call::{CallInfo, Closing};
 use bailey_gate::directory::KeyEntry;
 use bailey_gate::grant::{Attempt, Bill};
 use bailey_llm::{Bounds, Protocol, Refusal, RefusalKind, RequestView, Vendor};
-use bytes::Bytes;
 use http::{HeaderMap, Response};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::oneshot;
 
-use crate::answer::{Body, json, refuse, set_id};
+use crate::answer::{Body, Piece, json, refuse, set_id};
 use crate::attempt::{Answering, Failure, FailureAnswer, Tried};
 use crate::candidates::candidates;
 use crate::gateway::{Gateway, refusal, refusal_of};
@@ -33,6 +33,8 @@ pub(crate) struct Job {
     pub(crate) headers: HeaderMap,
     pub(crate) body: KeptBody,
     pub(crate) started: Instant,
+    /// Whether the provider that is being asked is to be cancelled when the client leaves.
+    pub(crate) cancels: Arc<AtomicBool>,
 }
 
 impl Job {
@@ -66,31 +68,50 @@ pub(crate) struct Plan<'a> {
     pub(crate) headers: &'a HeaderMap,
     pub(crate) query: Option<&'a str>,
     pub(crate) body: &'a bytes::Bytes,
+    pub(crate) cancels: &'a AtomicBool,
 }
 
 impl Gateway {
     /// Answers a request and settles it, whatever becomes of the client.
-    pub(crate) async fn run(self: Arc<Self>, job: Job, reply: Reply) {
+    pub(crate) async fn run(self: Arc<Self>, job: Job, mut reply: Reply) {
         self.retries.earn();
         let vendor = job.endpoint.vendor();
         let label = job.label();
-        let Some((answering, reply)) = self.first_content(job, reply, vendor, label).await else {
-            return;
+        let ended = job.entry.ended().clone();
+        let cancels = Arc::clone(&job.cancels);
+        // A self-hosted provider stops as soon as nobody waits; one that bills is asked to the end.
+        let abandoned = async {
+            reply.closed().await;
+            if !cancels.load(Ordering::Relaxed) {
+                std::future::pending::<()>().await;
+            }
         };
-        // The request's body is gone; only the answer is in memory now.
-        self.metrics.open.inc();
-        self.pass_on(answering, reply, label).await;
-        self.metrics.open.dec();
+        // What is dropped here settles by its state.
+        let begun = tokio::select! {
+            begun = self.first_content(job, vendor, label) => begun,
+            () = ended.cancelled() => Err(cut_off(Cut::KeyEnded, vendor)),
+            () = self.gate.tasks().stopping().cancelled() => Err(cut_off(Cut::Shutdown, vendor)),
+            () = abandoned => return,
+        };
+        match begun {
+            Ok(answering) => {
+                // The request's body is gone; only the answer is in memory now.
+                self.metrics.open.inc();
+                self.pass_on(answering, reply, label).await;
+                self.metrics.open.dec();
+            }
+            // A client that has left is answered by nobody; the row is written all the same.
+            Err(response) => drop(reply.send(response)),
+        }
     }
 
-    /// Everything up to the first content byte. `None` where the request is over already.
+    /// Everything up to the first content byte; an error is an answer, and the request is over.
     async fn first_content(
         &self,
         mut job: Job,
-        reply: Reply,
         vendor: Vendor,
         label: &'static str,
-    ) -> Option<(Box<Answering>, Reply)> {
+    ) -> Result<Box<Answering>, Response<Body>> {
         let headers = std::mem::take(&mut job.headers);
         let parsed = RequestView::parse(job.protocol(), job.body.bytes(), &self.parse);
         let info = CallInfo {
@@ -108,8 +129,7 @@ impl Gateway {
             Ok(call) => call,
             Err((refused, call)) => {
                 let id = call.id().to_string();
-                self.refuse(call, &refusal_of(&refused, id), vendor, label, reply);
-                return None;
+                return Err(self.refuse(call, &refusal_of(&refused, id), vendor, label));
             }
         };
         let view = match &parsed {
@@ -117,16 +137,12 @@ impl Gateway {
             Err(error) => {
                 let mut refusal = refusal(RefusalKind::BadRequest, "request_invalid", error.to_string());
                 refusal.field = error.field().map(ToOwned::to_owned);
-                self.refuse(call, &refusal, vendor, label, reply);
-                return None;
+                return Err(self.refuse(call, &refusal, vendor, label));
             }
         };
         let model = match self.choose(&job, view) {
             Ok(model) => model,
-            Err(refusal) => {
-                self.refuse(call, &refusal, vendor, label, reply);
-                return None;
-            }
+            Err(refusal) => return Err(self.refuse(call, &refusal, vendor, label)),
         };
         let headers = to_provider(headers);
         let plan = Plan {
@@ -137,14 +153,10 @@ impl Gateway {
             headers: &headers,
             query: job.query.as_deref(),
             body: job.body.bytes(),
+            cancels: &job.cancels,
         };
-        match self.attempts(&plan, call).await {
-            Ok(answering) => Some((answering, reply)),
-            Err((call, failure)) => {
-                self.fail(call, failure, vendor, label, reply);
-                None
-            }
-        }
+        let tried = self.attempts(&plan, call).await;
+        tried.map_err(|(call, failure)| self.fail(call, failure, vendor, label))
     }
 
     /// The model, if it exists and the key may use it.
@@ -163,11 +175,15 @@ impl Gateway {
 
     /// Tries the routes in order until content begins.
     async fn attempts(&self, plan: &Plan<'_>, mut call: Call) -> Result<Box<Answering>, (Call, Failure)> {
-        let routes = candidates(plan.model, plan.protocol, self.gate.clock().now());
+        let counting = plan.endpoint == Endpoint::CountTokens;
+        let mut routes = candidates(plan.model, plan.protocol, self.gate.clock().now());
         if routes.is_empty() {
             return Err((call, Failure::no_route(plan)));
         }
-        if plan.endpoint == Endpoint::CountTokens && !routes.iter().any(|r| r.provider.counts_tokens) {
+        if counting {
+            routes.retain(|route| route.provider.counts_tokens);
+        }
+        if routes.is_empty() {
             return Err((call, Failure::estimated(plan)));
         }
         let mut failure: Option<Failure> = None;
@@ -182,6 +198,9 @@ impl Gateway {
                 Tried::Failed(call, failure) => (call, failure),
             };
             call = given_back;
+            if counting && (failed.retryable || matches!(failed.status, Some(404 | 405 | 501))) {
+                return Err((call, Failure::estimated(plan)));
+            }
             let retryable = failed.retryable;
             let alone = routes.len() == 1 && failed.retry_after.is_none() && same_route > 0;
             failure = Some(failed);
@@ -214,6 +233,7 @@ impl Gateway {
         let ttft_us = grant.call().elapsed_us();
         let id = grant.call().id().to_string();
         let provider = Arc::clone(grant.provider());
+        relay.gather().await;
         let whole = relay.take_whole();
         let (client, body) = match whole {
             Some(bytes) => (None, Body::full(bytes)),
@@ -234,13 +254,7 @@ impl Gateway {
             cancel_on_hangup: provider.cancel_on_hangup,
             drains: self.drains.clone(),
         };
-        let say = |client: &Sender<Bytes>, code: Option<&'static str>| {
-            if let Some(code) = code.filter(|_| stream) {
-                let event = refusal(closing_kind(code), code, closing_words(code).to_owned()).stream_event(protocol, 0);
-                // The client may be slow; it is owed no more than one try.
-                let _ = client.try_send(event.into());
-            }
-        };
+        let words = Words { stream, protocol };
         let cut = match &client {
             Some(client) if reached => relay.serve(client, &watch).await,
             _ => (!reached).then_some(Cut::HungUp),
@@ -248,15 +262,14 @@ impl Gateway {
         // Whoever is cut off is told so at once, not when the provider is done.
         let client = match (client, cut) {
             (Some(client), Some(cut)) => {
-                say(&client, cut.code());
+                if cut != Cut::HungUp {
+                    words.tell(&client, cut.code()).await;
+                }
                 None
             }
             (client, _) => client,
         };
         let ending = relay.conclude(cut, &watch).await;
-        if let Some(client) = &client {
-            say(client, ending.code());
-        }
         let (bill, outcome, code) = judge(&mut relay, ending, cut, input_bound);
         // No provider bills a count.
         let bill = if label == COUNTING { Bill::Nothing } else { bill };
@@ -280,11 +293,13 @@ impl Gateway {
         self.count(&call, label, outcome, Some(ttft_us), usage_of(&bill));
         call.close(closing);
         // The client sees the end when it is recorded.
-        drop(client);
+        if let Some(client) = &client {
+            words.tell(client, ending.code()).await;
+        }
     }
 
     /// Answers with the failure of the last attempt.
-    fn fail(&self, call: Call, failure: Failure, vendor: Vendor, label: &'static str, reply: Reply) {
+    fn fail(&self, call: Call, failure: Failure, vendor: Vendor, label: &'static str) -> Response<Body> {
         let id = call.id().to_string();
         let (mut response, outcome, code) = match failure.answer {
             FailureAnswer::Verbatim(response) => (*response, Outcome::Error, Some(failure.code)),
@@ -297,8 +312,6 @@ impl Gateway {
         };
         set_id(response.headers_mut(), &id);
         let status = response.status().as_u16();
-        // A client that has left is answered by nobody; the row is written all the same.
-        let _ = reply.send(response);
         self.count(&call, label, outcome, None, Usage::default());
         let code = code.map(ToOwned::to_owned);
         call.close(Closing {
@@ -308,17 +321,18 @@ impl Gateway {
             ttft_us: None,
             provider_request_id: None,
         });
+        response
     }
 
     /// Refuses before anything was sent.
-    fn refuse(&self, call: Call, refusal: &Refusal, vendor: Vendor, label: &'static str, reply: Reply) {
+    fn refuse(&self, call: Call, refusal: &Refusal, vendor: Vendor, label: &'static str) -> Response<Body> {
         self.metrics.refused(refusal.code);
         let mut response = refuse(refusal, vendor);
         set_id(response.headers_mut(), &call.id().to_string());
         let status = response.status().as_u16();
-        let _ = reply.send(response);
         self.count(&call, label, Outcome::Denied, None, Usage::default());
         call.close(Closing::refused(status, refusal.code));
+        response
     }
 
     fn count(&self, call: &Call, label: &'static str, outcome: Outcome, ttft_us: Option<u64>, usage: Usage) {
@@ -368,6 +382,48 @@ fn estimate(tokens: Vec<u8>) -> Response<Body> {
         .headers_mut()
         .insert("x-bailey-estimated", http::HeaderValue::from_static("true"));
     response
+}
+
+/// How long a client may take to make room for the last words.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// How a client is told that its answer is over.
+struct Words {
+    stream: bool,
+    protocol: Protocol,
+}
+
+impl Words {
+    async fn tell(&self, client: &Sender<Piece>, code: Option<&'static str>) {
+        match code {
+            None => end(client, None).await,
+            Some(code) if self.stream => {
+                let refusal = refusal(closing_kind(code), code, closing_words(code).to_owned());
+                end(client, Some(refusal.stream_event(self.protocol, 0))).await;
+            }
+            // Only breaking off tells a client that half a document is not a whole one.
+            Some(_) => {}
+        }
+    }
+}
+
+/// Says the last words, if any, and that there will be no more.
+async fn end(client: &Sender<Piece>, event: Option<Vec<u8>>) {
+    let words = event.map(|bytes| Piece::Data(bytes.into()));
+    for piece in words.into_iter().chain([Piece::End]) {
+        if !matches!(tokio::time::timeout(LAST_WORDS, client.send(piece)).await, Ok(Ok(()))) {
+            return;
+        }
+    }
+}
+
+/// The answer to a request that is cut off before it has an answer.
+fn cut_off(cut: Cut, vendor: Vendor) -> Response<Body> {
+    let code = cut.code().unwrap_or("key_ended");
+    refuse(
+        &refusal(closing_kind(code), code, closing_words(code).to_owned()),
+        vendor,
+    )
 }
 
 fn closing_kind(code: &str) -> RefusalKind {

@@ -137,7 +137,7 @@ impl Gateway {
         };
         match endpoint {
             Endpoint::Models(vendor) => self.list(&entry, vendor, request.headers()),
-            _ => self.complete(endpoint, entry, request, started).await,
+            _ => self.complete(endpoint, request, started).await,
         }
     }
 
@@ -195,7 +195,6 @@ impl Gateway {
     async fn complete(
         self: &Arc<Self>,
         endpoint: Endpoint,
-        entry: Arc<KeyEntry>,
         request: Request<Incoming>,
         started: Instant,
     ) -> Response<Body> {
@@ -208,6 +207,11 @@ impl Gateway {
                 return self.plain_refusal(vendor, kind, code, &error.to_string());
             }
         };
+        // A body may take minutes to come; what the key may do is looked at after it, not before.
+        let entry = match self.authenticate(&parts.headers).await {
+            Ok(current) => current,
+            Err(refused) => return self.gate_refusal(vendor, &refused),
+        };
         let query = parts.uri.query().map(ToOwned::to_owned);
         let job = Job {
             endpoint,
@@ -216,6 +220,7 @@ impl Gateway {
             headers: parts.headers,
             body,
             started,
+            cancels: Arc::default(),
         };
         let (reply, answer) = oneshot::channel();
         self.gate.tasks().spawn(Arc::clone(self).run(job, reply));

@@ -3,22 +3,29 @@
 //! The relay belongs to the task that owns the grant. It reads the provider's answer at the client's pace; when the client
 //! leaves, it either cancels (self-hosted) or reads on to the final usage, bounded in time and number (pay per token).
 
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bailey_core::ledger::{ChargeFlag, Outcome, Usage};
 use bailey_gate::grant::Bill;
 use bailey_llm::{BodyMeter, CacheControl, Metered, Protocol, ServiceTier, StreamRelay};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::answer::Piece;
+
 /// A client that takes nothing for this long is taken for gone.
 const CLIENT_STALL: Duration = Duration::from_mins(2);
+
+/// How much of an answer is put together before it is handed on.
+const GATHER: usize = 16 * 1024;
 
 /// How answers whose client has left are read on.
 #[derive(Debug, Clone)]
@@ -156,7 +163,8 @@ impl Relay {
                             retryable: error.retryable,
                         };
                     }
-                    if stream.content_started() || (!another_route && self.ended.is_none()) {
+                    let held: usize = self.ready.iter().map(Bytes::len).sum();
+                    if stream.content_started() || held > GATHER || (!another_route && self.ended.is_none()) {
                         return Primed::Begun;
                     }
                 }
@@ -165,7 +173,8 @@ impl Relay {
             }
             match self.ended {
                 None => self.read(idle).await,
-                Some(Ending::Whole) => return Primed::Begun,
+                Some(Ending::Whole) if self.finished() => return Primed::Begun,
+                Some(Ending::Whole) => return Primed::Failed(Ending::Broken),
                 Some(ending) => return Primed::Failed(ending),
             }
         }
@@ -175,6 +184,26 @@ impl Relay {
         match timeout(idle, self.incoming.frame()).await {
             Ok(frame) => self.take(frame),
             Err(_) => self.ended = Some(Ending::Idle),
+        }
+    }
+
+    /// Takes what else is there already, so that a burst of events costs the client's connection one write.
+    pub(crate) async fn gather(&mut self) {
+        while self.ended.is_none() && self.ready.iter().map(Bytes::len).sum::<usize>() < GATHER {
+            // The connection's task hands the next piece over only when it has had a turn.
+            tokio::task::yield_now().await;
+            let mut next = pin!(self.incoming.frame());
+            match poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx))).await {
+                Poll::Ready(frame) => self.take(frame),
+                Poll::Pending => break,
+            }
+        }
+        if self.ready.len() > 1 {
+            let mut all = BytesMut::with_capacity(self.ready.iter().map(Bytes::len).sum());
+            for piece in self.ready.drain(..) {
+                all.extend_from_slice(&piece);
+            }
+            self.ready.push(all.freeze());
         }
     }
 
@@ -232,7 +261,7 @@ impl Relay {
     }
 
     /// Serves the client until the answer or the client is done.
-    pub(crate) async fn serve(&mut self, client: &mpsc::Sender<Bytes>, watch: &Watch) -> Option<Cut> {
+    pub(crate) async fn serve(&mut self, client: &mpsc::Sender<Piece>, watch: &Watch) -> Option<Cut> {
         let mut closed = pin!(client.closed());
         let mut key_ended = pin!(watch.ended.cancelled());
         let mut shutdown = pin!(watch.shutdown.cancelled());
@@ -240,7 +269,7 @@ impl Relay {
         let mut last = Instant::now();
         loop {
             for piece in self.ready.drain(..) {
-                let piece = match client.try_send(piece) {
+                let piece = match client.try_send(Piece::Data(piece)) {
                     Ok(()) => continue,
                     Err(mpsc::error::TrySendError::Closed(_)) => return Some(Cut::HungUp),
                     Err(mpsc::error::TrySendError::Full(piece)) => piece,
@@ -264,6 +293,7 @@ impl Relay {
                 frame = self.incoming.frame() => {
                     last = Instant::now();
                     self.take(frame);
+                    self.gather().await;
                 }
                 () = &mut closed => return Some(Cut::HungUp),
                 () = &mut shutdown => return Some(Cut::Shutdown),

@@ -64,7 +64,10 @@ impl PriceTable {
     #[must_use]
     pub fn over(&self, base: &Self) -> Self {
         let mut prices = base.prices.clone();
-        prices.extend(self.prices.iter().map(|(key, list)| (key.clone(), list.clone())));
+        for (kind, models) in &self.prices {
+            let known: &mut HashMap<_, _> = prices.entry(kind.clone()).or_default();
+            known.extend(models.iter().map(|(model, list)| (model.clone(), list.clone())));
+        }
         let default = self.default.clone().or_else(|| base.default.clone());
         let version = format!("{}+{}", self.version, base.version);
         Self {

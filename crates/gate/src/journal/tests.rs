@@ -69,7 +69,7 @@ fn a_settlement_has_its_room_when_a_segment_is_nearly_full() {
     }
     let before = journal.end();
     for reservation in reservations {
-        journal.append_settlement(JournalRecord::Settlement(Box::default()), Some(reservation));
+        journal.append_settlement(JournalRecord::Settlement(Box::default()), reservation);
     }
     assert_eq!(journal.end().segment, before.segment, "no new segment was needed");
     assert_eq!(journal.behind(), 0);

@@ -139,10 +139,12 @@ impl Journal {
 
     /// Appends a settlement into the room kept for it. If the disk refuses all the same, the record is kept in memory,
     /// written first when it no longer does, and nothing new is admitted until then.
-    pub fn append_settlement(&self, record: JournalRecord, reservation: Option<Reservation>) {
+    pub fn append_settlement(&self, record: JournalRecord, reservation: Reservation) {
         let mut writer = self.lock();
         self.catch_up(&mut writer);
-        if !writer.behind.is_empty() || self.write(&mut writer, &record, 0).is_err() {
+        if writer.behind.is_empty() {
+            self.write_or_keep(&mut writer, record);
+        } else {
             writer.behind.push(record);
         }
         drop(writer);
@@ -151,14 +153,25 @@ impl Journal {
 
     /// Writes what the disk refused before.
     fn catch_up(&self, writer: &mut Writer) {
-        if writer.behind.is_empty() {
-            return;
-        }
-        let mut waiting = std::mem::take(&mut writer.behind).into_iter();
-        while let Some(record) = waiting.next() {
-            if self.write(writer, &record, 0).is_err() {
+        for record in std::mem::take(&mut writer.behind) {
+            if writer.behind.is_empty() {
+                self.write_or_keep(writer, record);
+            } else {
                 writer.behind.push(record);
-                writer.behind.extend(waiting.by_ref());
+            }
+        }
+    }
+
+    fn write_or_keep(&self, writer: &mut Writer, record: JournalRecord) {
+        match self.write(writer, &record, 0) {
+            Ok(_) => {}
+            Err(JournalError::Io { .. }) => writer.behind.push(record),
+            // Trying again cannot help. Texts are cut before they get here, so this is a bug, and must not stop the rest.
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "a settlement cannot be written"
+                );
             }
         }
     }

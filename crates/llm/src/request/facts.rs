@@ -147,10 +147,10 @@ impl<'a> Facts<'a> {
     fn read_model(&mut self, cursor: &mut Walk<'a>) -> Result<(), RequestError> {
         let invalid = RequestError::Invalid {
             field: "model",
-            expected: "a name",
+            expected: "a name of at most 256 bytes without control characters",
         };
         let (model, span) = read::string(cursor, "model")?.ok_or_else(|| invalid.clone())?;
-        if model.is_empty() {
+        if model.is_empty() || model.len() > MAX_MODEL || model.chars().any(char::is_control) {
             return Err(invalid);
         }
         self.model = Some(model);
@@ -158,6 +158,9 @@ impl<'a> Facts<'a> {
         Ok(())
     }
 }
+
+/// The longest name of a model that is read: it goes into the ledger.
+const MAX_MODEL: usize = 256;
 
 fn limit(cursor: &mut Walk<'_>, field: &'static str) -> Result<Limit, RequestError> {
     let (value, span) = read::integer(cursor, field)?;
