@@ -89,6 +89,14 @@ fn deep_doubled_and_broken_json_is_refused_with_the_field_or_the_place() {
             "max_tokens",
         ),
         (r#"{"model":"m","#.to_owned(), ""),
+        (
+            r#"{"model":"a\u0000","max_tokens":1,"messages":[]}"#.to_owned(),
+            "model",
+        ),
+        (
+            format!(r#"{{"model":"{}","max_tokens":1,"messages":[]}}"#, "m".repeat(300_000)),
+            "model",
+        ),
         ("[]".to_owned(), "object"),
         (String::new(), ""),
     ];
@@ -174,5 +182,15 @@ fn garbage_in_a_stream_ends_it_well_formed() {
     assert!(answer.whole, "{}", answer.text());
     assert!(std::str::from_utf8(&answer.body).is_ok());
     assert!(answer.text().contains("event: error"), "{}", answer.text());
+    assert_eq!(world.rows(1)[0]["outcome"], "error");
+}
+
+#[test]
+fn a_document_that_breaks_off_is_not_taken_for_a_whole_one() {
+    let mut world = World::new("rules: [{answer: {text: one two three}, cut: {after_bytes: 40, how: rst}}]").start();
+    let (_, key) = world.server.key(&["--name", "k", "--scope", "user"]).unwrap();
+    let addr = world.server.addr().unwrap();
+    let answer = call("/v1/messages", &messages(false), &key).send(addr);
+    assert!(!answer.is_ok_and(|a| a.status == 200 && a.whole));
     assert_eq!(world.rows(1)[0]["outcome"], "error");
 }

@@ -142,3 +142,25 @@ fn shutdown_lets_a_stream_end_and_settles_it() {
         i64::try_from(world.judged().total.cost_nanos).unwrap()
     );
 }
+
+#[test]
+fn a_key_that_is_revoked_before_the_first_byte_waits_no_longer() {
+    let mut world = World::new("rules: [{answer: {text: late}, stall: {at: headers, for: 20s}}]").start();
+    let (id, key) = world.server.key(&["--name", "k", "--scope", "user"]).unwrap();
+    let addr = world.server.addr().unwrap();
+    let began = std::time::Instant::now();
+    let waiting = std::thread::spawn({
+        let (key, body) = (key.clone(), crate::world::messages(false));
+        move || call("/v1/messages", &body, &key).send(addr).unwrap()
+    });
+    while world.mock.ledger().open == 0 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    world.server.json(&["keys", "revoke", &id]).unwrap();
+    let answer = waiting.join().unwrap();
+    assert_eq!(answer.status, 401, "{}", answer.text());
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    // It was sent, so it is charged, at worst in full.
+    let rows = world.rows(1);
+    assert_eq!(rows[0]["flag"], "hold_charged");
+}

@@ -337,6 +337,17 @@ fn rates_that_are_not_given_are_taken_from_those_that_are() {
 }
 
 #[test]
+fn an_administrator_s_file_adds_to_the_shipped_list_model_by_model() {
+    let own = file("rates = { input = \"2\", output = \"8\" }").replace("\"p\"", "\"anthropic\"");
+    let own = PriceTable::parse(&own).unwrap();
+    let shipped = PriceTable::shipped();
+    let both = own.over(&shipped);
+    assert_eq!(both.len(), shipped.len() + 1);
+    assert_eq!(both.lookup("anthropic", "m").unwrap().rates.input, usd("2"));
+    assert!(both.lookup("anthropic", "claude-sonnet-4-5").is_some());
+}
+
+#[test]
 fn the_version_names_what_the_file_says_and_not_how() {
     let one = PriceTable::parse(&file("rates = { input = \"2\", output = \"8\" }")).unwrap();
     let same = PriceTable::parse(&file("# a comment\nrates = {output = \"8\",  input = \"2\"}")).unwrap();
