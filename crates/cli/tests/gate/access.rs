@@ -147,3 +147,95 @@ fn requests_per_minute_are_counted_exactly() {
     let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=60).contains(&wait));
 }
+
+#[test]
+fn a_place_among_concurrent_requests_is_freed_however_a_request_ends() {
+    let scenario = "rules: [{match: {text: fail}, error: {status: 500, type: api_error, message: down}}, {match: {text: cut}, answer: {text: a b c d}, cut: {after_events: 2, how: rst}}]";
+    let mut world = World::new(scenario).start();
+    let (_, key) = world
+        .server
+        .key(&["--name", "k", "--scope", "user", "--concurrent", "1"])
+        .unwrap();
+    let addr = world.server.addr().unwrap();
+    for text in ["fail", "cut", "fine", "fail", "cut", "fine"] {
+        let mut body = messages(true);
+        body["messages"][0]["content"] = json!(text);
+        let answer = call("/v1/messages", &body, &key).send(addr).unwrap();
+        assert_ne!(answer.status, 429, "{text}: {}", answer.text());
+        let no_body = call("/v1/messages", &json!({}), &key).send(addr).unwrap();
+        assert_eq!(no_body.status, 400, "{}", no_body.text());
+    }
+}
+
+#[test]
+fn requests_at_the_same_time_are_limited() {
+    let mut world = World::new("rules: [{answer: {text: late}, stall: {at: headers, for: 2s}}]").start();
+    let (_, key) = world
+        .server
+        .key(&["--name", "k", "--scope", "user", "--concurrent", "1"])
+        .unwrap();
+    let addr = world.server.addr().unwrap();
+    let first = std::thread::spawn({
+        let key = key.clone();
+        move || call("/v1/messages", &messages(false), &key).send(addr).unwrap().status
+    });
+    while world.mock.ledger().open == 0 {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let second = call("/v1/messages", &messages(false), &key).send(addr).unwrap();
+    assert_eq!(second.status, 429, "{}", second.text());
+    assert!(second.text().contains("at the same time"), "{}", second.text());
+    assert_eq!(first.join().unwrap(), 200);
+}
+
+#[test]
+fn tokens_per_minute_count_what_was_really_used() {
+    let mut world = World::new("rules: [{answer: {text: a, usage: {input: 400, output: 100}}}]").start();
+    let (_, key) = world
+        .server
+        .key(&["--name", "k", "--scope", "user", "--tpm", "1000"])
+        .unwrap();
+    let addr = world.server.addr().unwrap();
+    // On every protocol, also the newest.
+    let (path, body) = protocols(false).into_iter().next_back().unwrap();
+    let statuses: Vec<u16> = (0..3)
+        .map(|_| call(path, &body, &key).send(addr).unwrap().status)
+        .collect();
+    assert_eq!(statuses, [200, 200, 429], "500 tokens each, 1000 a minute");
+}
+
+#[test]
+fn every_path_to_a_provider_asks_for_a_key() {
+    let world = World::new("").start();
+    let addr = world.server.addr().unwrap();
+    for prefix in [
+        "",
+        "/anthropic",
+        "/openai",
+        "/api/v2/aibridge/anthropic",
+        "/api/v2/aibridge/openai",
+    ] {
+        for tail in [
+            "messages",
+            "messages/count_tokens",
+            "chat/completions",
+            "responses",
+            "models",
+            "embeddings",
+            "files",
+            "batches",
+        ] {
+            for version in ["/v1/", "/"] {
+                let path = format!("{prefix}{version}{tail}");
+                let answer = Call::post(&path, &messages(false)).send(addr).unwrap();
+                assert!(
+                    [400, 401, 404, 405].contains(&answer.status),
+                    "{path}: {}",
+                    answer.status
+                );
+            }
+        }
+    }
+    assert_eq!(world.judged().total.calls, 0);
+    assert_eq!(world.mock.requests().len(), 0);
+}

@@ -194,3 +194,36 @@ fn a_document_that_breaks_off_is_not_taken_for_a_whole_one() {
     assert!(!answer.is_ok_and(|a| a.status == 200 && a.whole));
     assert_eq!(world.rows(1)[0]["outcome"], "error");
 }
+
+#[test]
+fn clients_that_do_not_read_hold_the_provider_back_and_cost_no_memory() {
+    const CLIENTS: usize = 40;
+    let text = "x".repeat(1_000_000);
+    let mut world = World::new(&format!(
+        "rules: [{{answer: {{text: {text}, chunks: 1000, usage: {{output: 10}}}}}}]"
+    ))
+    .start();
+    let (_, key) = world
+        .server
+        .key(&["--name", "k", "--scope", "user", "--rpm", "1000"])
+        .unwrap();
+    let addr = world.server.addr().unwrap();
+    let pid = world.server.pid().unwrap();
+    // One to warm up: the allocator, the pools.
+    assert_eq!(
+        call("/v1/messages", &messages(true), &key).send(addr).unwrap().status,
+        200
+    );
+    let before = resident_kib(pid);
+    let open: Vec<_> = (0..CLIENTS)
+        .map(|_| call("/v1/messages", &messages(true), &key).open(addr).unwrap())
+        .collect();
+    std::thread::sleep(Duration::from_secs(2));
+    let grown = resident_kib(pid).saturating_sub(before);
+    assert!(
+        grown < 20 * 1024,
+        "{CLIENTS} waiting clients of a megabyte each cost {grown} KiB"
+    );
+    drop(open);
+    world.server.stop().unwrap();
+}
