@@ -70,25 +70,26 @@ impl World {
     pub(crate) fn rows(&mut self, count: usize) -> Vec<Value> {
         let began = Instant::now();
         loop {
-            let mut rows = Vec::new();
-            let mut cursor = None::<String>;
-            loop {
-                let path = match &cursor {
-                    Some(cursor) => format!("/api/v1/requests?limit=200&cursor={cursor}"),
-                    None => "/api/v1/requests?limit=200".to_owned(),
-                };
-                let page = self.server.api("GET", &path).unwrap().json().unwrap();
-                rows.extend(page["items"].as_array().unwrap().iter().cloned());
-                cursor = page["next_cursor"].as_str().map(ToOwned::to_owned);
-                if cursor.is_none() {
-                    break;
-                }
-            }
+            let rows = self.all_rows();
             if rows.len() >= count || began.elapsed() > Duration::from_secs(20) {
                 assert_eq!(rows.len(), count, "rows: {rows:#?}");
                 return rows;
             }
             std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// All rows that there are now.
+    pub(crate) fn all_rows(&mut self) -> Vec<Value> {
+        let mut rows = Vec::new();
+        let mut path = "/api/v1/requests?limit=200".to_owned();
+        loop {
+            let page = self.server.api("GET", &path).unwrap().json().unwrap();
+            rows.extend(page["items"].as_array().unwrap().iter().cloned());
+            match page["next_cursor"].as_str() {
+                Some(cursor) => path = format!("/api/v1/requests?limit=200&cursor={cursor}"),
+                None => return rows,
+            }
         }
     }
 }
