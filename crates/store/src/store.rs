@@ -96,24 +96,7 @@ impl Store {
     /// Fails with [`StoreError::TooNew`] if a newer program has been here.
     pub async fn open(target: &Target) -> Result<Self, StoreError> {
         let pools = match target {
-            Target::Sqlite(path) => {
-                let options = sqlite_options(path);
-                migrate::sqlite(&options).await?;
-                let pool = |connections| {
-                    SqlitePoolOptions::new()
-                        .max_connections(connections)
-                        .acquire_timeout(WAIT)
-                        .idle_timeout(None)
-                        .max_lifetime(None)
-                        .test_before_acquire(false)
-                };
-                Pools::Sqlite {
-                    writer: pool(1).connect_with(options.clone()).await?,
-                    readers: pool(SQLITE_READERS)
-                        .connect_with(options.pragma("query_only", "1"))
-                        .await?,
-                }
-            }
+            Target::Sqlite(path) => sqlite_pools(&sqlite_options(path)).await?,
             Target::Postgres(url) => {
                 let options = postgres_options(url)?;
                 migrate::postgres(&options).await?;
@@ -249,6 +232,38 @@ macro_rules! transaction {
     }};
 }
 pub(crate) use transaction;
+
+/// Brings the schema up to date and opens the pools. A file that another process turns into a WAL database at this moment
+/// is reported as locked at once, whatever the busy timeout, so this is tried again for as long as that allows.
+async fn sqlite_pools(options: &SqliteConnectOptions) -> Result<Pools, StoreError> {
+    let began = std::time::Instant::now();
+    loop {
+        match try_sqlite_pools(options).await {
+            Err(error) if error.passing() && began.elapsed() < WAIT => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn try_sqlite_pools(options: &SqliteConnectOptions) -> Result<Pools, StoreError> {
+    migrate::sqlite(options).await?;
+    let pool = |connections| {
+        SqlitePoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(WAIT)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+    };
+    Ok(Pools::Sqlite {
+        writer: pool(1).connect_with(options.clone()).await?,
+        readers: pool(SQLITE_READERS)
+            .connect_with(options.clone().pragma("query_only", "1"))
+            .await?,
+    })
+}
 
 fn sqlite_options(path: &std::path::Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
