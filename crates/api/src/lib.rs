@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+pub mod agent;
 pub mod amount;
 pub mod budgets;
 pub mod code;
+pub mod frame;
 pub mod groups;
 pub mod health;
 pub mod keys;

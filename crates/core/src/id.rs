@@ -100,6 +100,12 @@ ids! {
     BudgetId = "bud";
     /// A workspace.
     WorkspaceId = "ws";
+    /// A template.
+    TemplateId = "tpl";
+    /// One immutable version of a template.
+    TemplateVersionId = "tpv";
+    /// One build of a workspace: a start, stop, restart, update or delete.
+    BuildId = "bld";
     /// One request at a door, with all its attempts.
     RequestId = "req";
     /// One attempt of a request on one route.

@@ -10,7 +10,9 @@ pub mod money;
 pub mod people;
 pub mod period;
 pub mod secret;
+pub mod template;
 pub mod time;
+pub mod workspace;
 
 pub use id::*;
 pub use money::{Money, MoneyError, Rate};

@@ -1,6 +1,9 @@
 //! New ids and random bytes.
 
-use bailey_core::{AttemptId, BudgetId, GroupId, KeyId, OrgId, PersonId, ReplicaId, RequestId, Timestamp, TokenId};
+use bailey_core::{
+    AttemptId, BudgetId, BuildId, GroupId, KeyId, OrgId, PersonId, ReplicaId, RequestId, TemplateId, TemplateVersionId,
+    Timestamp, TokenId, WorkspaceId,
+};
 use uuid::Uuid;
 
 /// The operating system has no random bytes to give.
@@ -46,5 +49,17 @@ macro_rules! new_ids {
 }
 
 new_ids!(
-    AttemptId, BudgetId, GroupId, KeyId, OrgId, PersonId, ReplicaId, RequestId, TokenId
+    AttemptId,
+    BudgetId,
+    BuildId,
+    GroupId,
+    KeyId,
+    OrgId,
+    PersonId,
+    ReplicaId,
+    RequestId,
+    TemplateId,
+    TemplateVersionId,
+    TokenId,
+    WorkspaceId
 );

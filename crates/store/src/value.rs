@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use bailey_core::{
-    AttemptId, BudgetId, GroupId, KeyId, Money, OrgId, PersonId, ReplicaId, RequestId, Timestamp, TokenId, WorkspaceId,
+    AttemptId, BudgetId, BuildId, GroupId, KeyId, Money, OrgId, PersonId, ReplicaId, RequestId, TemplateId,
+    TemplateVersionId, Timestamp, TokenId, WorkspaceId,
 };
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
@@ -198,12 +199,15 @@ macro_rules! ids {
 ids!(
     AttemptId,
     BudgetId,
+    BuildId,
     GroupId,
     KeyId,
     OrgId,
     PersonId,
     ReplicaId,
     RequestId,
+    TemplateId,
+    TemplateVersionId,
     TokenId,
     WorkspaceId
 );

@@ -9,8 +9,12 @@ const EDGES: &[(&str, &[&str])] = &[
     ("bailey-core", &[]),
     ("bailey-llm", &["bailey-core"]),
     ("bailey-api", &["bailey-core"]),
+    ("bailey-link", &["bailey-core"]),
+    ("bailey-egress", &["bailey-core"]),
+    ("bailey-agent", &["bailey-api", "bailey-core", "bailey-link"]),
     ("bailey-store", &["bailey-core", "bailey-llm"]),
     ("bailey-runtime", &["bailey-core", "bailey-llm"]),
+    ("bailey-workspaces", &["bailey-api", "bailey-core", "bailey-runtime"]),
     // Judges our ledger, so it may share no code with it.
     ("bailey-mock", &[]),
     (
@@ -26,12 +30,15 @@ const EDGES: &[(&str, &[&str])] = &[
         &[
             "bailey-api",
             "bailey-core",
+            "bailey-egress",
             "bailey-gate",
             "bailey-gateway",
+            "bailey-link",
             "bailey-llm",
             "bailey-mock",
             "bailey-runtime",
             "bailey-store",
+            "bailey-workspaces",
         ],
     ),
     (
@@ -45,6 +52,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "bailey-runtime",
             "bailey-server",
             "bailey-store",
+            "bailey-workspaces",
         ],
     ),
     ("bailey-testkit", &["bailey-core", "bailey-mock"]),

@@ -1,0 +1,5 @@
+//! The binary `bailey-agent`.
+
+fn main() -> std::process::ExitCode {
+    std::process::ExitCode::SUCCESS
+}
