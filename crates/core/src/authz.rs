@@ -118,9 +118,29 @@ impl Role {
         use Action as A;
         use Reach::{All, Own};
         match (self, action) {
-            // Nobody enters another person's workspace, whatever their role.
-            (Self::Owner | Self::TemplateAdmin | Self::Member, A::WorkspaceAccess) => Some(Own),
-            (Self::Auditor, A::WorkspaceAccess) => None,
+            // Nobody enters another person's workspace, whatever their role; an auditor has none.
+            (Self::Owner, A::WorkspaceAccess)
+            | (
+                Self::Member | Self::TemplateAdmin,
+                A::KeyRead
+                | A::KeyCreate
+                | A::KeyUpdate
+                | A::KeyRevoke
+                | A::PersonRead
+                | A::GroupRead
+                | A::BudgetRead
+                | A::LedgerRead
+                | A::TokenRead
+                | A::TokenCreate
+                | A::TokenRevoke
+                | A::WorkspaceCreate
+                | A::WorkspaceUpdate
+                | A::WorkspaceDelete
+                | A::WorkspaceAccess,
+            )
+            | (Self::Member, A::WorkspaceRead)
+            // An auditor has a token of their own to read with.
+            | (Self::Auditor, A::TokenCreate | A::TokenRevoke) => Some(Own),
             (Self::Owner, _)
             | (
                 Self::Auditor,
@@ -137,26 +157,6 @@ impl Role {
             )
             | (Self::TemplateAdmin, A::TemplateWrite | A::WorkspaceRead)
             | (Self::Member | Self::TemplateAdmin, A::ModelRead | A::TemplateRead) => Some(All),
-            (
-                Self::Member | Self::TemplateAdmin,
-                A::KeyRead
-                | A::KeyCreate
-                | A::KeyUpdate
-                | A::KeyRevoke
-                | A::PersonRead
-                | A::GroupRead
-                | A::BudgetRead
-                | A::LedgerRead
-                | A::TokenRead
-                | A::TokenCreate
-                | A::TokenRevoke
-                | A::WorkspaceCreate
-                | A::WorkspaceUpdate
-                | A::WorkspaceDelete,
-            )
-            | (Self::Member, A::WorkspaceRead)
-            // An auditor has a token of their own to read with.
-            | (Self::Auditor, A::TokenCreate | A::TokenRevoke) => Some(Own),
             _ => None,
         }
     }

@@ -6,9 +6,8 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 
 /// The file that an agent holds locked, with its process id in it.
 const LOCK: &str = "lock";
@@ -65,11 +64,13 @@ impl Agent {
 
     /// A process's descriptor becomes readable when it ends.
     async fn gone(&self, wait: Duration) -> io::Result<bool> {
-        let process = AsyncFd::with_interest(self.process.try_clone()?, Interest::READABLE)?;
-        match tokio::time::timeout(wait, process.readable()).await {
-            Ok(ready) => ready.map(|_| true),
-            Err(_) => Ok(false),
-        }
+        let process = self.process.try_clone()?;
+        let wait = Timespec::try_from(wait).map_err(io::Error::other)?;
+        let waited = tokio::task::spawn_blocking(move || {
+            let mut ends = [PollFd::new(&process, PollFlags::IN)];
+            rustix::io::retry_on_intr(|| poll(&mut ends, Some(&wait)))
+        });
+        Ok(waited.await.map_err(io::Error::other)?? > 0)
     }
 }
 
