@@ -8,6 +8,11 @@ mod door;
 mod envelope;
 mod extract;
 mod guard;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the link endpoint and the apps' proxy use it")
+)]
+mod links;
 mod prices;
 mod problems;
 mod reject;
