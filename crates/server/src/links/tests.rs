@@ -49,6 +49,8 @@ fn agent(tasks: &bailey_runtime::Tasks) -> Opener {
     tasks.spawn(client.driver);
     tasks.spawn(server.driver);
     tasks.spawn(async move {
+        // The connection is open for as long as somebody could open streams on it.
+        let _opener = client.opener;
         while let Some(stream) = client.incoming.next().await {
             let (purpose, pending) = bailey_link::accept::<Purpose>(stream).await.unwrap();
             if matches!(purpose, Purpose::App { .. }) {
