@@ -8,6 +8,11 @@ mod door;
 mod envelope;
 mod extract;
 mod guard;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the endpoint of links serves its streams with it")
+)]
+mod outbound;
 mod prices;
 mod problems;
 mod reject;
