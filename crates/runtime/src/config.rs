@@ -4,6 +4,7 @@
 //! is not asked for is refused, and all mistakes are reported at once. With nothing configured there is one provider, the
 //! mock inside the server, and every model name leads to it.
 
+mod apps;
 mod bounds;
 pub mod env;
 mod error;
@@ -26,6 +27,7 @@ use std::path::{Path, PathBuf};
 use bailey_llm::Bounds;
 use serde::Serialize;
 
+pub use apps::{AppsConfig, EgressConfig};
 pub use error::{ConfigError, ConfigErrors};
 pub use keys::{DefaultsConfig, KeyDefaults};
 pub use layers::Overrides;
@@ -72,6 +74,10 @@ pub struct Config {
     pub prices: PricesConfig,
     /// Token bounds of content that is not text.
     pub bounds: Bounds,
+    /// Apps of workspaces.
+    pub apps: AppsConfig,
+    /// Connections of workspaces.
+    pub egress: EgressConfig,
     /// What keys get.
     pub defaults: DefaultsConfig,
     /// Providers by name; never empty.
@@ -176,6 +182,8 @@ fn read(root: &mut Section<'_>, file: Option<&Path>) -> Config {
         drain: root.section("drain", sections::drain),
         prices: root.section("prices", prices::prices),
         bounds,
+        apps: root.section("apps", apps::apps),
+        egress: root.section("egress", apps::egress),
         defaults: root.section("defaults", |s| keys::defaults(s, any_tier)),
         providers,
         models,

@@ -8,11 +8,8 @@ mod door;
 mod envelope;
 mod extract;
 mod guard;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the link endpoint and the apps' proxy use it")
-)]
 mod links;
+mod outbound;
 mod prices;
 mod problems;
 mod reject;
