@@ -116,7 +116,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>, pl
         move |request| dispatch(Arc::clone(&shared), request)
     });
     let builder = http1(&shared.options);
-    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = shared.closing.cancelled() => {
