@@ -49,7 +49,9 @@ impl Place {
     }
 
     pub(crate) fn state(&self) -> PathBuf {
-        let state = self.directory.path().join("state");
+        // Its name is that of the sandbox's cgroups, and the tests run side by side.
+        let name = self.directory.path().file_name().unwrap();
+        let state = self.directory.path().join(name);
         std::fs::create_dir_all(&state).unwrap();
         state
     }
