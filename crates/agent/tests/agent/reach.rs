@@ -191,7 +191,7 @@ async fn files_are_read_written_listed_and_found_as_the_person() {
 fn manifest_home(manifest: &bailey_api::agent::Manifest) -> std::path::PathBuf {
     match &manifest.sandbox.home {
         bailey_api::agent::HomeStorage::Directory(path) => path.clone(),
-        other => panic!("{other:?}"),
+        image @ bailey_api::agent::HomeStorage::Image { .. } => panic!("{image:?}"),
     }
 }
 

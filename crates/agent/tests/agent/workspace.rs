@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use bailey_api::agent::{FromServer, Handed, HomeStorage, Manifest, Network, SandboxSpec, ServerAddress};
@@ -11,6 +12,9 @@ use bailey_core::template::{EnforcementLevel, Resources, Script, When};
 use crate::server::{Server, TOKEN};
 
 pub(crate) const KEY: &str = "bk_key-of-the-test";
+
+/// Ids that no account has; each workspace takes the next one.
+static NEXT_ID: AtomicU32 = AtomicU32::new(720_000);
 
 pub(crate) struct Workspace {
     directory: tempfile::TempDir,
@@ -45,7 +49,7 @@ impl Workspace {
     }
 
     pub(crate) fn lock(&self) -> PathBuf {
-        self.directory.path().join("state/lock")
+        state_dir(&self.directory).join("lock")
     }
 
     pub(crate) fn log(&self) -> String {
@@ -108,23 +112,29 @@ pub(crate) fn script(name: &str, when: When, command: &str) -> Script {
     }
 }
 
+/// Its last part names the sandbox on this machine, so no two may have the same.
+fn state_dir(directory: &tempfile::TempDir) -> PathBuf {
+    directory.path().join(directory.path().file_name().unwrap())
+}
+
 fn manifest(directory: &tempfile::TempDir) -> Manifest {
     let path = |name: &str| directory.path().join(name);
     std::fs::create_dir(path("home")).unwrap();
+    let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
     // The mode of a temporary directory keeps everybody else out, and the person inside is somebody else.
-    std::os::unix::fs::chown(path("home"), Some(201_000), Some(201_000)).unwrap();
+    std::os::unix::fs::chown(path("home"), Some(id), Some(id)).unwrap();
     Manifest {
         workspace: "ws_01890a5dac96774bbcceb302099a8057".parse().unwrap(),
         name: "blue".to_owned(),
         owner: "ada".to_owned(),
         server: ServerAddress::File(path("address")),
         token: Handed(TOKEN.to_owned()),
-        state_dir: path("state"),
+        state_dir: state_dir(directory),
         sandbox: SandboxSpec {
             root: None,
             layers: Vec::new(),
             home: HomeStorage::Directory(path("home")),
-            host_id: Some(201_000),
+            host_id: Some(id),
             limits: Resources::default(),
             allow_missing: Vec::new(),
             certificates: Vec::new(),
