@@ -4,8 +4,10 @@
 //! status is this program's.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::{self, Read as _};
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -30,9 +32,9 @@ const NOT_RUN: u8 = 125;
 struct Request {
     /// The install script, run by `/bin/sh -e`.
     script: String,
-    /// Names it, and the sandbox on this machine.
+    /// The host name inside.
     name: String,
-    /// A directory for the sandbox's own files.
+    /// A directory for the sandbox's own files; made if it is not there. No other sandbox may have one of the same name.
     state_dir: PathBuf,
     /// The sandbox: `network` is `host` and `install` the directory to fill.
     sandbox: SandboxSpec,
@@ -64,6 +66,10 @@ pub(crate) fn main() -> ExitCode {
 
 async fn install(request: Request) -> io::Result<u8> {
     let mut term = signal(SignalKind::terminate())?;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&request.state_dir)?;
     let (sandbox, _) = Sandbox::launch(&request.sandbox, &request.name, &request.state_dir)
         .await
         .map_err(io::Error::other)?;
