@@ -93,6 +93,12 @@ pub struct SandboxSpec {
     pub certificates: Vec<PathBuf>,
     /// `Isolated` for workspaces; `Host` only while layers are built.
     pub network: Network,
+    /// Files below `/etc` inside, read-only there. Files below the home directory are not the sandbox's business.
+    #[serde(default)]
+    pub files: Vec<ManagedFile>,
+    /// A directory that is at `/opt`, writable, in place of `layers`: for the install script of a layer.
+    #[serde(default)]
+    pub install: Option<PathBuf>,
 }
 
 /// Where a home directory lies.

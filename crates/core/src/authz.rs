@@ -57,6 +57,20 @@ actions! {
     ModelRead = "models.read";
     /// See the health of providers and of the server.
     HealthRead = "health.read";
+    /// See templates and their versions.
+    TemplateRead = "templates.read";
+    /// Push, promote and delete templates.
+    TemplateWrite = "templates.write";
+    /// See workspaces, their builds and their figures.
+    WorkspaceRead = "workspaces.read";
+    /// Make workspaces.
+    WorkspaceCreate = "workspaces.create";
+    /// Start, stop, update and set workspaces.
+    WorkspaceUpdate = "workspaces.update";
+    /// Delete workspaces.
+    WorkspaceDelete = "workspaces.delete";
+    /// Go into workspaces: terminals, commands, files, apps.
+    WorkspaceAccess = "workspaces.access";
 }
 
 /// Whose things an action may touch. Ordered: the wider includes the narrower.
@@ -104,20 +118,9 @@ impl Role {
         use Action as A;
         use Reach::{All, Own};
         match (self, action) {
-            (Self::Owner, _)
+            // Nobody enters another person's workspace, whatever their role; an auditor has none.
+            (Self::Owner, A::WorkspaceAccess)
             | (
-                Self::Auditor,
-                A::KeyRead
-                | A::PersonRead
-                | A::GroupRead
-                | A::BudgetRead
-                | A::TokenRead
-                | A::LedgerRead
-                | A::ModelRead
-                | A::HealthRead,
-            )
-            | (Self::Member | Self::TemplateAdmin, A::ModelRead) => Some(All),
-            (
                 Self::Member | Self::TemplateAdmin,
                 A::KeyRead
                 | A::KeyCreate
@@ -129,10 +132,31 @@ impl Role {
                 | A::LedgerRead
                 | A::TokenRead
                 | A::TokenCreate
-                | A::TokenRevoke,
+                | A::TokenRevoke
+                | A::WorkspaceCreate
+                | A::WorkspaceUpdate
+                | A::WorkspaceDelete
+                | A::WorkspaceAccess,
             )
+            | (Self::Member, A::WorkspaceRead)
             // An auditor has a token of their own to read with.
             | (Self::Auditor, A::TokenCreate | A::TokenRevoke) => Some(Own),
+            (Self::Owner, _)
+            | (
+                Self::Auditor,
+                A::KeyRead
+                | A::PersonRead
+                | A::GroupRead
+                | A::BudgetRead
+                | A::TokenRead
+                | A::LedgerRead
+                | A::ModelRead
+                | A::HealthRead
+                | A::TemplateRead
+                | A::WorkspaceRead,
+            )
+            | (Self::TemplateAdmin, A::TemplateWrite | A::WorkspaceRead)
+            | (Self::Member | Self::TemplateAdmin, A::ModelRead | A::TemplateRead) => Some(All),
             _ => None,
         }
     }
@@ -256,6 +280,34 @@ mod tests {
         assert_eq!(Role::Member.reach(Action::BudgetWrite), None);
         assert_eq!(Role::Member.reach(Action::PersonWrite), None);
         assert_eq!(Role::Member.reach(Action::GroupWrite), None);
+    }
+
+    #[test]
+    fn nobody_enters_a_workspace_of_others() {
+        for role in Role::ALL {
+            assert!(
+                role.reach(Action::WorkspaceAccess).is_none_or(|r| r == Reach::Own),
+                "{role}"
+            );
+        }
+        assert_eq!(Role::Auditor.reach(Action::WorkspaceAccess), None);
+        assert_eq!(Role::Owner.reach(Action::WorkspaceDelete), Some(Reach::All));
+    }
+
+    #[test]
+    fn a_template_admin_sees_all_workspaces_and_changes_their_own() {
+        let reach = |action| Role::TemplateAdmin.reach(action);
+        assert_eq!(reach(Action::TemplateWrite), Some(Reach::All));
+        assert_eq!(reach(Action::WorkspaceRead), Some(Reach::All));
+        for own in [
+            Action::WorkspaceCreate,
+            Action::WorkspaceUpdate,
+            Action::WorkspaceDelete,
+        ] {
+            assert_eq!(reach(own), Some(Reach::Own), "{own}");
+        }
+        assert_eq!(Role::Member.reach(Action::TemplateWrite), None);
+        assert_eq!(Role::Member.reach(Action::WorkspaceRead), Some(Reach::Own));
     }
 
     #[test]

@@ -1,8 +1,22 @@
 //! Workspaces: what is wanted, what is there, and what to do about it.
 
+mod idle;
+mod name;
+mod plan;
+#[cfg(test)]
+mod properties;
+mod quota;
+mod record;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+pub use idle::{StopReason, stop_due};
+pub use name::{NameError, valid_name};
+pub use plan::{Action, Goal, Observed, SeenAgent, plan};
+pub use quota::{Asked, Exceeded, Quota, Usage};
+pub use record::{Build, LogLine, Workspace};
 
 /// What a build does to a workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

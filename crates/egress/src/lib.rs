@@ -1,1 +1,13 @@
 #![doc = include_str!("../README.md")]
+
+mod address;
+mod connect;
+mod exception;
+mod host;
+mod rules;
+
+pub use address::is_public;
+pub use connect::{Refusal, Resolve, SystemResolver, connect};
+pub use exception::{Exceptions, Net, NetError};
+pub use host::{Host, HostError};
+pub use rules::{RuleError, Rules};

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod budgets;
+mod builds;
 mod bulk;
 mod conn;
 mod error;
@@ -21,8 +22,10 @@ mod store;
 mod tests;
 mod tokens;
 mod value;
+mod workspaces;
 
 pub use budgets::{BudgetFilter, BudgetState};
+pub use builds::{NewBuild, NewLine};
 pub use error::{Fault, StoreError};
 pub use keys::{KeyChain, KeyFilter, KeyState};
 pub use ledger::{Applied, Cursor, CursorError, RequestFilter};
@@ -32,3 +35,4 @@ pub use prices::PriceVersion;
 pub use replicas::{JournalPosition, LostReplica, ReplicaClaim};
 pub use spend::{Named, SpendDimension, SpendFilter, SpendRow, SpendValue};
 pub use store::{Backend, Store, Target};
+pub use workspaces::{Begun, NewWorkspace, WorkspaceFilter};

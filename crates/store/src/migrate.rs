@@ -29,6 +29,7 @@ macro_rules! steps {
 /// Every step, in order.
 pub(crate) const STEPS: &[Step] = steps! {
     1 "0001_init";
+    3 "0003_workspaces";
 };
 
 fn migrator(text: impl Fn(&Step) -> &'static str) -> Migrator {

@@ -12,6 +12,7 @@ use crate::{Backend, Cursor, LedgerReach, RequestFilter, Store, Target};
 /// The statements of every file.
 const FILES: &[(&str, &[(&str, Statement)])] = &[
     ("budgets", crate::budgets::ALL),
+    ("builds", crate::builds::ALL),
     ("groups", crate::groups::ALL),
     ("keys", crate::keys::ALL),
     ("leases", crate::leases::ALL),
@@ -23,6 +24,7 @@ const FILES: &[(&str, &[(&str, Statement)])] = &[
     ("replicas", crate::replicas::ALL),
     ("store", crate::store::ALL),
     ("tokens", crate::tokens::ALL),
+    ("workspaces", crate::workspaces::ALL),
 ];
 
 fn texts(backend: Backend) -> impl Iterator<Item = (String, &'static str)> {

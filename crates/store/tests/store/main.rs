@@ -26,4 +26,6 @@ mod speed;
 #[cfg(test)]
 mod spend;
 #[cfg(test)]
+mod workspaces;
+#[cfg(test)]
 mod world;

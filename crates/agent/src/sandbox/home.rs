@@ -1,0 +1,145 @@
+//! The home directory: a directory of the host, or a file system in a file, whose size is the quota.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use bailey_api::agent::HomeStorage;
+use rustix::fs::{AtFlags, Gid, Uid, chownat};
+use rustix::mount::MountAttrFlags;
+
+use super::mounts::{self, PLAIN};
+use super::protocol::{Failure, Step};
+use super::sys;
+
+/// How often another process may take the loop device that was free a moment ago.
+const TRIES: usize = 50;
+
+/// Makes an image that is missing or too small. Outside the sandbox, before it is made.
+pub(super) fn prepare(home: &HomeStorage) -> Result<(), Failure> {
+    match home {
+        HomeStorage::Directory(path) => fs::create_dir_all(path).step("make the home directory"),
+        HomeStorage::Image { path, bytes } => match path.symlink_metadata() {
+            Ok(metadata) if metadata.is_file() && metadata.len() >= *bytes => Ok(()),
+            Ok(metadata) if metadata.is_file() => grow(path, *bytes),
+            Ok(_) => Err(Failure::text("open the home image", "it is not a file")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => create(path, *bytes),
+            Err(error) => Err(Failure::new("open the home image", error)),
+        },
+    }
+}
+
+/// Made under another name, so that an image that is there is whole.
+fn create(path: &Path, bytes: u64) -> Result<(), Failure> {
+    let unfinished = path.with_extension("new");
+    let step = "make the home image";
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&unfinished)
+        .step(step)?;
+    file.set_len(bytes).step(step)?;
+    // No blocks kept back for root, and none written that need not be.
+    let mut command = Command::new("mkfs.ext4");
+    command
+        .args([
+            "-q",
+            "-F",
+            "-m",
+            "0",
+            "-E",
+            "lazy_itable_init=1,lazy_journal_init=1,nodiscard",
+        ])
+        .arg(&unfinished);
+    run(command, step)?;
+    fs::rename(&unfinished, path).step(step)
+}
+
+fn grow(path: &Path, bytes: u64) -> Result<(), Failure> {
+    let step = "grow the home image";
+    let file = OpenOptions::new().write(true).open(path).step(step)?;
+    file.set_len(bytes).step(step)?;
+    let mut check = Command::new("e2fsck");
+    check.args(["-f", "-p"]).arg(path);
+    // 1 = errors were found, and corrected.
+    run_with(check, step, &[0, 1])?;
+    let mut resize = Command::new("resize2fs");
+    resize.arg(path);
+    run(resize, step)
+}
+
+fn run(command: Command, step: &str) -> Result<(), Failure> {
+    run_with(command, step, &[0])
+}
+
+fn run_with(mut command: Command, step: &str, good: &[i32]) -> Result<(), Failure> {
+    // e2fsprogs is found in sbin, which need not be in the PATH of an ordinary user.
+    command
+        .env_clear()
+        .env("PATH", "/usr/sbin:/sbin:/usr/bin:/bin")
+        .stdin(Stdio::null());
+    let output = command
+        .output()
+        .step_with(|| format!("{step} (is e2fsprogs installed?)"))?;
+    if output.status.code().is_some_and(|code| good.contains(&code)) {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&output.stderr);
+    Err(Failure::text(step, format!("{}: {}", output.status, text.trim())))
+}
+
+/// The home directory as a mount that is not attached yet, owned by `owner`.
+pub(super) fn open(home: &HomeStorage, owner: u32) -> Result<OwnedFd, Failure> {
+    let mount = match home {
+        HomeStorage::Directory(path) => mounts::copy(path, PLAIN).step("open the home directory")?,
+        HomeStorage::Image { path, .. } => image(path)?,
+    };
+    chownat(
+        &mount,
+        "",
+        Some(Uid::from_raw(owner)),
+        Some(Gid::from_raw(owner)),
+        AtFlags::EMPTY_PATH,
+    )
+    .step("own the home directory")?;
+    Ok(mount)
+}
+
+/// The loop device goes when the mount goes, and that when the sandbox goes.
+fn image(path: &Path) -> Result<OwnedFd, Failure> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(path)
+        .step("open the home image")?;
+    // Held until the file system is mounted: without a user the device would let go of the file.
+    let (device, name) = loop_device(&file).step("tie the home image to a loop device")?;
+    let mount = mounts::new(
+        "ext4",
+        &[("source", &name), ("noinit_itable", "")],
+        MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV,
+    )
+    .step("mount the home image")?;
+    drop(device);
+    Ok(mount)
+}
+
+fn loop_device(file: &File) -> io::Result<(File, String)> {
+    let control = OpenOptions::new().read(true).write(true).open("/dev/loop-control")?;
+    for _ in 0..TRIES {
+        let name = format!("/dev/loop{}", sys::loop_free(&control)?);
+        let device = OpenOptions::new().read(true).write(true).open(&name)?;
+        match sys::loop_configure(&device, file) {
+            Ok(()) => return Ok((device, name)),
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(rustix::io::Errno::BUSY.into())
+}

@@ -1,0 +1,306 @@
+//! Builds of workspaces, and their logs.
+
+use bailey_core::template::{ParameterValues, Resolved};
+use bailey_core::workspace::{Asked, Build, BuildState, LogLine, Quota, Transition, Workspace};
+use bailey_core::{BuildId, PersonId, TemplateVersionId, Timestamp, WorkspaceId};
+
+use crate::bulk::Bulk;
+use crate::conn::Conn;
+use crate::page::cut;
+use crate::sql::{Assembly, same, statements};
+use crate::store::transaction;
+use crate::value::{Row, Texts, Value, json};
+use crate::workspaces::{Begun, usage_alone, workspace};
+use crate::{ListPage, Store, StoreError};
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, workspace, number, transition, state, version, initiator, reason, error, created_at, started_at, \
+             finished_at FROM builds",
+            $rest
+        )
+    };
+}
+
+statements! {
+    INSERT = same(
+        "INSERT INTO builds (id, workspace, number, transition, state, version, initiator, reason, error, created_at, \
+         started_at, finished_at, lines, agent_lines) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, 0)",
+    );
+    GET = same(select!(" WHERE workspace = $1 AND number = $2"));
+    UNFINISHED = same(select!(" WHERE state IN ('queued', 'running') ORDER BY id"));
+    NEXT = same("UPDATE workspaces SET build = build + 1, keep_home = $2 WHERE id = $1 AND deleted_at IS NULL");
+    CHANGE = same(
+        "UPDATE workspaces SET version = $2, parameters = $3, resolved = $4, cpu_milli = $5, memory = $6, disk = $7 \
+         WHERE id = $1",
+    );
+    RUN = same(
+        "UPDATE builds SET state = 'running', started_at = COALESCE(started_at, $2) \
+         WHERE id = $1 AND state IN ('queued', 'running')",
+    );
+    SET_TOKEN = same("UPDATE workspaces SET agent_public_id = $2, agent_hash = $3 WHERE id = $1");
+    END = same(
+        "UPDATE builds SET state = $2, error = $3, finished_at = $4 WHERE id = $1 AND state IN ('queued', 'running')",
+    );
+    UP = same("UPDATE workspaces SET started_at = $2, last_active_at = $2 WHERE id = $1");
+    DOWN = same("UPDATE workspaces SET started_at = NULL, agent_public_id = NULL, agent_hash = NULL WHERE id = $1");
+    GONE = same("UPDATE workspaces SET deleted_at = $2 WHERE id = $1");
+    FREE_SLOT = same("UPDATE workspaces SET host_slot = NULL WHERE id = $1 AND keep_home = $2");
+    LINES = same("SELECT lines, agent_lines FROM builds WHERE id = $1");
+    COUNT_LINES = same("UPDATE builds SET lines = $2, agent_lines = $3 WHERE id = $1");
+    LOG = same("SELECT number, at, source, text FROM build_logs WHERE build = $1 AND number > $2 ORDER BY number LIMIT $3");
+}
+
+const LOG_INSERT: Bulk = Bulk::insert("build_logs", &["build", "number", "at", "source", "text"], "");
+
+/// A new build. What is `None` stays as the workspace has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewBuild {
+    /// Its id.
+    pub id: BuildId,
+    /// What it does.
+    pub transition: Transition,
+    /// Who asks for it; `None` = Bailey itself.
+    pub initiator: Option<PersonId>,
+    /// Why Bailey itself asks for it.
+    pub reason: Option<String>,
+    /// Version, parameters and what they come to.
+    pub change: Option<(TemplateVersionId, ParameterValues, Resolved)>,
+    /// Whether a deletion leaves the home directory.
+    pub keep_home: bool,
+    /// Now.
+    pub created_at: Timestamp,
+}
+
+/// A line to be added to a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewLine {
+    /// The agent's own number of it; lines that are there already are not added again. `None` = a line of the server.
+    pub agent_number: Option<u64>,
+    /// When.
+    pub at: Timestamp,
+    /// Where it comes from.
+    pub source: String,
+    /// The text.
+    pub text: String,
+}
+
+fn read(row: &Row) -> Result<Build, StoreError> {
+    Ok(Build {
+        id: row.get("id")?,
+        workspace: row.get("workspace")?,
+        number: row.get("number")?,
+        transition: row.parse("transition", Transition::parse)?,
+        state: row.parse("state", BuildState::parse)?,
+        version: row.get("version")?,
+        initiator: row.get("initiator")?,
+        reason: row.get("reason")?,
+        error: row.get("error")?,
+        created_at: row.get("created_at")?,
+        started_at: row.get("started_at")?,
+        finished_at: row.get("finished_at")?,
+    })
+}
+
+pub(crate) async fn insert_build(tx: &mut Conn, build: &Build) -> Result<(), StoreError> {
+    let insert = INSERT
+        .bind(build.id)
+        .bind(build.workspace)
+        .bind(build.number)
+        .bind(build.transition.as_str())
+        .bind(build.state.as_str())
+        .bind(build.version)
+        .bind(build.initiator)
+        .bind(build.reason.as_deref())
+        .bind(build.error.as_deref())
+        .bind(build.created_at)
+        .bind(build.started_at)
+        .bind(build.finished_at);
+    tx.execute(insert).await.map(drop)
+}
+
+async fn begin(tx: &mut Conn, before: &Workspace, new: &NewBuild) -> Result<Build, StoreError> {
+    tx.execute(NEXT.bind(before.id).bind(new.keep_home)).await?;
+    if let Some((version, parameters, resolved)) = &new.change {
+        let asked = Asked::of(&resolved.resources, false);
+        let change = CHANGE
+            .bind(before.id)
+            .bind(*version)
+            .bind(json("parameters", parameters)?)
+            .bind(json("resolved", resolved)?)
+            .bind(asked.cpu_milli)
+            .bind(asked.memory)
+            .bind(asked.disk);
+        tx.execute(change).await?;
+    }
+    let build = Build {
+        id: new.id,
+        workspace: before.id,
+        number: before.build + 1,
+        transition: new.transition,
+        state: BuildState::Queued,
+        version: new.change.as_ref().map_or(before.version, |change| change.0),
+        initiator: new.initiator,
+        reason: new.reason.clone(),
+        error: None,
+        created_at: new.created_at,
+        started_at: None,
+        finished_at: None,
+    };
+    insert_build(tx, &build).await?;
+    Ok(build)
+}
+
+impl Store {
+    /// Begins a build. While another one is active this is a conflict of the workspace's `build`; a workspace that is gone
+    /// is [`StoreError::NotFound`]. With a quota, what the workspace needs must fit beside what its owner runs.
+    pub async fn build_begin(
+        &self,
+        id: WorkspaceId,
+        new: &NewBuild,
+        quota: Option<&Quota>,
+    ) -> Result<Begun<(Workspace, Build)>, StoreError> {
+        transaction!(self, async |tx| {
+            let before = workspace(tx, id).await?.filter(|w| w.deleted_at.is_none());
+            let before = before.ok_or(StoreError::NotFound { what: "workspace" })?;
+            if let Some(quota) = quota {
+                let usage = usage_alone(tx, before.owner, id).await?;
+                let resolved = new.change.as_ref().map_or(&before.resolved, |change| &change.2);
+                let exceeded = quota.exceeded(&usage, &Asked::of(&resolved.resources, false));
+                if !exceeded.is_empty() {
+                    return Ok(Begun::Beyond(exceeded));
+                }
+            }
+            let build = begin(tx, &before, new).await?;
+            let after = workspace(tx, id).await?;
+            let after = after.ok_or(StoreError::Corrupt { what: "workspace" })?;
+            Ok(Begun::Yes((after, build)))
+        })
+    }
+
+    /// Notes that a build is worked on and, with a token, that its agent has this one from now on: the one before it is
+    /// refused. `false` if the build is over.
+    pub async fn build_run(
+        &self,
+        build: &Build,
+        token: Option<(&str, &[u8; 32])>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        transaction!(self, async |tx| {
+            if tx.execute(RUN.bind(build.id).bind(now)).await? == 0 {
+                return Ok(false);
+            }
+            if let Some((public_id, hash)) = token {
+                tx.execute(SET_TOKEN.bind(build.workspace).bind(public_id).bind(hash))
+                    .await?;
+            }
+            Ok(true)
+        })
+    }
+
+    /// Ends a build, well or with the cause of its failure, and notes what became of its workspace. `false` if it was over
+    /// already.
+    pub async fn build_end(
+        &self,
+        build: &Build,
+        outcome: Result<(), &str>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let state = match outcome {
+            Ok(()) => BuildState::Succeeded,
+            Err(_) => BuildState::Failed,
+        };
+        let up = matches!(
+            build.transition,
+            Transition::Start | Transition::Restart | Transition::Update
+        );
+        transaction!(self, async |tx| {
+            let end = END.bind(build.id).bind(state.as_str()).bind(outcome.err()).bind(now);
+            if tx.execute(end).await? == 0 {
+                return Ok(false);
+            }
+            if up && outcome.is_ok() {
+                tx.execute(UP.bind(build.workspace).bind(now)).await?;
+                return Ok(true);
+            }
+            tx.execute(DOWN.bind(build.workspace)).await?;
+            if build.transition == Transition::Delete && outcome.is_ok() {
+                tx.execute(GONE.bind(build.workspace).bind(now)).await?;
+                // A home that is kept belongs to its user id, which nobody else may get.
+                tx.execute(FREE_SLOT.bind(build.workspace).bind(false)).await?;
+            }
+            Ok(true)
+        })
+    }
+
+    /// A build by its number.
+    pub async fn build_get(&self, id: WorkspaceId, number: u64) -> Result<Option<Build>, StoreError> {
+        self.reader()
+            .await?
+            .read_optional(GET.bind(id).bind(number), read)
+            .await
+    }
+
+    /// Builds that are queued or running, oldest first.
+    pub async fn builds_unfinished(&self) -> Result<Vec<Build>, StoreError> {
+        self.reader().await?.read_all(UNFINISHED.query(), read).await
+    }
+
+    /// Builds of a workspace, newest first, and where to go on if there are more.
+    pub async fn builds_list(
+        &self,
+        id: WorkspaceId,
+        page: ListPage<BuildId>,
+    ) -> Result<(Vec<Build>, Option<BuildId>), StoreError> {
+        let mut query = Assembly::new(self.backend(), select!(" WHERE workspace = "));
+        query.bind(id).when(" AND id < ", page.after);
+        query.push(" ORDER BY id DESC LIMIT ").bind(page.rows());
+        let found = self.reader().await?.read_all(query.finish(), read).await?;
+        Ok(cut(found, page.rows(), |build| build.id))
+    }
+
+    /// Adds lines to a build's log, and answers with the number of its last line. Lines that an agent sent before are left
+    /// out.
+    pub async fn build_log_append(&self, build: BuildId, lines: &[NewLine]) -> Result<u64, StoreError> {
+        transaction!(self, async |tx| {
+            let row = tx.fetch_optional(LINES.bind(build)).await?;
+            let row = row.ok_or(StoreError::NotFound { what: "build" })?;
+            let (mut last, mut agent): (u64, u64) = (row.get("lines")?, row.get("agent_lines")?);
+            let mut values: Vec<Value> = Vec::with_capacity(lines.len() * 5);
+            let mut sources = Texts::default();
+            for line in lines {
+                if let Some(number) = line.agent_number {
+                    if number <= agent {
+                        continue;
+                    }
+                    agent = number;
+                }
+                last += 1;
+                values.extend([build.into(), last.into(), line.at.into()]);
+                values.extend([sources.value(&line.source), line.text.as_str().into()]);
+            }
+            if !values.is_empty() {
+                LOG_INSERT.execute(tx, values).await?;
+                tx.execute(COUNT_LINES.bind(build).bind(last).bind(agent)).await?;
+            }
+            Ok(last)
+        })
+    }
+
+    /// Lines of a build's log after a number, at most so many.
+    pub async fn build_log(&self, build: BuildId, after: u64, most: u32) -> Result<Vec<LogLine>, StoreError> {
+        let line = |row: &Row| {
+            Ok(LogLine {
+                number: row.get("number")?,
+                at: row.get("at")?,
+                source: row.get("source")?,
+                text: row.get("text")?,
+            })
+        };
+        self.reader()
+            .await?
+            .read_all(LOG.bind(build).bind(after).bind(most), line)
+            .await
+    }
+}
