@@ -16,9 +16,10 @@ ARGS ?=
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## the release binary, target/release/bailey
+build: ## the release binaries, target/release/bailey and bailey-agent
 	@scripts/setup-build.sh
 	cargo build --locked --release -p bailey-cli
+	@scripts/build-agent.sh
 
 run: build ## build and start the server; ARGS="..." are its flags
 	@exec $(CARGO_TARGET)/release/bailey server $(ARGS)

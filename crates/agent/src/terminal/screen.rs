@@ -190,6 +190,19 @@ impl Screen {
         redraw::redraw(&self.model, self.parser.pending())
     }
 
+    /// What stands on it, a line for each row.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        for row in self.model.surface().grid.rows() {
+            let cells = row.cells.iter().filter(|cell| cell.width != cell::Width::Rest);
+            let characters = cells.flat_map(|cell| std::iter::once(cell.character).chain(cell.marks()));
+            text.extend(characters.map(|character| if character == '\0' { ' ' } else { character }));
+            text.truncate(text.trim_end_matches(' ').len());
+            text.push('\n');
+        }
+        text
+    }
+
     /// About how much memory it takes, in bytes.
     pub fn memory(&self) -> usize {
         let cell = size_of::<cell::Cell>();

@@ -21,15 +21,7 @@ fn drawn(screen: &Screen) -> Screen {
 }
 
 fn rows(screen: &Screen) -> Vec<String> {
-    let text = |row: &grid::Row| {
-        let cells = row.cells.iter().filter(|cell| cell.width != cell::Width::Rest);
-        let text: String = cells
-            .flat_map(|cell| std::iter::once(cell.character).chain(cell.marks()))
-            .map(|character| if character == '\0' { ' ' } else { character })
-            .collect();
-        text.trim_end().to_owned()
-    };
-    screen.model.surface().grid.rows().iter().map(text).collect()
+    screen.text().lines().map(str::to_owned).collect()
 }
 
 /// Everything that matters later: two screens with the same answer act alike.
