@@ -21,6 +21,7 @@ mod ports;
 mod put;
 mod run;
 pub mod sandbox;
+pub mod terminal;
 mod scripts;
 mod settings;
 mod state;
