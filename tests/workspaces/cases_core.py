@@ -64,15 +64,7 @@ async def _vim(bailey):
 
     bailey.kill()
     bailey.start()
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            await fresh.connect(fresh=False)
-            break
-        except Exception as error:  # whatever the library raises while there is no link yet
-            if time.monotonic() > deadline:
-                raise Failed(f"the terminal does not come back: {error}") from error
-            await asyncio.sleep(0.2)
+    await fresh.connect_when_up(fresh=False)
     await fresh.type("\rtyped after kill -9\x1b:wq\r")
     await fresh.until("poem.txt")
     await fresh.until(lambda text: text.rstrip().endswith("$"))
@@ -99,12 +91,7 @@ async def _flow(bailey):
     await viewer.until("line-60-")
     bailey.kill()
     bailey.start()
-    for _ in range(100):
-        try:
-            await viewer.connect(fresh=False)
-            break
-        except Exception:  # whatever the library raises while there is no link yet
-            await asyncio.sleep(0.2)
+    await viewer.connect_when_up(fresh=False)
     await viewer.until("\nall-done", timeout=30)
     # What was typed is echoed too, with `$i` in it, so only real lines match.
     for i in range(1, 201):

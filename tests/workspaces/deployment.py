@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import subprocess
 import time
+import urllib.request
 
 from harness import Bailey, Failed, Server, clean_environment, configuration, free_port
 
@@ -84,6 +85,13 @@ class Deployment(Bailey):
 
     def show(self, name):
         return self.json("show", name)
+
+    def post(self, path, body):
+        """One call of the API."""
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self.url}{path}", json.dumps(body).encode(), headers)
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return json.load(response)
 
     def names(self):
         return [workspace["name"] for workspace in self.json("list")["data"]]

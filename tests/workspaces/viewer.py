@@ -36,6 +36,17 @@ class Viewer:
             open_timeout=10,
         )
 
+    async def connect_when_up(self, fresh=True, timeout=30):
+        """Tries until there is a link to the workspace."""
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                return await self.connect(fresh)
+            except (OSError, websockets.WebSocketException) as error:
+                if time.monotonic() > deadline:
+                    raise Failed(f"there is no terminal: {error}") from error
+                await asyncio.sleep(0.002)
+
     async def close(self):
         await self.socket.close()
 
