@@ -141,6 +141,8 @@ def harm(world):
 
 def killed_at_each_step(world):
     """kill -9 at each step of a build: afterwards the build is over, it can be done again, and nothing is left behind."""
+    if not world.failpoints:
+        raise Failed("no failpoint is named in run.py")
     for point in world.failpoints:
         bailey = Deployment(world.debug, world.scratch / f"killed-{point}", world.mock_url)
         try:
