@@ -21,6 +21,7 @@ pub mod spend;
 pub mod time;
 pub mod tokens;
 pub mod users;
+pub mod workspaces;
 
 pub use amount::{Amount, AmountInput};
 pub use code::Code;

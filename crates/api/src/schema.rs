@@ -5,7 +5,8 @@ use bailey_core::authz::{Action, Role};
 use bailey_core::key::{KeyScope, Tier};
 use bailey_core::ledger::{ChargeFlag, Outcome};
 use bailey_core::period::Period;
-use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+use bailey_core::workspace::{BuildState, Transition, WorkspaceStatus};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -57,8 +58,43 @@ closed_lists! {
     TokenScopeSchema as "TokenScope" = std::iter::once("*").chain(Action::ALL.iter().map(|a| a.as_str()));
     /// Schema of [`Action`].
     ActionSchema as "Action" = Action::ALL.iter().map(|a| a.as_str());
+    /// Schema of [`bailey_core::workspace::Transition`].
+    TransitionSchema as "Transition" = Transition::ALL.iter().map(|t| t.as_str());
+    /// Schema of [`bailey_core::workspace::BuildState`].
+    BuildStateSchema as "BuildState" = BuildState::ALL.iter().map(|s| s.as_str());
+    /// Schema of [`bailey_core::workspace::WorkspaceStatus`].
+    WorkspaceStatusSchema as "WorkspaceStatus" = WorkspaceStatus::ALL.iter().map(|s| s.as_str());
+    /// Schema of [`bailey_core::template::Sharing`].
+    SharingSchema as "Sharing" = ["owner", "authenticated", "public"];
+    /// Schema of [`crate::agent::AppHealth`].
+    AppHealthSchema as "AppHealth" = ["starting", "healthy", "unhealthy"];
     /// Schema of [`bailey_core::authz::Reach`].
     ReachSchema as "Reach" = ["own", "group", "all"];
+}
+
+/// Schema of [`bailey_core::template::ParameterValue`].
+#[derive(Debug)]
+pub struct ParameterValueSchema;
+
+impl PartialSchema for ParameterValueSchema {
+    fn schema() -> RefOr<Schema> {
+        let one = |kind| ObjectBuilder::new().schema_type(SchemaType::Type(kind));
+        OneOfBuilder::new()
+            .item(one(Type::Boolean))
+            .item(one(Type::Number))
+            .item(one(Type::String))
+            .item(ArrayBuilder::new().items(one(Type::String)))
+            .description(Some(
+                "The value of a parameter: of the type that the template gives it.",
+            ))
+            .into()
+    }
+}
+
+impl ToSchema for ParameterValueSchema {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "ParameterValue".into()
+    }
 }
 
 fn text(description: &str, example: &str) -> ObjectBuilder {

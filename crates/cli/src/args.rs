@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     admin, budgets, config, doctor, groups, keys, mock, models, org, prices, requests, server, spend, tokens, users,
+    workspaces,
 };
 
 /// One gate for every model call: keys, budgets, routes, and a ledger of what was spent.
@@ -26,6 +27,24 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run the server
     Server(server::Arguments),
+    /// Make a workspace from a template
+    Create(workspaces::Create),
+    /// List workspaces
+    List(workspaces::List),
+    /// Show a workspace, its apps and its figures
+    Show(workspaces::One),
+    /// Start a workspace
+    Start(workspaces::Build),
+    /// Stop a workspace; its home is kept
+    Stop(workspaces::Build),
+    /// Stop a workspace and start it again
+    Restart(workspaces::Build),
+    /// Move a workspace to the template's version in force, or to other parameters
+    Update(workspaces::Update),
+    /// Delete a workspace, and its home unless told otherwise
+    Delete(workspaces::Delete),
+    /// Show the log of a workspace's build
+    Logs(workspaces::Logs),
     /// Manage keys, which open the model door
     Keys(keys::Arguments),
     /// Show what was spent

@@ -46,8 +46,9 @@ pub(crate) struct Api {
     token: Secret<String>,
 }
 
-/// An answer with success.
+/// What a server answered.
 struct Answer {
+    status: http::StatusCode,
     headers: HeaderMap,
     body: bytes::Bytes,
 }
@@ -85,6 +86,15 @@ impl Api {
     pub(crate) async fn get(&self, path: &str, query: &impl Serialize) -> Result<Value, Failure> {
         let answer = self.send(Method::GET, path, query, None).await?;
         parse(&answer)
+    }
+
+    /// Reads one thing that may not be there.
+    pub(crate) async fn get_if_there(&self, path: &str) -> Result<Option<Value>, Failure> {
+        let answer = self.answer(Method::GET, path, &(), None).await?;
+        if answer.status == http::StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        parse(&self.good(answer)?).map(Some)
     }
 
     /// Reads a list page by page: at most `limit` items, all of them without one. Answers like one page.
@@ -173,6 +183,25 @@ impl Api {
         query: &impl Serialize,
         body: Option<Vec<u8>>,
     ) -> Result<Answer, Failure> {
+        self.good(self.answer(method, path, query, body).await?)
+    }
+
+    /// The answer, if it is one of success.
+    fn good(&self, answer: Answer) -> Result<Answer, Failure> {
+        if answer.status.is_success() {
+            Ok(answer)
+        } else {
+            Err(self.refused(answer.status, &answer.body))
+        }
+    }
+
+    async fn answer(
+        &self,
+        method: Method,
+        path: &str,
+        query: &impl Serialize,
+        body: Option<Vec<u8>>,
+    ) -> Result<Answer, Failure> {
         let query = serde_urlencoded::to_string(query)?;
         let separator = if query.is_empty() { "" } else { "?" };
         let uri: Uri = format!("{}/api/v1{path}{separator}{query}", self.url)
@@ -213,10 +242,8 @@ impl Api {
             .await
             .doing(|| "the server's answer broke off".to_owned())?
             .to_bytes();
-        if !head.status.is_success() {
-            return Err(self.refused(head.status, &body));
-        }
         Ok(Answer {
+            status: head.status,
             headers: head.headers,
             body,
         })

@@ -17,6 +17,7 @@ pub(crate) mod spend;
 pub(crate) mod tokens;
 pub(crate) mod users;
 pub(crate) mod version;
+pub(crate) mod workspaces;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -54,6 +55,15 @@ impl Shown {
 pub(crate) async fn run(command: Command, env: &Env) -> Result<(), Failure> {
     match command {
         Command::Server(arguments) => server::run(&arguments, env).await,
+        Command::Create(arguments) => workspaces::create(arguments, env).await,
+        Command::List(arguments) => workspaces::list(arguments, env).await,
+        Command::Show(arguments) => workspaces::show(arguments, env).await,
+        Command::Start(arguments) => workspaces::build("start", arguments, env).await,
+        Command::Stop(arguments) => workspaces::build("stop", arguments, env).await,
+        Command::Restart(arguments) => workspaces::build("restart", arguments, env).await,
+        Command::Update(arguments) => workspaces::update(arguments, env).await,
+        Command::Delete(arguments) => workspaces::delete(arguments, env).await,
+        Command::Logs(arguments) => workspaces::logs(arguments, env).await,
         Command::Keys(arguments) => keys::run(arguments, env).await,
         Command::Spend(arguments) => spend::run(&arguments, env).await,
         Command::Requests(arguments) => requests::run(&arguments, env).await,

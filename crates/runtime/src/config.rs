@@ -4,6 +4,7 @@
 //! is not asked for is refused, and all mistakes are reported at once. With nothing configured there is one provider, the
 //! mock inside the server, and every model name leads to it.
 
+mod apps;
 mod bounds;
 pub mod env;
 mod error;
@@ -19,6 +20,7 @@ mod sections;
 mod tests;
 mod tree;
 mod unit;
+mod workspaces;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -26,6 +28,7 @@ use std::path::{Path, PathBuf};
 use bailey_llm::Bounds;
 use serde::Serialize;
 
+pub use apps::{AppsConfig, EgressConfig};
 pub use error::{ConfigError, ConfigErrors};
 pub use keys::{DefaultsConfig, KeyDefaults};
 pub use layers::Overrides;
@@ -39,6 +42,7 @@ pub use sections::{
 };
 pub use tree::Origin;
 pub use unit::{format_duration, format_size, parse_duration, parse_size};
+pub use workspaces::{LimitDefaults, QuotaConfig, WorkspacesConfig};
 
 use reader::{Context, Section};
 
@@ -72,6 +76,12 @@ pub struct Config {
     pub prices: PricesConfig,
     /// Token bounds of content that is not text.
     pub bounds: Bounds,
+    /// Apps of workspaces.
+    pub apps: AppsConfig,
+    /// Connections of workspaces.
+    pub egress: EgressConfig,
+    /// Workspaces.
+    pub workspaces: WorkspacesConfig,
     /// What keys get.
     pub defaults: DefaultsConfig,
     /// Providers by name; never empty.
@@ -176,6 +186,9 @@ fn read(root: &mut Section<'_>, file: Option<&Path>) -> Config {
         drain: root.section("drain", sections::drain),
         prices: root.section("prices", prices::prices),
         bounds,
+        apps: root.section("apps", apps::apps),
+        egress: root.section("egress", apps::egress),
+        workspaces: root.section("workspaces", workspaces::workspaces),
         defaults: root.section("defaults", |s| keys::defaults(s, any_tier)),
         providers,
         models,

@@ -32,6 +32,8 @@ use bailey_runtime::metrics::Registry;
 use bailey_store::Store;
 use tokio::sync::Mutex;
 
+use crate::fleet::Fleet;
+
 pub use caller::Caller;
 pub use error::AppError;
 
@@ -45,6 +47,8 @@ pub struct AppParts {
     pub defaults: DefaultsConfig,
     /// What is shown at `/metrics`.
     pub metrics: Registry,
+    /// What runs workspaces.
+    pub fleet: Fleet,
 }
 
 /// The application. Cheap to clone.
@@ -95,6 +99,10 @@ impl App {
 
     pub(crate) fn defaults(&self) -> &DefaultsConfig {
         &self.0.parts.defaults
+    }
+
+    pub(crate) fn fleet(&self) -> &Fleet {
+        &self.0.parts.fleet
     }
 
     pub(crate) fn metrics(&self) -> &Registry {

@@ -26,6 +26,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::envelope::envelope;
 use crate::extract::LIMIT;
+use crate::fleet;
 use crate::guard::{Access, guard};
 use crate::problems;
 
@@ -46,6 +47,8 @@ fn table() -> Vec<Row> {
         row(Public, routes!(public::metrics::handler)),
         row(Public, routes!(public::openapi::handler)),
         row(Public, routes!(public::error_page::handler)),
+        // For agents, whose tokens are of another kind: the handler authenticates them.
+        row(Public, routes!(fleet::endpoint::handler)),
         row(Anyone, routes!(me::handler)),
         row(Needs(A::KeyCreate), routes!(keys::create::handler)),
         row(Needs(A::KeyRead), routes!(keys::list::handler)),

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, AppParts};
 use crate::door::{self, DoorError};
+use crate::fleet::{self, Fleet, FleetOptions};
 use crate::prices::{self, PricesError};
 use crate::serve::{ServeOptions, serve};
 
@@ -105,13 +106,25 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let door = door::build(&config).await?;
     let mut registry = metrics::Registry::new(env!("CARGO_PKG_VERSION"), clock.now());
     let gateway = gateway(&config, &gate, door.routes, Arc::clone(&prices), &mut registry);
+    let stop = CancellationToken::new();
+    let fleet = Fleet::new(
+        FleetOptions {
+            gate: Arc::clone(&gate),
+            gateway: Arc::clone(&gateway),
+            config: &config,
+            driver: fleet::driver(&config),
+            tasks: tasks.clone(),
+            closing: stop.clone(),
+        },
+        &mut registry,
+    );
     let app = App::new(AppParts {
         gate: Arc::clone(&gate),
         gateway: Arc::clone(&gateway),
         defaults: config.defaults.clone(),
         metrics: registry,
+        fleet: fleet.clone(),
     });
-    let stop = CancellationToken::new();
     tasks.spawn(prices::watch(
         prices,
         config.clone(),
@@ -125,6 +138,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         let (tasks, stop) = (tasks.clone(), stop.clone());
         async move { serve(listener, router, gateway, options, &tasks, stop).await }
     });
+    fleet.start().await?;
     announce(&config, fresh);
     wait_for_signal().await?;
     tracing::info!("shutting down: open answers may end, new requests are refused");
@@ -169,7 +183,7 @@ async fn drain(gate: &Gate, tasks: &Tasks, grace: Duration) {
 }
 
 /// The file that names the address, for scripts that let the system choose a port.
-const ADDRESS: &str = "address";
+pub(crate) const ADDRESS: &str = "address";
 
 fn lock(dir: &Path) -> Result<File, RunError> {
     let error = |source| RunError::DataDir {

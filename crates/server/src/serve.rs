@@ -115,14 +115,8 @@ async fn connection(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>, pl
         let shared = Arc::clone(&shared);
         move |request| dispatch(Arc::clone(&shared), request)
     });
-    let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(shared.options.header_timeout)
-        .max_buf_size(shared.options.header_bytes)
-        .max_headers(shared.options.headers)
-        .half_close(false);
-    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let builder = http1(&shared.options);
+    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = shared.closing.cancelled() => {
@@ -134,6 +128,18 @@ async fn connection(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>, pl
         tracing::debug!(%peer, error = &error as &dyn std::error::Error, "a connection ended early");
     }
     drop(place);
+}
+
+/// HTTP/1.1 with the caps that every connection has, whatever carries it.
+pub(crate) fn http1(options: &ServeOptions) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(options.header_timeout)
+        .max_buf_size(options.header_bytes)
+        .max_headers(options.headers)
+        .half_close(false);
+    builder
 }
 
 async fn dispatch(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<AnyBody>, Infallible> {
@@ -152,7 +158,7 @@ async fn dispatch(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Res
 
 /// Whether a request names this server. A page of another site whose name is made to resolve to loopback (DNS rebinding)
 /// names itself, and is refused.
-fn host_allowed(hosts: Option<&[String]>, uri: &Uri, headers: &HeaderMap) -> bool {
+pub(crate) fn host_allowed(hosts: Option<&[String]>, uri: &Uri, headers: &HeaderMap) -> bool {
     let Some(hosts) = hosts else { return true };
     let mut named = headers.get_all(HOST).iter();
     let (first, second) = (named.next(), named.next());

@@ -284,3 +284,27 @@ fn fragment() -> impl Strategy<Value = String> {
         (key, value).prop_map(|(key, value)| format!("{key} = {value}"))
     ]
 }
+
+#[test]
+fn apps_and_company_addresses_are_read() {
+    let config =
+        load("[apps]\nmax_sharing = \"owner\"\n[egress]\nallow_private = [\"10.1.2.0/24\", \"fd00::/8\"]\n").unwrap();
+    assert_eq!(config.apps.domain, "localhost");
+    assert_eq!(config.apps.max_sharing, bailey_core::template::Sharing::Owner);
+    let nets: Vec<String> = config.egress.allow_private.iter().map(ToString::to_string).collect();
+    assert_eq!(nets, ["10.1.2.0/24", "fd00::/8"]);
+    assert!(
+        load("[apps]\ndomain = \"Apps.Example.net\"\nhttps = true\n")
+            .is_ok_and(|c| c.apps.domain == "apps.example.net")
+    );
+    for (text, wrong) in [
+        ("[apps]\ndomain = \"apps.example.net\"\n", "apps.https"),
+        ("[apps]\ndomain = \"http://apps.localhost\"\n", "is no domain"),
+        ("[apps]\nmax_sharing = \"everyone\"\n", "expected owner"),
+        ("[egress]\nallow_private = [\"10.1.2.3/24\"]\n", "beyond the length"),
+        ("[egress]\nallow_private = [\"10.1.2.3\"]\n", "such as 10.1.2.0/24"),
+    ] {
+        let errors = errors(text);
+        assert!(errors.len() == 1 && errors[0].contains(wrong), "{errors:?}");
+    }
+}

@@ -1,0 +1,104 @@
+//! Following a build.
+
+use std::time::Duration;
+
+use bailey_api::Page;
+use bailey_api::workspaces::{Build, BuildLogQuery, LogLine, Workspace};
+use bailey_core::workspace::WorkspaceStatus;
+
+use super::views;
+use crate::client::Api;
+use crate::failure::Failure;
+use crate::output::{self, understood};
+
+/// The wait before the second look; it grows, since builds that are not over at once take their time.
+const FIRST: Duration = Duration::from_millis(20);
+const LONGEST: Duration = Duration::from_millis(500);
+/// The most lines of one look.
+const LINES: u32 = 1000;
+
+/// The log of a build, read line by line.
+pub(super) struct Log {
+    path: String,
+    after: u64,
+}
+
+impl Log {
+    /// Nothing of it was read yet.
+    pub(super) fn new(workspace: &str, number: u64) -> Self {
+        Self {
+            path: format!("{workspace}/builds/{number}"),
+            after: 0,
+        }
+    }
+
+    /// Writes all lines that are there.
+    pub(super) async fn all(mut self, api: &Api, write: Write) -> Result<(), Failure> {
+        self.read(api, write).await
+    }
+
+    /// Writes lines as they come until the build is over; answers with the build.
+    pub(super) async fn follow(mut self, api: &Api, write: Write) -> Result<Build, Failure> {
+        let mut wait = FIRST;
+        loop {
+            // Asked first: what the build has written when it is over is then read below.
+            let build: Build = understood(api.get(&self.path, &()).await?)?;
+            self.read(api, write).await?;
+            if build.state.is_final() {
+                return Ok(build);
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(LONGEST);
+        }
+    }
+
+    async fn read(&mut self, api: &Api, write: Write) -> Result<(), Failure> {
+        loop {
+            let query = BuildLogQuery {
+                after: Some(self.after),
+                limit: Some(LINES),
+            };
+            let page: Page<LogLine> = understood(api.get(&format!("{}/log", self.path), &query).await?)?;
+            let Some(last) = page.items.last() else { return Ok(()) };
+            self.after = last.number;
+            for line in &page.items {
+                write(&views::line(line))?;
+            }
+        }
+    }
+}
+
+/// Where lines go.
+type Write = fn(&str) -> Result<(), Failure>;
+
+/// Shows a build's log until it is over; answers with the workspace as it is then.
+pub(super) async fn until_done(api: &Api, path: &str, number: u64) -> Result<Workspace, Failure> {
+    Log::new(path, number)
+        .follow(api, |line| {
+            output::note(line);
+            Ok(())
+        })
+        .await?;
+    understood(api.get(path, &()).await?)
+}
+
+/// Waits until a workspace is gone; fails where its deletion does.
+pub(super) async fn until_gone(api: &Api, workspace: &Workspace) -> Result<(), Failure> {
+    let path = super::path(workspace);
+    let mut wait = FIRST;
+    loop {
+        let Some(answer) = api.get_if_there(&path).await? else {
+            return Ok(());
+        };
+        let now: Workspace = understood(answer)?;
+        match now.status {
+            WorkspaceStatus::Deleted => return Ok(()),
+            WorkspaceStatus::Failed => {
+                let why = now.build.error.unwrap_or_default();
+                return Err(Failure::new(format!("{} could not be deleted: {why}", now.name)));
+            }
+            _ => tokio::time::sleep(wait).await,
+        }
+        wait = (wait * 2).min(LONGEST);
+    }
+}

@@ -1,0 +1,75 @@
+//! `[apps]` and `[egress]`: what leads into workspaces, and what out of them.
+
+use bailey_core::template::Sharing;
+use bailey_egress::Net;
+use serde::{Serialize, Serializer};
+
+use super::reader::{Section, boolean, list, parsed};
+
+/// `[apps]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AppsConfig {
+    /// The domain below which each app has a host of its own.
+    pub domain: String,
+    /// Whether something in front of the server speaks https for that domain.
+    pub https: bool,
+    /// The widest sharing there is, whatever templates say.
+    pub max_sharing: Sharing,
+}
+
+/// `[egress]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct EgressConfig {
+    /// Blocks of addresses that workspaces may reach although they are not public, where a template names a host there.
+    #[serde(serialize_with = "as_text")]
+    pub allow_private: Vec<Net>,
+}
+
+fn as_text<S: Serializer>(nets: &[Net], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(nets.iter().map(ToString::to_string))
+}
+
+pub(super) fn apps(s: &mut Section<'_>) -> AppsConfig {
+    let config = AppsConfig {
+        domain: s.or("domain", "localhost".to_owned(), parsed(domain)),
+        https: s.or("https", false, boolean),
+        max_sharing: s.or("max_sharing", Sharing::Authenticated, parsed(sharing)),
+    };
+    if !config.https && !is_loopback(&config.domain) {
+        s.note(
+            "domain",
+            "browsers keep an app's session on https or below localhost alone; put a proxy that speaks https in front and set apps.https = true",
+        );
+    }
+    config
+}
+
+fn is_loopback(domain: &str) -> bool {
+    domain == "localhost" || domain.ends_with(".localhost")
+}
+
+fn domain(text: &str) -> Result<String, String> {
+    // A host's first label takes up to 63 bytes and a dot.
+    match bailey_egress::Host::parse(text) {
+        Ok(bailey_egress::Host::Name(name)) if name.len() <= 253 - 64 => Ok(name),
+        _ => Err(format!(
+            "`{text}` is no domain; write it without scheme and port, such as apps.example.net"
+        )),
+    }
+}
+
+fn sharing(text: &str) -> Result<Sharing, String> {
+    match text {
+        "owner" => Ok(Sharing::Owner),
+        "authenticated" => Ok(Sharing::Authenticated),
+        "public" => Ok(Sharing::Public),
+        _ => Err("expected owner, authenticated or public".to_owned()),
+    }
+}
+
+pub(super) fn egress(s: &mut Section<'_>) -> EgressConfig {
+    let net = |node: &super::tree::Node| parsed(str::parse::<Net>)(node);
+    EgressConfig {
+        allow_private: s.or("allow_private", Vec::new(), |node| list(node, net)),
+    }
+}

@@ -1,0 +1,201 @@
+//! What workspaces reach through the streams that their agents open: the model door, and hosts that their template allows.
+//!
+//! The streams come authenticated: whoever serves a link knows which workspace's agent opened it, and hands that
+//! workspace's rules over. Nothing that the agent says selects another workspace.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bailey_api::agent::GATE_PORT;
+use bailey_core::WorkspaceId;
+use bailey_core::template::EgressRule;
+use bailey_egress::{Exceptions, Refusal, Rules, SystemResolver};
+use bailey_gateway::metrics::Word;
+use bailey_gateway::{Body, Gateway};
+use bailey_runtime::config::EgressConfig;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+
+use crate::serve::{self, ServeOptions};
+
+/// For looking a name up and connecting together.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Bytes in memory of one direction of one connection.
+const BUFFER: usize = 32 * 1024;
+
+/// Labels of decisions.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DecisionLabels {
+    /// `allowed`, or the refusal's code.
+    decision: Word,
+}
+
+/// What serves the streams that agents open. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Outbound(Arc<Inner>);
+
+struct Inner {
+    gateway: Arc<Gateway>,
+    options: ServeOptions,
+    resolver: SystemResolver,
+    exceptions: Exceptions,
+    decisions: Family<DecisionLabels, Counter>,
+    closing: CancellationToken,
+}
+
+impl Outbound {
+    /// The model door, and connections with a deployment's exceptions. Streams end with `closing`.
+    pub(crate) fn new(
+        gateway: Arc<Gateway>,
+        options: &ServeOptions,
+        egress: &EgressConfig,
+        registry: &mut Registry,
+        closing: CancellationToken,
+    ) -> Self {
+        let decisions = Family::<DecisionLabels, Counter>::default();
+        registry.register(
+            "bailey_egress_decisions",
+            "Connections that workspaces asked for, by what was decided",
+            decisions.clone(),
+        );
+        Self(Arc::new(Inner {
+            gateway,
+            // The door is reached by one name inside.
+            options: ServeOptions {
+                hosts: Some(vec![format!("127.0.0.1:{GATE_PORT}")]),
+                ..options.clone()
+            },
+            resolver: SystemResolver::default(),
+            exceptions: Exceptions::new(egress.allow_private.clone()),
+            decisions,
+            closing,
+        }))
+    }
+
+    /// Serves HTTP/1.1 on a stream to the gate's port inside `workspace`: model calls and nothing else.
+    ///
+    /// Who calls is settled by the key that a request carries, as everywhere: the workspace's own, or another good one that
+    /// its owner has put there.
+    pub(crate) async fn gate(
+        &self,
+        workspace: WorkspaceId,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    ) {
+        let service = service_fn({
+            let inner = Arc::clone(&self.0);
+            move |request| answer(Arc::clone(&inner), request)
+        });
+        let builder = serve::http1(&self.0.options);
+        let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = self.0.closing.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(workspace.id = %workspace, error = &error as &dyn std::error::Error, "a connection to the gate ended early");
+        }
+    }
+
+    /// Judges a connection that something inside `workspace` asks for, and makes it. Every decision is logged and counted.
+    ///
+    /// # Errors
+    /// Where it is refused, or cannot be reached; the text is for whoever asked.
+    pub(crate) async fn connect(
+        &self,
+        workspace: WorkspaceId,
+        rules: &[EgressRule],
+        host: &str,
+        port: u16,
+    ) -> Result<TcpStream, Refusal> {
+        let rules = Rules::new(rules).unwrap_or_else(|error| {
+            // Templates are checked before they go live; rules that cannot be read allow nothing.
+            tracing::error!(workspace.id = %workspace, error = &error as &dyn std::error::Error, "rules of a template cannot be used");
+            Rules::default()
+        });
+        let inner = &self.0;
+        let made = bailey_egress::connect(&inner.resolver, &rules, &inner.exceptions, host, port, PATIENCE).await;
+        self.note(workspace, host, port, &made);
+        let (stream, _) = made?;
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(error = &error as &dyn std::error::Error, "cannot set TCP_NODELAY");
+        }
+        Ok(stream)
+    }
+
+    fn note(&self, workspace: WorkspaceId, host: &str, port: u16, made: &Result<(TcpStream, SocketAddr), Refusal>) {
+        let decision = Word(made.as_ref().map_or_else(Refusal::code, |_| "allowed"));
+        self.0.decisions.get_or_create(&DecisionLabels { decision }).inc();
+        // What was asked for comes from inside, and may be any text: `?` escapes it, and a name has at most 253 bytes.
+        let host: String = host.chars().take(256).collect();
+        match made {
+            Ok((_, address)) => {
+                tracing::info!(workspace.id = %workspace, ?host, port, %address, "a connection is allowed");
+            }
+            Err(refusal @ Refusal::NotPublic { address, .. }) => {
+                tracing::warn!(workspace.id = %workspace, ?host, port, %address, reason = refusal.code(), "a connection is refused");
+            }
+            Err(refusal) if refusal.is_denial() => {
+                tracing::warn!(workspace.id = %workspace, ?host, port, reason = refusal.code(), "a connection is refused");
+            }
+            Err(refusal) => {
+                tracing::info!(workspace.id = %workspace, ?host, port, error = refusal as &dyn std::error::Error, "a connection failed");
+            }
+        }
+    }
+
+    /// Carries bytes both ways until both sides have ended or the server stops.
+    pub(crate) async fn carry(&self, mut stream: impl AsyncRead + AsyncWrite + Unpin, mut outside: TcpStream) {
+        let carried = tokio::select! {
+            carried = tokio::io::copy_bidirectional_with_sizes(&mut stream, &mut outside, BUFFER, BUFFER) => carried,
+            () = self.0.closing.cancelled() => return,
+        };
+        if let Err(error) = carried {
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "a connection outside ended early"
+            );
+        }
+    }
+}
+
+async fn answer(inner: Arc<Inner>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    if !serve::host_allowed(inner.options.hosts.as_deref(), request.uri(), request.headers()) {
+        return Ok(problem(
+            StatusCode::MISDIRECTED_REQUEST,
+            r#"{"type":"/errors/host_not_allowed","title":"This server does not answer to that host name","status":421,"code":"host_not_allowed","detail":"inside a workspace the gate is http://127.0.0.1:7080"}"#,
+        ));
+    }
+    if inner.gateway.handles(&request) {
+        return Ok(inner.gateway.call(request).await);
+    }
+    Ok(problem(
+        StatusCode::NOT_FOUND,
+        r#"{"type":"/errors/no_such_route","title":"No such address","status":404,"code":"no_such_route","detail":"inside a workspace this port leads to the model door alone, such as /v1/messages and /v1/chat/completions"}"#,
+    ))
+}
+
+fn problem(status: StatusCode, body: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::full(body));
+    *response.status_mut() = status;
+    let value = HeaderValue::from_static("application/problem+json");
+    response.headers_mut().insert(CONTENT_TYPE, value);
+    response
+}
+
+#[cfg(test)]
+mod tests;
