@@ -41,6 +41,8 @@ cat >package.json <<END
 }
 END
 npm install
+# OpenCode's script has taken the program for this processor out of its package; the one for older processors is of no use.
+rm -rf node_modules/opencode-linux-*
 
 if [ "${AGENT_WITH_AIDER:-no}" = yes ]; then
   python3 -m venv /opt/aider

@@ -54,15 +54,22 @@ END
 
 mkdir -p /opt/lib/bailey
 cat >/opt/lib/bailey/roo-code.sh <<'END'
-# Writes the settings that Roo Code takes over when it starts: the gate, with the key of this run of the workspace.
+# Puts the key of this run of the workspace into the settings that Roo Code takes over when it starts.
 set -eu
 umask 077
 mkdir -p "$HOME/.config/roo-code"
 exec node -e '
+const fs = require("fs");
 const { BAILEY_KEY, OPENAI_BASE_URL, ROO_MODEL, HOME } = process.env;
-const profile = { id: "bailey", apiProvider: "openai", openAiBaseUrl: OPENAI_BASE_URL, openAiApiKey: BAILEY_KEY, openAiModelId: ROO_MODEL };
-const settings = { providerProfiles: { currentApiConfigName: "bailey", apiConfigs: { bailey: profile } }, globalSettings: {} };
-require("fs").writeFileSync(HOME + "/.config/roo-code/settings.json", JSON.stringify(settings, null, 2));
+const path = HOME + "/.config/roo-code/settings.json";
+let settings = {};
+try { settings = JSON.parse(fs.readFileSync(path, "utf8")); } catch {}
+const profiles = (settings.providerProfiles ??= {});
+const known = ((profiles.apiConfigs ??= {}).bailey ??= { id: "bailey" });
+Object.assign(known, { apiProvider: "openai", openAiBaseUrl: OPENAI_BASE_URL, openAiApiKey: BAILEY_KEY, openAiModelId: ROO_MODEL });
+profiles.currentApiConfigName ??= "bailey";
+settings.globalSettings ??= {};
+fs.writeFileSync(path, JSON.stringify(settings, null, 2), { mode: 0o600 });
 '
 END
 
