@@ -61,7 +61,7 @@ impl App {
             .template_archive(chosen.version.id)
             .await?
             .unwrap_or_default();
-        let parts = bailey_workspaces::template::parts(&chosen.template, &archive)
+        let parts = bailey_workspaces::parts(&chosen.template, &archive)
             .map_err(|error| AppError::field("/template", error.to_string()))?;
         let mut resolved = chosen
             .template
