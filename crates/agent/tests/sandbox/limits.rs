@@ -56,6 +56,29 @@ async fn a_fork_bomb_stays_inside() {
 }
 
 #[tokio::test]
+async fn init_answers_while_processes_end_all_the_time() {
+    let mut place = Place::new();
+    place.spec.limits.processes = Some(200);
+    let (sandbox, _listeners) = place.launch().await;
+    // Each is left to init by a parent that ends at once.
+    let storm = "$SIG{CHLD} = 'IGNORE'; for (1..4) { last unless fork } \
+                 while (1) { if (!fork) { fork; exit } }";
+    let _storm = sandbox
+        .spawn(&command(&["perl", "-e", storm]), [null(), null(), null()])
+        .await
+        .unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    for _ in 0..5 {
+        let start = Instant::now();
+        // The storm may have taken all processes; that this is said is an answer too.
+        let _ = sandbox.spawn(&command(&["true"]), [null(), null(), null()]).await;
+        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    }
+    sandbox.kill();
+    sandbox.ended().await;
+}
+
+#[tokio::test]
 async fn a_full_home_is_full_for_one() {
     let mut place = Place::new();
     place.spec.home = HomeStorage::Image {
