@@ -1,5 +1,7 @@
 //! What a template brings: layers, an install directory, files and authorities.
 
+use std::path::Path;
+
 use bailey_api::agent::Network;
 use bailey_core::template::ManagedFile;
 
@@ -28,6 +30,44 @@ async fn layers_lie_over_each_other_and_cannot_be_written() {
     );
     for layer in &place.spec.layers {
         assert!(!layer.join("new").exists());
+    }
+}
+
+#[tokio::test]
+async fn a_root_archive_takes_the_place_of_the_hosts() {
+    let mut place = Place::new();
+    let root = place.directory.path().join("root");
+    for name in ["usr", "etc", "home/dev", "dev", "opt"] {
+        std::fs::create_dir_all(root.join(name)).unwrap();
+    }
+    for name in ["bin", "lib", "lib64"] {
+        std::os::unix::fs::symlink(format!("usr/{name}"), root.join(name)).unwrap();
+        std::fs::create_dir(root.join("usr").join(name)).unwrap();
+    }
+    copy_with_libraries("/bin/sh", &root);
+    copy_with_libraries("/bin/cat", &root);
+    std::fs::write(root.join("etc/motd"), "the archive's\n").unwrap();
+    std::fs::write(root.join("etc/passwd"), "dev:x:0:0::/:/bin/sh\n").unwrap();
+    std::fs::write(root.join("home/dev/file"), "not shown").unwrap();
+    place.spec.root = Some(root.clone());
+    let (sandbox, _listeners) = place.launch().await;
+    let script = "cat /etc/motd; cat /home/dev/file; cat /usr/bin/env; echo x > /usr/new; cat /etc/passwd";
+    let output = shell(&sandbox, script).await;
+    assert!(output.text.starts_with("the archive's\n"), "{}", output.text);
+    assert!(output.text.contains("dev:x:1000:1000:"), "{}", output.text);
+    assert_eq!(output.text.matches("No such file").count(), 2, "{}", output.text);
+    assert!(!root.join("usr/new").exists());
+}
+
+/// Programs are linked to libraries, whose paths `ldd` tells.
+fn copy_with_libraries(program: &str, root: &Path) {
+    let output = std::process::Command::new("ldd").arg(program).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let libraries = text.split_whitespace().filter(|word| word.starts_with('/'));
+    for path in libraries.chain([program]) {
+        let target = root.join(path.trim_start_matches('/'));
+        std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+        std::fs::copy(path, target).unwrap();
     }
 }
 
