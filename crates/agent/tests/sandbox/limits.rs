@@ -144,6 +144,11 @@ async fn new_home_images_are_copied_from_one() {
         sandbox.kill();
         sandbox.ended().await;
     }
+    // No loop device holds on to an image whose sandbox has ended.
+    for entry in std::fs::read_dir("/sys/block").unwrap().flatten() {
+        let file = std::fs::read_to_string(entry.path().join("loop/backing_file")).unwrap_or_default();
+        assert!(!file.contains(place.directory.path().to_str().unwrap()), "{file}");
+    }
     let first = times.remove(0);
     times.sort();
     let p50 = times[times.len() / 2];

@@ -50,3 +50,20 @@ async fn questions_for_names_come_to_the_agent() {
     }
     assert_eq!(answers.join().unwrap(), vec![BYTES.to_vec(); 4]);
 }
+
+#[tokio::test]
+async fn no_interface_but_loopback_has_a_route() {
+    let place = Place::new();
+    let (sandbox, _listeners) = place.launch().await;
+    let read = |file: &str| std::fs::read_to_string(file).unwrap();
+    let devices = |text: &str| -> Vec<String> {
+        let names = text.lines().filter_map(|line| line.split_whitespace().last());
+        names.map(str::to_owned).filter(|name| name != "lo").collect()
+    };
+    // The control run: the machine itself has more.
+    assert!(read("/proc/net/route").lines().count() > 1);
+    let output = run(&sandbox, &["cat", "/proc/net/route"]).await;
+    assert_eq!(output.text.lines().count(), 1, "{}", output.text);
+    let output = run(&sandbox, &["cat", "/proc/net/ipv6_route"]).await;
+    assert_eq!(devices(&output.text), Vec::<String>::new(), "{}", output.text);
+}

@@ -28,7 +28,7 @@ fn an_ordinary_users_sandbox_holds_as_well() {
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(
-        output.status.success() && text.contains("test result: ok. 18 passed"),
+        output.status.success() && text.contains("test result: ok. 19 passed"),
         "{text}"
     );
 }
