@@ -102,6 +102,7 @@ pub(crate) fn request(operation: &str) -> (Method, String) {
         ("budgets", "bud"),
         ("tokens", "tok"),
         ("requests", "req"),
+        ("workspaces", "ws"),
     ];
     let prefix = kinds
         .iter()
@@ -111,6 +112,7 @@ pub(crate) fn request(operation: &str) -> (Method, String) {
     let path = path
         .replace("{id}", &id)
         .replace("{person}", "nobody")
+        .replace("{number}", "1")
         .replace("{code}", "not_found");
     (method.parse().unwrap(), path)
 }
