@@ -1,7 +1,7 @@
 //! The program `bailey-agent`: what it is asked to be.
 
 use std::ffi::OsStr;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 

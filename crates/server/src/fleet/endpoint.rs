@@ -249,10 +249,6 @@ impl Control<'_> {
     }
 
     /// The key for the agent; `None` outside = the agent gets no answer, and dials again.
-    #[expect(
-        clippy::option_option,
-        reason = "no answer and an answer without a key are two things"
-    )]
     async fn key(&self) -> Option<Option<Handed>> {
         match self.inner.mint_key(self.workspace).await {
             Ok(key) => Some(Some(Handed(key.expose().clone()))),

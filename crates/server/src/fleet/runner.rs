@@ -88,9 +88,10 @@ impl Inner {
         // An agent of this very build may live, left by a server that was killed: it keeps its token.
         let seen = self.driver.observe(build.workspace).await.unwrap_or_default();
         let lives = seen.agent && seen.build == Some(build.id);
-        let minted = match goes_up && !lives {
-            true => Some(token::mint(Kind::Agent).map_err(|_| StoreError::Corrupt { what: "random source" })?),
-            false => None,
+        let minted = if goes_up && !lives {
+            Some(token::mint(Kind::Agent).map_err(|_| StoreError::Corrupt { what: "random source" })?)
+        } else {
+            None
         };
         let token = minted
             .as_ref()
