@@ -1,6 +1,7 @@
 //! The use-cases: what can be done, whoever asks for it and however. Each takes a [`Caller`], whose authority for the
 //! action is settled already, and looks after what that authority reaches.
 
+mod apps;
 mod bounds;
 mod budgets;
 mod caller;
@@ -32,6 +33,9 @@ use bailey_runtime::metrics::Registry;
 use bailey_store::Store;
 use tokio::sync::Mutex;
 
+use crate::apps::{Apps, AppsOptions};
+use crate::links::Links;
+
 pub use caller::Caller;
 pub use error::AppError;
 
@@ -45,6 +49,8 @@ pub struct AppParts {
     pub defaults: DefaultsConfig,
     /// What is shown at `/metrics`.
     pub metrics: Registry,
+    /// How apps of workspaces are served.
+    pub apps: AppsOptions,
 }
 
 /// The application. Cheap to clone.
@@ -53,6 +59,8 @@ pub struct App(Arc<Inner>);
 
 struct Inner {
     parts: AppParts,
+    links: Links,
+    apps: Apps,
     draining: AtomicBool,
     /// Held while an owner's role or status changes, so that two changes cannot together leave no owner.
     owners: Mutex<()>,
@@ -61,8 +69,19 @@ struct Inner {
 impl App {
     /// An application of these parts.
     pub fn new(parts: AppParts) -> Self {
+        let links = Links::default();
+        let gate = &parts.gate;
+        let apps = Apps::new(
+            parts.apps.clone(),
+            links.clone(),
+            gate.store().clone(),
+            gate.clock().clone(),
+            gate.tasks().clone(),
+        );
         Self(Arc::new(Inner {
             parts,
+            links,
+            apps,
             draining: AtomicBool::new(false),
             owners: Mutex::new(()),
         }))
@@ -99,6 +118,16 @@ impl App {
 
     pub(crate) fn metrics(&self) -> &Registry {
         &self.0.parts.metrics
+    }
+
+    /// Links of workspaces.
+    pub(crate) fn links(&self) -> &Links {
+        &self.0.links
+    }
+
+    /// Apps of workspaces.
+    pub(crate) fn apps(&self) -> &Apps {
+        &self.0.apps
     }
 
     pub(crate) fn owners(&self) -> &Mutex<()> {
