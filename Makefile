@@ -11,14 +11,15 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 CARGO_TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 ARGS ?=
 
-.PHONY: help run build test test-clients test-long bench fmt lint
+.PHONY: help run build test test-clients test-workspaces test-long bench bench-workspaces fmt lint
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## the release binary, target/release/bailey
+build: ## the release binaries, target/release/bailey and bailey-agent
 	@scripts/setup-build.sh
 	cargo build --locked --release -p bailey-cli
+	@scripts/build-agent.sh
 
 run: build ## build and start the server; ARGS="..." are its flags
 	@exec $(CARGO_TARGET)/release/bailey server $(ARGS)
@@ -29,11 +30,17 @@ test: ## lint, all tests on SQLite and PostgreSQL, doc tests (about 15 minutes o
 test-clients: build ## real coding agents and SDKs, each doing a task through Bailey
 	@tests/clients/run.sh
 
+test-workspaces: ## real workspaces: editors, coding agents, Chromium, hostile programs, kill -9; needs root
+	@tests/workspaces/run.sh $(ARGS)
+
 test-long: ## fuzzing and soak tests
 	@scripts/test-long.sh
 
 bench: ## CPU per request and memory beside nginx; ARGS="--help" for its flags
 	@bench/run.sh $(ARGS)
+
+bench-workspaces: ## create to first prompt, echo of terminals, memory of workspaces; needs root
+	@bench/workspaces.sh $(ARGS)
 
 fmt: ## format all Rust code
 	cargo fmt --all

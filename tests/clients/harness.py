@@ -89,14 +89,14 @@ def clean_environment(home, **variables):
 class Server:
     """A program in the background. Its output goes to a file, which a failure quotes."""
 
-    def __init__(self, name, argv, directory, ready):
+    def __init__(self, name, argv, directory, ready, **variables):
         self.name = name
         self.log = pathlib.Path(directory) / f"{name}.log"
-        with self.log.open("wb") as log:
+        with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [str(part) for part in argv],
                 cwd=directory,
-                env=clean_environment(pathlib.Path(directory) / "home"),
+                env=clean_environment(pathlib.Path(directory) / "home", **variables),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -15,7 +15,8 @@ pub enum TerminalFrame {
         data: Vec<u8>,
     },
     /// `S`, from the terminal: epoch (8), number of the next byte (8), then bytes that draw the whole screen anew. Comes
-    /// first, and again when the viewer was too slow or knows another epoch; what the viewer shows is cleared first.
+    /// first, and again when the viewer was too slow, knows another epoch, or the size has changed. The viewer resets its
+    /// terminal, lines that have left its screen included, and then shows the bytes.
     Screen {
         /// The terminal's epoch.
         epoch: u64,
@@ -36,7 +37,8 @@ pub enum TerminalFrame {
     },
     /// `I`, from the viewer: input.
     Input(Vec<u8>),
-    /// `Z`, from the viewer: size, columns (2) and rows (2).
+    /// `Z`, columns (2) and rows (2). From the viewer: the size it has room for. From the terminal, before `Screen` and
+    /// `Resumed`: the size it has, the smallest of its viewers'. A viewer shows what follows in that size.
     Resize {
         /// Columns.
         columns: u16,

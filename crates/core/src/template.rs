@@ -7,8 +7,28 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub mod cron;
+mod error;
+mod manifest;
+pub mod names;
+mod parameter;
+mod parameters;
+mod parts;
+mod reader;
+mod resolve;
 pub mod resolved;
+pub mod shell;
+#[cfg(test)]
+mod tests;
+mod text;
+pub mod units;
 
+pub use error::{Position, TemplateError};
+pub use manifest::{LONGEST_MANIFEST, Source, Template, TemplateBase};
+pub use parameter::{
+    Form, Monotonic, Parameter, ParameterError, ParameterOption, ParameterType, Preset, check_value, check_values,
+};
+pub use resolve::{Facts, Parts};
 pub use resolved::*;
 
 /// How an app may be shared, from the narrowest to the widest.
@@ -44,6 +64,7 @@ pub enum ParameterValue {
     /// `true` or `false`.
     Bool(bool),
     /// A number; a whole one is written without a point.
+    #[serde(serialize_with = "plainly")]
     Number(f64),
     /// Text.
     Text(String),
@@ -53,3 +74,13 @@ pub enum ParameterValue {
 
 /// The values of a workspace's parameters, by name.
 pub type ParameterValues = BTreeMap<String, ParameterValue>;
+
+/// Whole numbers without a point, as every other program writes them.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn plainly<S: serde::Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    #[expect(clippy::cast_possible_truncation, reason = "whole and below 2^53")]
+    if number.fract() == 0.0 && number.abs() <= parameter::LARGEST {
+        return serializer.serialize_i64(*number as i64);
+    }
+    serializer.serialize_f64(*number)
+}

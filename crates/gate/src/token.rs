@@ -1,7 +1,8 @@
 //! Bearer secrets: API tokens and virtual keys.
 //!
 //! A token is a prefix, a public id by which its record is found, and a secret of 256 random bits, all of fixed length:
-//! `bly_<16 hex>_<64 hex>` for API tokens, `sk-bly-<16 hex>-<64 hex>` for keys. Only the SHA-256 of the whole text is
+//! `bly_<16 hex>_<64 hex>` for API tokens, `sk-bly-<16 hex>-<64 hex>` for keys,
+//! `bla_<16 hex>_<64 hex>` for workspace agents. Only the SHA-256 of the whole text is
 //! stored, so a copy of the database authenticates nothing.
 
 use bailey_core::Secret;
@@ -16,6 +17,8 @@ pub enum Kind {
     ApiToken,
     /// The model door.
     Key,
+    /// The link of one workspace's agent.
+    Agent,
 }
 
 const PUBLIC_LEN: usize = 16;
@@ -26,6 +29,7 @@ impl Kind {
         match self {
             Self::ApiToken => ("bly_", b'_'),
             Self::Key => ("sk-bly-", b'-'),
+            Self::Agent => ("bla_", b'_'),
         }
     }
 }

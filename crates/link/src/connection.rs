@@ -4,13 +4,13 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
+use crate::ends::Ends;
 use crate::pipe::{Pipe, Transport};
-use crate::stream::{Shared, Stream};
+use crate::stream::Stream;
 
 /// How many streams each side may have open at a time.
 pub const MAX_STREAMS: usize = 256;
@@ -63,12 +63,12 @@ impl Connection {
     }
 
     fn new<T: Transport>(transport: T, mode: yamux::Mode) -> Self {
-        let shared = Arc::new(Shared::default());
+        let ends = Arc::new(Ends::default());
         let mut config = yamux::Config::default();
         config.set_max_connection_receive_window(None);
         config.set_max_num_streams(MAX_TOTAL);
         config.set_max_connection_receive_window(Some(MAX_TOTAL * yamux::DEFAULT_CREDIT as usize + GROWTH));
-        let pipe = Pipe::new(transport, Arc::clone(&shared.resets));
+        let pipe = Pipe::new(transport, Arc::clone(&ends));
         let (ask, asked) = mpsc::channel(MAX_STREAMS);
         let (arrive, arrived) = mpsc::channel(MAX_INCOMING);
         let run = Run {
@@ -77,7 +77,7 @@ impl Connection {
             waiting: None,
             arrive,
             places: Arc::new(Semaphore::new(MAX_INCOMING)),
-            shared,
+            ends,
             closing: false,
         };
         Self {
@@ -142,7 +142,7 @@ struct Run<T> {
     waiting: Option<(Answer, OwnedSemaphorePermit)>,
     arrive: mpsc::Sender<Stream>,
     places: Arc<Semaphore>,
-    shared: Arc<Shared>,
+    ends: Arc<Ends>,
     closing: bool,
 }
 
@@ -189,7 +189,7 @@ impl<T: Transport> Run<T> {
                     let stream = stream?;
                     if let Some((answer, place)) = self.waiting.take() {
                         // Whoever asked may have gone: the stream is dropped and nothing of it was sent.
-                        let _ = answer.send(Stream::new(stream, Arc::clone(&self.shared), place));
+                        let _ = answer.send(Stream::new(stream, Arc::clone(&self.ends), place));
                     }
                 }
             }
@@ -198,16 +198,11 @@ impl<T: Transport> Run<T> {
 
     /// Hands a stream of the other side on, or resets it where there are too many.
     fn arrived(&self, stream: yamux::Stream) {
-        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
-            let _ = self
-                .arrive
-                .try_send(Stream::new(stream, Arc::clone(&self.shared), place));
+        match Arc::clone(&self.places).try_acquire_owned() {
+            Ok(place) => {
+                let _ = self.arrive.try_send(Stream::new(stream, Arc::clone(&self.ends), place));
+            }
+            Err(_) => self.ends.dropped(stream.id().val()),
         }
-    }
-}
-
-impl<T> Drop for Run<T> {
-    fn drop(&mut self) {
-        self.shared.over.store(true, Ordering::Release);
     }
 }

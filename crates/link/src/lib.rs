@@ -2,10 +2,10 @@
 
 mod connection;
 mod dial;
+mod ends;
 mod frames;
 mod pipe;
 mod purpose;
-mod reset;
 mod stream;
 mod websocket;
 

@@ -14,7 +14,7 @@ use futures_util::io::{AsyncRead, AsyncWrite};
 use futures_util::{Sink, Stream};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::reset::{Outgoing, Resets};
+use crate::ends::{Ends, Frames};
 
 /// The most bytes of one message. A larger one ends the connection.
 pub const MAX_MESSAGE: usize = 256 * 1024;
@@ -42,24 +42,26 @@ where
 /// A transport as a pipe of bytes.
 pub(crate) struct Pipe<T> {
     transport: T,
-    resets: Arc<Resets>,
+    ends: Arc<Ends>,
     unread: Bytes,
     unsent: BytesMut,
-    outgoing: Outgoing,
+    incoming: Frames,
+    outgoing: Frames,
     heard: Instant,
     sent: Instant,
     timer: Pin<Box<Sleep>>,
 }
 
 impl<T: Transport> Pipe<T> {
-    pub(crate) fn new(transport: T, resets: Arc<Resets>) -> Self {
+    pub(crate) fn new(transport: T, ends: Arc<Ends>) -> Self {
         let now = Instant::now();
         Self {
             transport,
-            resets,
+            ends,
             unread: Bytes::new(),
             unsent: BytesMut::new(),
-            outgoing: Outgoing::default(),
+            incoming: Frames::default(),
+            outgoing: Frames::default(),
             heard: now,
             sent: now,
             timer: Box::pin(sleep_until(now + BEAT)),
@@ -134,6 +136,7 @@ impl<T: Transport> AsyncRead for Pipe<T> {
         let count = this.unread.len().min(buffer.len());
         if let (Some(to), Some(from)) = (buffer.get_mut(..count), this.unread.get(..count)) {
             to.copy_from_slice(from);
+            this.incoming.receive(from, &this.ends);
         }
         this.unread.advance(count);
         Poll::Ready(Ok(count))
@@ -147,7 +150,7 @@ impl<T: Transport> AsyncWrite for Pipe<T> {
         if this.unsent.len() >= GATHER {
             ready!(this.send(cx))?;
         }
-        this.outgoing.follow(bytes, &this.resets);
+        this.outgoing.send(bytes, &this.ends);
         this.unsent.extend_from_slice(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
@@ -155,7 +158,7 @@ impl<T: Transport> AsyncWrite for Pipe<T> {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         this.tick(cx)?;
-        let resets = this.outgoing.due(&this.resets, cx.waker());
+        let resets = this.outgoing.resets(&this.ends, cx.waker());
         this.unsent.extend_from_slice(&resets);
         if !this.unsent.is_empty() {
             ready!(this.send(cx))?;

@@ -3,7 +3,6 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
@@ -11,14 +10,14 @@ use futures_util::io::{AsyncRead as _, AsyncWrite as _};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::reset::Resets;
+use crate::ends::Ends;
 
 /// A byte stream of a link. Its two directions end independently; dropping it before the other side's end was read resets
 /// it. Whoever opened it writes first: the other side hears of it with the first bytes.
 #[derive(Debug)]
 pub struct Stream {
     inner: yamux::Stream,
-    shared: Arc<Shared>,
+    ends: Arc<Ends>,
     /// Bytes that were read with the purpose line and belong behind it.
     head: Bytes,
     closed: bool,
@@ -26,19 +25,12 @@ pub struct Stream {
     _place: OwnedSemaphorePermit,
 }
 
-/// What the streams of a connection share with its driver.
-#[derive(Debug, Default)]
-pub(crate) struct Shared {
-    pub(crate) resets: Arc<Resets>,
-    /// The connection has ended, so that an end of a stream may be none.
-    pub(crate) over: AtomicBool,
-}
-
 impl Stream {
-    pub(crate) const fn new(inner: yamux::Stream, shared: Arc<Shared>, place: OwnedSemaphorePermit) -> Self {
+    pub(crate) fn new(inner: yamux::Stream, ends: Arc<Ends>, place: OwnedSemaphorePermit) -> Self {
+        ends.opened(inner.id().val());
         Self {
             inner,
-            shared,
+            ends,
             head: Bytes::new(),
             closed: false,
             at_end: false,
@@ -67,8 +59,8 @@ impl AsyncRead for Stream {
         let count = ready!(Pin::new(&mut this.inner).poll_read(cx, buffer.initialize_unfilled()))?;
         buffer.advance(count);
         if count == 0 {
-            // yamux reports a reset as an end. It is one only where the other direction could still be open.
-            if this.shared.over.load(Ordering::Acquire) || (!this.closed && this.inner.is_closed()) {
+            // yamux reports a reset, and the loss of the connection, as an end.
+            if !this.ends.read_whole(this.inner.id().val()) {
                 return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
             }
             this.at_end = true;
@@ -97,7 +89,7 @@ impl AsyncWrite for Stream {
             return Poll::Ready(Ok(()));
         }
         // Noted before it is asked for: the end may go out at once, on another thread.
-        this.shared.resets.closed(this.inner.id().val());
+        this.ends.closed(this.inner.id().val());
         ready!(Pin::new(&mut this.inner).poll_close(cx)).map_err(broken)?;
         this.closed = true;
         Poll::Ready(Ok(()))
@@ -110,8 +102,6 @@ fn broken(_: io::Error) -> io::Error {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        if self.closed {
-            self.shared.resets.dropped(self.inner.id().val(), !self.at_end);
-        }
+        self.ends.dropped(self.inner.id().val());
     }
 }

@@ -20,6 +20,7 @@ mod sections;
 mod tests;
 mod tree;
 mod unit;
+mod workspaces;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -41,6 +42,7 @@ pub use sections::{
 };
 pub use tree::Origin;
 pub use unit::{format_duration, format_size, parse_duration, parse_size};
+pub use workspaces::{LimitDefaults, QuotaConfig, WorkspacesConfig};
 
 use reader::{Context, Section};
 
@@ -78,6 +80,8 @@ pub struct Config {
     pub apps: AppsConfig,
     /// Connections of workspaces.
     pub egress: EgressConfig,
+    /// Workspaces.
+    pub workspaces: WorkspacesConfig,
     /// What keys get.
     pub defaults: DefaultsConfig,
     /// Providers by name; never empty.
@@ -184,6 +188,7 @@ fn read(root: &mut Section<'_>, file: Option<&Path>) -> Config {
         bounds,
         apps: root.section("apps", apps::apps),
         egress: root.section("egress", apps::egress),
+        workspaces: root.section("workspaces", workspaces::workspaces),
         defaults: root.section("defaults", |s| keys::defaults(s, any_tier)),
         providers,
         models,

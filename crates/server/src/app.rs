@@ -33,8 +33,8 @@ use bailey_runtime::metrics::Registry;
 use bailey_store::Store;
 use tokio::sync::Mutex;
 
-use crate::apps::{Apps, AppsOptions};
-use crate::links::Links;
+use crate::apps::{Apps, AppsOptions, AppsParts};
+use crate::fleet::Fleet;
 
 pub use caller::Caller;
 pub use error::AppError;
@@ -49,6 +49,8 @@ pub struct AppParts {
     pub defaults: DefaultsConfig,
     /// What is shown at `/metrics`.
     pub metrics: Registry,
+    /// What runs workspaces.
+    pub fleet: Fleet,
     /// How apps of workspaces are served.
     pub apps: AppsOptions,
 }
@@ -59,7 +61,6 @@ pub struct App(Arc<Inner>);
 
 struct Inner {
     parts: AppParts,
-    links: Links,
     apps: Apps,
     draining: AtomicBool,
     /// Held while an owner's role or status changes, so that two changes cannot together leave no owner.
@@ -69,18 +70,17 @@ struct Inner {
 impl App {
     /// An application of these parts.
     pub fn new(parts: AppParts) -> Self {
-        let links = Links::default();
-        let gate = &parts.gate;
-        let apps = Apps::new(
-            parts.apps.clone(),
-            links.clone(),
-            gate.store().clone(),
-            gate.clock().clone(),
-            gate.tasks().clone(),
-        );
+        let fleet = parts.fleet.clone();
+        let apps = Apps::new(AppsParts {
+            options: parts.apps.clone(),
+            links: fleet.links().clone(),
+            note: Arc::new(move |workspace| fleet.note_activity(workspace)),
+            store: parts.gate.store().clone(),
+            clock: parts.gate.clock().clone(),
+            tasks: parts.gate.tasks().clone(),
+        });
         Self(Arc::new(Inner {
             parts,
-            links,
             apps,
             draining: AtomicBool::new(false),
             owners: Mutex::new(()),
@@ -116,13 +116,12 @@ impl App {
         &self.0.parts.defaults
     }
 
-    pub(crate) fn metrics(&self) -> &Registry {
-        &self.0.parts.metrics
+    pub(crate) fn fleet(&self) -> &Fleet {
+        &self.0.parts.fleet
     }
 
-    /// Links of workspaces.
-    pub(crate) fn links(&self) -> &Links {
-        &self.0.links
+    pub(crate) fn metrics(&self) -> &Registry {
+        &self.0.parts.metrics
     }
 
     /// Apps of workspaces.

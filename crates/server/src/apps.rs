@@ -39,6 +39,7 @@ use host::Label;
 use origin::Asked;
 use pool::Pool;
 use session::Seal;
+use tunnel::Noting;
 
 pub(crate) use access::{TERMINAL, site};
 pub(crate) use body::AppBody;
@@ -75,16 +76,41 @@ struct Inner {
     seal: Seal,
     pool: Pool,
     links: Links,
+    note: Note,
     clock: Clock,
     tasks: Tasks,
     closing: CancellationToken,
+}
+
+/// Notes that somebody does something in a workspace.
+pub(crate) type Note = Arc<dyn Fn(WorkspaceId) + Send + Sync>;
+
+/// What apps work with.
+pub(crate) struct AppsParts {
+    /// How they are served.
+    pub(crate) options: AppsOptions,
+    /// The way to them.
+    pub(crate) links: Links,
+    /// Who is told that somebody uses one.
+    pub(crate) note: Note,
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
+    pub(crate) tasks: Tasks,
 }
 
 /// A label in a request's host, and whether it can be one of an app.
 pub(crate) struct AppHost(Option<Label>);
 
 impl Apps {
-    pub(crate) fn new(options: AppsOptions, links: Links, store: Store, clock: Clock, tasks: Tasks) -> Self {
+    pub(crate) fn new(parts: AppsParts) -> Self {
+        let AppsParts {
+            options,
+            links,
+            note,
+            store,
+            clock,
+            tasks,
+        } = parts;
         Self(Arc::new(Inner {
             access: Access::new(store, options.config.max_sharing),
             config: options.config,
@@ -93,6 +119,7 @@ impl Apps {
             seal: Seal::new(options.key),
             pool: Pool::new(links.clone(), tasks.clone()),
             links,
+            note,
             clock,
             tasks,
             closing: CancellationToken::new(),
@@ -244,7 +271,7 @@ impl Apps {
     }
 
     fn note(&self, visit: &Visit) {
-        self.0.links.note_activity(visit.site.workspace, self.now());
+        (self.0.note)(visit.site.workspace);
     }
 
     /// The origin that an app's own pages have: as the browser names it.
@@ -269,8 +296,8 @@ impl Apps {
         &self.0.links
     }
 
-    fn clock(&self) -> &Clock {
-        &self.0.clock
+    fn noting(&self, visit: &Visit) -> Noting {
+        Noting::new(Arc::clone(&self.0.note), visit.site.workspace)
     }
 
     fn tasks(&self) -> &Tasks {

@@ -9,6 +9,7 @@ mod cx;
 mod door;
 mod envelope;
 mod extract;
+pub mod fleet;
 mod guard;
 mod links;
 mod outbound;

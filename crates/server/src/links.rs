@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bailey_api::agent::{AgentStatus, FromServer, LinkClass, Purpose};
-use bailey_core::{Timestamp, WorkspaceId};
+use bailey_core::WorkspaceId;
 use bailey_link::{Opener, PurposeError, Stream};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -52,8 +52,6 @@ struct Entry {
     status: Option<AgentStatus>,
     control: Option<mpsc::Sender<FromServer>>,
     phase: watch::Sender<Phase>,
-    /// When the server last saw somebody do something in it.
-    active: Option<Timestamp>,
 }
 
 impl Default for Entry {
@@ -65,7 +63,6 @@ impl Default for Entry {
             status: None,
             control: None,
             phase: watch::Sender::new(Phase::Awaited),
-            active: None,
         }
     }
 }
@@ -153,20 +150,6 @@ impl Links {
         if let Some(entry) = self.table().get_mut(&workspace) {
             entry.status = Some(status);
         }
-    }
-
-    /// Notes that somebody does something in a workspace, such as using an app.
-    pub(crate) fn note_activity(&self, workspace: WorkspaceId, now: Timestamp) {
-        if let Some(entry) = self.table().get_mut(&workspace) {
-            entry.active = entry.active.max(Some(now));
-        }
-    }
-
-    /// When somebody was last seen doing something, for each workspace where that was noted since the last call.
-    pub(crate) fn take_activity(&self) -> Vec<(WorkspaceId, Timestamp)> {
-        let mut table = self.table();
-        let noted = table.iter_mut().filter_map(|(id, entry)| Some((*id, entry.active.take()?)));
-        noted.collect()
     }
 
     /// Takes a connection in; one of the same class before it is closed.

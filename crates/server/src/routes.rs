@@ -1,5 +1,6 @@
 //! The routes, and the authorization table: what each operation needs.
 
+mod apps;
 mod budgets;
 mod groups;
 mod keys;
@@ -26,6 +27,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::envelope::envelope;
 use crate::extract::LIMIT;
+use crate::fleet;
 use crate::guard::{Access, guard};
 use crate::problems;
 
@@ -46,6 +48,8 @@ fn table() -> Vec<Row> {
         row(Public, routes!(public::metrics::handler)),
         row(Public, routes!(public::openapi::handler)),
         row(Public, routes!(public::error_page::handler)),
+        // For agents, whose tokens are of another kind: the handler authenticates them.
+        row(Public, routes!(fleet::endpoint::handler)),
         row(Anyone, routes!(me::handler)),
         row(Needs(A::KeyCreate), routes!(keys::create::handler)),
         row(Needs(A::KeyRead), routes!(keys::list::handler)),
@@ -77,6 +81,7 @@ fn table() -> Vec<Row> {
         row(Needs(A::LedgerRead), routes!(requests::list::handler)),
         row(Needs(A::LedgerRead), routes!(requests::get::handler)),
         row(Needs(A::LedgerRead), routes!(spend::handler)),
+        row(Needs(A::WorkspaceAccess), routes!(apps::open::handler)),
         row(Needs(A::ModelRead), routes!(models::handler)),
         row(Needs(A::ModelRead), routes!(prices::handler)),
     ]

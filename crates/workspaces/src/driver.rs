@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bailey_api::agent::{Capabilities, ServerAddress};
 use bailey_core::template::Resolved;
-use bailey_core::{Secret, WorkspaceId};
+use bailey_core::{BuildId, Secret, WorkspaceId};
 
 pub use sandbox::{SandboxDriver, SandboxOptions};
 pub use sim::{SimDriver, SimStep};
@@ -46,6 +46,8 @@ impl DriverError {
 pub struct Instance {
     /// The workspace.
     pub id: WorkspaceId,
+    /// The build that it is started for.
+    pub build: BuildId,
     /// Its name, also its host name.
     pub name: String,
     /// The name of its owner.
@@ -69,17 +71,10 @@ pub struct Instance {
 pub struct Observed {
     /// Its agent lives, and with it everything inside.
     pub agent: bool,
+    /// The build that the agent was started for, if that can be told.
+    pub build: Option<BuildId>,
     /// Its home is there.
     pub home: bool,
-}
-
-/// What becomes of a home when its workspace is deleted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Home {
-    /// It goes too.
-    Remove,
-    /// It is put aside, out of reach of any workspace.
-    Keep,
 }
 
 /// What makes workspaces run.
@@ -104,7 +99,10 @@ pub trait Driver {
     fn stop(&self, id: WorkspaceId, grace: Duration) -> impl Future<Output = Result<(), DriverError>> + Send;
 
     /// Ends it and removes all that is there of it.
-    fn delete(&self, id: WorkspaceId, home: Home) -> impl Future<Output = Result<(), DriverError>> + Send;
+    fn delete(&self, id: WorkspaceId) -> impl Future<Output = Result<(), DriverError>> + Send;
+
+    /// What the agent said last, for people who want to know why it ended.
+    fn last_words(&self, id: WorkspaceId) -> impl Future<Output = Option<String>> + Send;
 }
 
 /// Any of the drivers.
@@ -150,7 +148,11 @@ impl Driver for AnyDriver {
         either!(self, driver => driver.stop(id, grace).await)
     }
 
-    async fn delete(&self, id: WorkspaceId, home: Home) -> Result<(), DriverError> {
-        either!(self, driver => driver.delete(id, home).await)
+    async fn delete(&self, id: WorkspaceId) -> Result<(), DriverError> {
+        either!(self, driver => driver.delete(id).await)
+    }
+
+    async fn last_words(&self, id: WorkspaceId) -> Option<String> {
+        either!(self, driver => driver.last_words(id).await)
     }
 }

@@ -1,5 +1,4 @@
 //! Sandboxes for tests, and a way to run a command in one and see what came of it.
-#![expect(clippy::unwrap_used, reason = "a test that cannot set up fails")]
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -34,7 +33,7 @@ impl Place {
             root: None,
             layers: Vec::new(),
             home: HomeStorage::Directory(directory.path().join("home")),
-            host_id: Some(NEXT_ID.fetch_add(1, Ordering::Relaxed)),
+            host_id: is_root().then(|| NEXT_ID.fetch_add(1, Ordering::Relaxed)),
             limits: Resources::default(),
             allow_missing: Vec::new(),
             certificates: Vec::new(),
@@ -50,20 +49,34 @@ impl Place {
     }
 
     pub(crate) fn state(&self) -> PathBuf {
-        let state = self.directory.path().join("state");
+        // Its name is that of the sandbox's cgroups, and the tests run side by side.
+        let name = self.directory.path().file_name().unwrap();
+        let state = self.directory.path().join(name);
         std::fs::create_dir_all(&state).unwrap();
         state
     }
 
     pub(crate) async fn try_launch(&self) -> Result<(Sandbox, Option<Listeners>), SandboxError> {
-        let program = Path::new(env!("CARGO_BIN_EXE_bailey-agent"));
-        Sandbox::launch_by(program, &self.spec, "test", &self.state()).await
+        Sandbox::launch_by(&beside_agent("bailey-agent"), &self.spec, "test", &self.state()).await
     }
 
     pub(crate) async fn launch(&self) -> (Sandbox, Listeners) {
         let (sandbox, listeners) = self.try_launch().await.unwrap();
         (sandbox, listeners.unwrap())
     }
+}
+
+pub(crate) fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// A program that was built with this one. The copies that an ordinary user's tests have lie together.
+pub(crate) fn beside_agent(name: &str) -> PathBuf {
+    let copy = std::env::current_exe().unwrap().with_file_name(name);
+    if copy.exists() {
+        return copy;
+    }
+    Path::new(env!("CARGO_BIN_EXE_bailey-agent")).with_file_name(name)
 }
 
 pub(crate) fn command(arguments: &[&str]) -> Command {
@@ -80,8 +93,8 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
     }
 }
 
-fn null() -> OwnedFd {
-    File::open("/dev/null").unwrap().into()
+pub(crate) fn null() -> OwnedFd {
+    File::options().read(true).write(true).open("/dev/null").unwrap().into()
 }
 
 /// Runs a command inside; standard output and error together.

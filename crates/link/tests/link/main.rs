@@ -166,6 +166,22 @@ async fn directions_end_one_by_one() {
 }
 
 #[tokio::test]
+async fn an_end_stays_one_when_its_stream_is_dropped_behind_it() {
+    let (near, mut far) = pair().await;
+    for _ in 0..20 {
+        let mut stream = near.opener.open().await.unwrap();
+        stream.write_all(b"all of it").await.unwrap();
+        let mut other = within(5, far.incoming.next()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        drop(stream);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let mut read = Vec::new();
+        within(5, other.read_to_end(&mut read)).await.unwrap();
+        assert_eq!(read, b"all of it");
+    }
+}
+
+#[tokio::test]
 async fn a_stream_that_is_dropped_is_reset_and_not_ended() {
     let (near, mut far) = pair().await;
     let mut stream = near.opener.open().await.unwrap();

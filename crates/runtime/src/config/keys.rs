@@ -100,7 +100,7 @@ fn key(s: &mut Section<'_>, scope: KeyScope, any_tier: bool) -> KeyDefaults {
     }
 }
 
-fn unless_none<T>(node: &Node, parse: impl FnOnce(&Node) -> Result<T, String>) -> Result<Option<T>, String> {
+pub(super) fn unless_none<T>(node: &Node, parse: impl FnOnce(&Node) -> Result<T, String>) -> Result<Option<T>, String> {
     match &node.value {
         Value::Text(text) if text == NONE => Ok(None),
         _ => parse(node)
@@ -122,7 +122,7 @@ fn as_text<T: std::fmt::Display, S: Serializer>(value: &T, to: S) -> Result<S::O
 }
 
 #[expect(clippy::ref_option, reason = "serde hands out references")]
-fn or_none<T: Serialize, S: Serializer>(value: &Option<T>, to: S) -> Result<S::Ok, S::Error> {
+pub(super) fn or_none<T: Serialize, S: Serializer>(value: &Option<T>, to: S) -> Result<S::Ok, S::Error> {
     match value {
         Some(value) => value.serialize(to),
         None => to.serialize_str(NONE),

@@ -141,7 +141,7 @@ impl Access {
         let find = async {
             let token = self.store.token_get(id).await?;
             let good = token.filter(|t| t.revoked_at.is_none());
-            Ok(good.map(|t| t.expires_at.unwrap_or(Timestamp::from_micros(i64::MAX))))
+            Ok::<_, StoreError>(good.map(|t| t.expires_at.unwrap_or(Timestamp::from_micros(i64::MAX))))
         };
         let until = self.tokens.get(&id, find).await?;
         Ok(until.is_some_and(|until| now < until))

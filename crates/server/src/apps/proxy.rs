@@ -16,7 +16,7 @@ use super::body::{AppBody, FromApp};
 use super::headers::{self, Way};
 use super::pages;
 use super::pool::{Lent, PoolError, ToApp};
-use super::tunnel::{Noting, tunnel};
+use super::tunnel::tunnel;
 use super::{Apps, Place};
 use crate::links::LinkError;
 
@@ -110,7 +110,7 @@ impl Apps {
                 let app = hyper::upgrade::on(&mut response);
                 let apps = self.clone();
                 self.tasks().spawn(async move {
-                    let noting = Noting::new(apps.links().clone(), visit.site.workspace, apps.clock().clone());
+                    let noting = apps.noting(&visit);
                     tunnel(client, app, noting, apps.until_over(&visit)).await;
                     drop(place);
                 });

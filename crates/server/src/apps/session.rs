@@ -118,7 +118,12 @@ impl Seal {
     }
 
     fn mac(&self, body: &[u8]) -> Hmac<Sha256> {
-        let mut mac = Hmac::<Sha256>::new(self.0.expose().into());
+        // HMAC fills a key up to the hash's block with zeros.
+        let mut block = [0; 64];
+        if let Some(key) = block.first_chunk_mut::<32>() {
+            *key = *self.0.expose();
+        }
+        let mut mac = Hmac::<Sha256>::new(&block.into());
         mac.update(body);
         mac
     }

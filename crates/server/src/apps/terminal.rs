@@ -10,7 +10,6 @@ use hyper::body::Incoming;
 
 use super::access::Visit;
 use super::pages::{answer, page};
-use super::tunnel::Noting;
 use super::{AppBody, Apps, Place};
 use crate::bridge::{self, MAX_FRAME};
 use crate::links::LinkError;
@@ -84,7 +83,7 @@ impl Apps {
     }
 
     async fn carry(&self, visit: Visit, socket: axum::extract::ws::WebSocket, stream: Stream) {
-        let mut noting = Noting::new(self.links().clone(), visit.site.workspace, self.clock().clone());
+        let mut noting = self.noting(&visit);
         let seen = move |frame: &[u8]| {
             if frame.first() == Some(&b'I') {
                 noting.note();

@@ -5,12 +5,11 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bailey_core::WorkspaceId;
-use bailey_runtime::Clock;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::links::Links;
+use super::Note;
 
 /// Bytes in memory of one direction.
 const BUFFER: usize = 32 * 1024;
@@ -19,18 +18,16 @@ const NOTED: Duration = Duration::from_secs(5);
 
 /// Notes that somebody does something in a workspace.
 pub(crate) struct Noting {
-    links: Links,
+    note: Note,
     workspace: WorkspaceId,
-    clock: Clock,
     last: Option<Instant>,
 }
 
 impl Noting {
-    pub(crate) const fn new(links: Links, workspace: WorkspaceId, clock: Clock) -> Self {
+    pub(crate) const fn new(note: Note, workspace: WorkspaceId) -> Self {
         Self {
-            links,
+            note,
             workspace,
-            clock,
             last: None,
         }
     }
@@ -39,7 +36,7 @@ impl Noting {
     pub(crate) fn note(&mut self) {
         if self.last.is_none_or(|last| last.elapsed() >= NOTED) {
             self.last = Some(Instant::now());
-            self.links.note_activity(self.workspace, self.clock.now());
+            (self.note)(self.workspace);
         }
     }
 }

@@ -7,6 +7,7 @@ mod manifest;
 mod process;
 
 use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -19,11 +20,15 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
-use super::{Driver, DriverError, Home, Instance, Observed};
+use super::{Driver, DriverError, Instance, Observed};
 use process::Agent;
 
+/// The file with the id of the build that the agent was started for.
+const BUILD: &str = "build";
 /// How long an agent may take to end once it was killed.
 const KILLED: Duration = Duration::from_secs(10);
+/// How much of a log is looked at for its last line.
+const LAST_WORDS: u64 = 4096;
 /// The longest log of an agent that is carried over a start.
 const LOG_BYTES: u64 = 1024 * 1024;
 
@@ -34,8 +39,6 @@ pub struct SandboxOptions {
     pub agent: PathBuf,
     /// Where the directories of workspaces lie.
     pub directory: PathBuf,
-    /// Where homes are put aside that outlive their workspace.
-    pub kept: PathBuf,
     /// Limits whose absence an administrator has allowed.
     pub allow_missing: Vec<Limit>,
     /// Certificate authorities that are trusted inside.
@@ -185,6 +188,9 @@ impl Driver for SandboxDriver {
         let agent = Agent::of(&directory).map_err(DriverError::step("look for the agent"))?;
         Ok(Observed {
             agent: agent.is_some(),
+            build: fs::read_to_string(directory.join(BUILD))
+                .ok()
+                .and_then(|id| id.parse().ok()),
             home: directory.join(manifest::IMAGE).exists() || directory.join(manifest::DIRECTORY).exists(),
         })
     }
@@ -214,6 +220,8 @@ impl Driver for SandboxDriver {
             step: "write the agent's manifest",
             cause: error.to_string(),
         })?;
+        fs::write(directory.join(BUILD), instance.build.to_string())
+            .map_err(DriverError::step("note the workspace's build"))?;
         self.run_agent(directory, &text).await
     }
 
@@ -235,14 +243,10 @@ impl Driver for SandboxDriver {
         })
     }
 
-    async fn delete(&self, id: WorkspaceId, home: Home) -> Result<(), DriverError> {
+    async fn delete(&self, id: WorkspaceId) -> Result<(), DriverError> {
         const STEP: &str = "remove the workspace's directory";
         self.stop(id, Duration::ZERO).await?;
         let directory = self.directory(id);
-        if home == Home::Keep {
-            put_aside(&directory, &self.options.kept.join(id.to_string()))
-                .map_err(DriverError::step("put the home directory aside"))?;
-        }
         // A directory of many files takes its time.
         let removed = tokio::task::spawn_blocking(move || fs::remove_dir_all(directory)).await;
         match removed {
@@ -251,17 +255,17 @@ impl Driver for SandboxDriver {
             Err(error) => Err(DriverError::step(STEP)(std::io::Error::other(error))),
         }
     }
-}
 
-fn put_aside(directory: &Path, kept: &Path) -> std::io::Result<()> {
-    for name in [manifest::IMAGE, manifest::DIRECTORY] {
-        let home = directory.join(name);
-        if home.symlink_metadata().is_ok() {
-            private(kept)?;
-            fs::rename(home, kept.join(name))?;
-        }
+    async fn last_words(&self, id: WorkspaceId) -> Option<String> {
+        let mut log = fs::File::open(self.directory(id).join("agent.log")).ok()?;
+        let length = log.metadata().ok()?.len();
+        log.seek(SeekFrom::Start(length.saturating_sub(LAST_WORDS))).ok()?;
+        let mut bytes = Vec::new();
+        log.take(LAST_WORDS).read_to_end(&mut bytes).ok()?;
+        let text = String::from_utf8_lossy(&bytes);
+        let last = text.lines().rev().find(|line| !line.trim().is_empty())?;
+        Some(last.trim().to_owned())
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use bailey_api::agent::Capabilities;
 use bailey_core::WorkspaceId;
 use tokio::sync::Notify;
 
-use super::{Driver, DriverError, Home, Instance, Observed};
+use super::{Driver, DriverError, Instance, Observed};
 
 /// A step that can be made to fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,7 +33,6 @@ pub struct SimDriver {
 #[derive(Debug, Default)]
 struct World {
     there: BTreeMap<WorkspaceId, Observed>,
-    kept: BTreeSet<WorkspaceId>,
     starts: BTreeMap<WorkspaceId, u64>,
     broken: BTreeMap<SimStep, String>,
     hanging: BTreeSet<SimStep>,
@@ -80,11 +79,6 @@ impl SimDriver {
         self.world().starts.get(&id).copied().unwrap_or(0)
     }
 
-    /// Whether a home was put aside.
-    pub fn kept(&self, id: WorkspaceId) -> bool {
-        self.world().kept.contains(&id)
-    }
-
     async fn pass(&self, step: SimStep) -> Result<(), DriverError> {
         loop {
             // Asked for before looking, so that a release in between is not missed.
@@ -129,6 +123,7 @@ impl Driver for SimDriver {
             there.home = true;
             if !there.agent {
                 there.agent = true;
+                there.build = Some(instance.build);
                 *world.starts.entry(instance.id).or_default() += 1;
             }
         }
@@ -141,13 +136,13 @@ impl Driver for SimDriver {
         Ok(())
     }
 
-    async fn delete(&self, id: WorkspaceId, home: Home) -> Result<(), DriverError> {
+    async fn delete(&self, id: WorkspaceId) -> Result<(), DriverError> {
         self.pass(SimStep::Delete).await?;
-        let mut world = self.world();
-        let there = world.there.remove(&id);
-        if home == Home::Keep && there.is_some_and(|there| there.home) {
-            world.kept.insert(id);
-        }
+        self.world().there.remove(&id);
         Ok(())
+    }
+
+    fn last_words(&self, _: WorkspaceId) -> impl Future<Output = Option<String>> + Send {
+        std::future::ready(None)
     }
 }

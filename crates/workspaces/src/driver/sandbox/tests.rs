@@ -3,8 +3,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use bailey_api::agent::{Manifest, ServerAddress};
-use bailey_core::Secret;
 use bailey_core::template::Resolved;
+use bailey_core::{BuildId, Secret};
 use uuid::Uuid;
 
 use super::*;
@@ -38,7 +38,6 @@ impl Fixture {
         let driver = SandboxDriver::new(SandboxOptions {
             agent,
             directory: directory.path().join("workspaces"),
-            kept: directory.path().join("kept"),
             allow_missing,
             certificates: Vec::new(),
             defaults: Resources {
@@ -64,6 +63,7 @@ impl Fixture {
 fn instance(number: u128) -> Instance {
     Instance {
         id: WorkspaceId::from_uuid(Uuid::from_u128(number)),
+        build: BuildId::from_uuid(Uuid::from_u128(number)),
         name: "dev".to_owned(),
         owner: "ada".to_owned(),
         slot: 7,
@@ -90,11 +90,12 @@ async fn an_agent_outlives_its_driver_and_is_started_once() {
     again.start(&instance).await.unwrap();
     assert_eq!(fs::read_to_string(&lock).unwrap(), first);
     assert_eq!(again.list().await.unwrap(), [instance.id]);
+    assert_eq!(again.observe(instance.id).await.unwrap().build, Some(instance.build));
     again.stop(instance.id, Duration::from_secs(5)).await.unwrap();
     assert!(!again.observe(instance.id).await.unwrap().agent);
     again.stop(instance.id, Duration::from_secs(5)).await.unwrap();
-    again.delete(instance.id, Home::Remove).await.unwrap();
-    again.delete(instance.id, Home::Remove).await.unwrap();
+    again.delete(instance.id).await.unwrap();
+    again.delete(instance.id).await.unwrap();
     assert!(again.list().await.unwrap().is_empty());
 }
 
@@ -115,7 +116,7 @@ async fn the_token_is_in_no_argument_and_no_environment() {
     assert_eq!(manifest.sandbox.limits.memory, Some(1 << 30));
     let mode = directory.metadata().unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
-    fixture.driver.delete(instance.id, Home::Remove).await.unwrap();
+    fixture.driver.delete(instance.id).await.unwrap();
 }
 
 #[tokio::test]
@@ -134,20 +135,6 @@ async fn an_agent_that_does_not_listen_is_killed() {
 }
 
 #[tokio::test]
-async fn a_home_is_put_aside_when_asked() {
-    let fixture = Fixture::new(CAN_ALL, Vec::new());
-    let instance = instance(4);
-    fixture.driver.start(&instance).await.unwrap();
-    fixture.until_agent(instance.id, true).await;
-    let home = fixture.driver.directory(instance.id).join("home");
-    fs::write(home.join("notes"), "mine").unwrap();
-    fixture.driver.delete(instance.id, Home::Keep).await.unwrap();
-    let kept = fixture.driver.options.kept.join(instance.id.to_string());
-    assert_eq!(fs::read_to_string(kept.join("home/notes")).unwrap(), "mine");
-    assert!(!fixture.driver.directory(instance.id).exists());
-}
-
-#[tokio::test]
 async fn what_the_machine_cannot_do_is_refused_unless_it_is_allowed() {
     let lacks = r#"{"blockers":[],"missing":{"memory":"no cgroup"},"notes":[]}"#;
     let fixture = Fixture::new(lacks, Vec::new());
@@ -161,7 +148,7 @@ async fn what_the_machine_cannot_do_is_refused_unless_it_is_allowed() {
     let instance = instance(6);
     fixture.driver.start(&instance).await.unwrap();
     fixture.until_agent(instance.id, true).await;
-    fixture.driver.delete(instance.id, Home::Remove).await.unwrap();
+    fixture.driver.delete(instance.id).await.unwrap();
 }
 
 #[tokio::test]

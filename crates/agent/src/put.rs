@@ -1,0 +1,38 @@
+//! The files that Bailey puts in place.
+
+use std::io;
+use std::sync::Arc;
+
+use bailey_api::agent::{HOME, Manifest};
+use bailey_core::template::ManagedFile;
+
+use crate::agent::Agent;
+use crate::{files, settings};
+
+/// Parts the manifest's files, and those of Bailey's own for coding agents, into what the sandbox mounts and what is written
+/// below the home directory.
+pub(crate) fn prepare(manifest: &mut Manifest) -> Vec<ManagedFile> {
+    let mut all = settings::files(manifest);
+    // A template's own file comes in the place of ours.
+    all.retain(|ours| !manifest.files.iter().any(|theirs| theirs.path == ours.path));
+    all.extend(manifest.files.iter().cloned());
+    let below_home = |file: &ManagedFile| file.path.strip_prefix(HOME).is_some_and(|below| below.starts_with('/'));
+    let (in_home, elsewhere) = all.into_iter().partition(below_home);
+    manifest.sandbox.files = elsewhere;
+    in_home
+}
+
+/// Writes the files below the home directory, as the person inside.
+///
+/// # Errors
+/// Where one cannot be written.
+pub(crate) async fn place(agent: &Arc<Agent>, in_home: &[ManagedFile]) -> io::Result<()> {
+    if in_home.is_empty() {
+        return Ok(());
+    }
+    let mut helper = files::Helper::start(agent).await?;
+    for file in in_home {
+        helper.put(file).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,227 @@
+//! What runs workspaces: the driver, the links of their agents, and the builds under way.
+//!
+//! A build is carried out by a task of its own that looks, asks the planner, and does what it says, until the build is over. A
+//! server that was killed looks again at its next start; every step can be done twice.
+
+pub(crate) mod endpoint;
+mod journal;
+mod keys;
+mod runner;
+mod sweep;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bailey_api::agent::{AgentStatus, Limit, ServerAddress};
+use bailey_core::template::Resources;
+use bailey_core::workspace::Build;
+use bailey_core::{Timestamp, WorkspaceId};
+use bailey_gate::Gate;
+use bailey_gateway::Gateway;
+use bailey_runtime::config::{Config, KeyDefaults, WorkspacesConfig};
+use bailey_runtime::{Clock, Tasks, metrics};
+use bailey_store::{Store, StoreError};
+use bailey_workspaces::driver::{AnyDriver, SandboxDriver, SandboxOptions};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::links::Links;
+use crate::outbound::Outbound;
+use crate::serve::ServeOptions;
+
+/// What [`Fleet::new`] needs.
+pub struct FleetOptions<'a> {
+    /// The gate, for keys, store and clock.
+    pub gate: Arc<Gate>,
+    /// The model door, which workspaces reach through their links.
+    pub gateway: Arc<Gateway>,
+    /// The configuration.
+    pub config: &'a Config,
+    /// What runs workspaces.
+    pub driver: AnyDriver,
+    /// Where tasks run.
+    pub tasks: Tasks,
+    /// Cancelled when the server ends: links close then, agents run on.
+    pub closing: CancellationToken,
+}
+
+/// What runs workspaces. Cheap to clone.
+#[derive(Clone)]
+pub struct Fleet(Arc<Inner>);
+
+struct Inner {
+    gate: Arc<Gate>,
+    driver: AnyDriver,
+    links: Links,
+    outbound: Outbound,
+    settings: WorkspacesConfig,
+    key_defaults: KeyDefaults,
+    address: ServerAddress,
+    data_dir: PathBuf,
+    tasks: Tasks,
+    closing: CancellationToken,
+    places: Semaphore,
+    /// The last activity of workspaces that is not in the store yet.
+    active: Mutex<HashMap<WorkspaceId, Timestamp>>,
+}
+
+/// The driver that a configuration names.
+pub fn driver(config: &Config) -> AnyDriver {
+    let settings = &config.workspaces;
+    let agent = settings.agent.clone().unwrap_or_else(beside);
+    AnyDriver::Sandbox(SandboxDriver::new(SandboxOptions {
+        agent,
+        directory: config.server.data_dir.join("workspaces"),
+        allow_missing: settings
+            .allow_missing_limits
+            .iter()
+            .filter_map(|name| limit(name))
+            .collect(),
+        certificates: settings.certificates.clone(),
+        defaults: settings.limits.resources(),
+        first_id: settings.first_id,
+    }))
+}
+
+/// The agent's program that lies beside this one.
+fn beside() -> PathBuf {
+    let name = "bailey-agent";
+    let own = std::env::current_exe().ok();
+    own.as_deref()
+        .and_then(Path::parent)
+        .map_or_else(|| PathBuf::from(name), |folder| folder.join(name))
+}
+
+fn limit(name: &str) -> Option<Limit> {
+    Some(match name {
+        "cpu" => Limit::Cpu,
+        "memory" => Limit::Memory,
+        "processes" => Limit::Processes,
+        "io" => Limit::Io,
+        "disk" => Limit::Disk,
+        _ => return None,
+    })
+}
+
+impl Fleet {
+    /// A fleet in which nothing runs yet.
+    pub fn new(options: FleetOptions<'_>, registry: &mut metrics::Registry) -> Self {
+        let FleetOptions {
+            gate,
+            gateway,
+            config,
+            driver,
+            tasks,
+            closing,
+        } = options;
+        let outbound = Outbound::new(
+            gateway,
+            &ServeOptions::new(config),
+            &config.egress,
+            registry.families(),
+            closing.clone(),
+        );
+        Self(Arc::new(Inner {
+            gate,
+            driver,
+            links: Links::default(),
+            outbound,
+            settings: config.workspaces.clone(),
+            key_defaults: config.defaults.key(bailey_core::key::KeyScope::Workspace),
+            address: ServerAddress::File(config.server.data_dir.join(crate::run::ADDRESS)),
+            data_dir: config.server.data_dir.clone(),
+            tasks,
+            closing,
+            places: Semaphore::new(config.workspaces.parallel_builds),
+            active: Mutex::default(),
+        }))
+    }
+
+    /// Takes up what an earlier server left unfinished, ends what nobody wants any more, and watches from now on.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub async fn start(&self) -> Result<(), StoreError> {
+        let unfinished = self.0.store().builds_unfinished().await?;
+        for build in unfinished {
+            self.carry_out(build);
+        }
+        let inner = Arc::clone(&self.0);
+        self.0.tasks.spawn(async move { inner.watch().await });
+        Ok(())
+    }
+
+    /// Carries out a build that the store has just taken in.
+    pub(crate) fn carry_out(&self, build: Build) {
+        let inner = Arc::clone(&self.0);
+        self.0.tasks.spawn(async move { inner.carry_out(build).await });
+    }
+
+    /// The links.
+    pub(crate) fn links(&self) -> &Links {
+        &self.0.links
+    }
+
+    /// What is configured.
+    pub(crate) fn settings(&self) -> &WorkspacesConfig {
+        &self.0.settings
+    }
+
+    /// Limits of a workspace, with the deployment's where its template says nothing.
+    pub(crate) fn limits(&self, wanted: &Resources) -> Resources {
+        let defaults = self.0.settings.limits.resources();
+        Resources {
+            cpu_milli: wanted.cpu_milli.or(defaults.cpu_milli),
+            memory: wanted.memory.or(defaults.memory),
+            processes: wanted.processes.or(defaults.processes),
+            disk: wanted.disk.or(defaults.disk),
+            io_bytes: wanted.io_bytes.or(defaults.io_bytes),
+        }
+    }
+
+    /// Notes that somebody does something in a workspace.
+    pub(crate) fn note_activity(&self, workspace: WorkspaceId) {
+        self.0.note_activity(workspace);
+    }
+
+    /// When something was last done in a workspace, if that is not in the store yet.
+    pub(crate) fn last_active(&self, workspace: WorkspaceId) -> Option<Timestamp> {
+        self.0.active().get(&workspace).copied()
+    }
+}
+
+impl Inner {
+    fn store(&self) -> &Store {
+        self.gate.store()
+    }
+
+    fn clock(&self) -> &Clock {
+        self.gate.clock()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock().now()
+    }
+
+    fn active(&self) -> MutexGuard<'_, HashMap<WorkspaceId, Timestamp>> {
+        // Nothing that can panic happens under the lock.
+        self.active.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_activity(&self, workspace: WorkspaceId) {
+        let now = self.now();
+        self.active().insert(workspace, now);
+    }
+}
+
+/// What is live of a workspace, empty while its agent is not connected.
+impl Fleet {
+    /// Figures and health.
+    pub(crate) fn status(&self, workspace: WorkspaceId) -> AgentStatus {
+        self.0.links.status(workspace).unwrap_or(AgentStatus {
+            metadata: BTreeMap::new(),
+            apps: BTreeMap::new(),
+        })
+    }
+}

@@ -1,0 +1,107 @@
+//! The key that a workspace gets for the gate: made when its agent asks for it, gone when the workspace goes down.
+
+use bailey_core::budget::{Budget, BudgetSubject};
+use bailey_core::key::{Key, KeyScope, Metadata, ModelAccess};
+use bailey_core::template::EnforcementLevel;
+use bailey_core::workspace::Workspace;
+use bailey_core::{BudgetId, KeyId, Secret, WorkspaceId};
+use bailey_gate::token::{self, Kind};
+use bailey_runtime::ids::{NewId, RandomError};
+use bailey_store::{KeyFilter, KeyState, LedgerReach, ListPage, StoreError};
+
+use super::Inner;
+
+/// A key could not be made.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum KeyError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Random(#[from] RandomError),
+}
+
+impl Inner {
+    /// Makes the key of a workspace; one that it had before ends.
+    pub(super) async fn mint_key(&self, workspace: &Workspace) -> Result<Secret<String>, KeyError> {
+        self.end_keys(workspace.id).await?;
+        let now = self.now();
+        let minted = token::mint(Kind::Key)?;
+        let defaults = &self.key_defaults;
+        let level = match workspace.resolved.enforcement {
+            EnforcementLevel::Unrestricted => "unrestricted",
+            EnforcementLevel::Standard => "standard",
+            EnforcementLevel::DesignFirst => "design-first",
+        };
+        let key = Key {
+            id: KeyId::new_at(now),
+            public_id: minted.public_id,
+            hash: minted.hash,
+            name: format!("workspace {}", workspace.name),
+            scope: KeyScope::Workspace,
+            person: workspace.owner,
+            group: None,
+            workspace: Some(workspace.id),
+            models: ModelAccess {
+                tiers: defaults.tiers.clone(),
+                names: Vec::new(),
+            },
+            rpm: defaults.rpm,
+            tpm: defaults.tpm,
+            concurrent: defaults.concurrent,
+            expires_at: None,
+            metadata: Metadata::from([("enforcement_level".to_owned(), level.to_owned())]),
+            created_at: now,
+            created_by: workspace.owner,
+            revoked_at: None,
+            rotated_at: None,
+        };
+        let budget = Budget {
+            id: BudgetId::new_at(now),
+            subject: BudgetSubject::Key(key.id),
+            period: defaults.budget.period,
+            limit: defaults.budget.limit,
+            created_at: now,
+        };
+        self.store().key_insert(&key, &[budget]).await?;
+        Ok(minted.text)
+    }
+
+    /// Revokes every key of a workspace; what uses them ends at once.
+    pub(super) async fn end_keys(&self, workspace: WorkspaceId) -> Result<(), StoreError> {
+        let mut filter = KeyFilter::within(LedgerReach::All);
+        filter.workspace = Some(workspace);
+        filter.state = Some((KeyState::Active, self.now()));
+        loop {
+            let (keys, more) = self
+                .store()
+                .keys_list(
+                    &filter,
+                    ListPage {
+                        after: None,
+                        limit: 100,
+                    },
+                )
+                .await?;
+            for key in &keys {
+                self.store().key_revoke(key.id, self.now()).await?;
+                self.gate.end_key(key.id);
+            }
+            // Those of this page are not active any more: what is left comes first now.
+            if more.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether a workspace has a key that is good.
+    pub(super) async fn has_key(&self, workspace: WorkspaceId) -> Result<bool, StoreError> {
+        let mut filter = KeyFilter::within(LedgerReach::All);
+        filter.workspace = Some(workspace);
+        filter.state = Some((KeyState::Active, self.now()));
+        let (keys, _) = self
+            .store()
+            .keys_list(&filter, ListPage { after: None, limit: 1 })
+            .await?;
+        Ok(!keys.is_empty())
+    }
+}

@@ -1,0 +1,338 @@
+//! Carrying out a build.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bailey_api::agent::FromServer;
+use bailey_core::template::Root;
+use bailey_core::workspace::{Action, Build, Goal, Observed, SeenAgent, Transition, Workspace, plan};
+use bailey_core::{Secret, Timestamp};
+use bailey_gate::token::{self, Kind, Minted};
+use bailey_runtime::failpoint;
+use bailey_store::StoreError;
+use bailey_workspaces::driver::{Driver, DriverError, Instance};
+use tokio::sync::watch;
+
+use super::Inner;
+use super::journal::Journal;
+use crate::links::Phase;
+
+/// How long stop scripts may take.
+const GRACE: Duration = Duration::from_secs(20);
+/// How long an agent may take to end what runs inside after it was asked to.
+const FORCE: Duration = Duration::from_secs(5);
+/// How often a process that was asked to end is looked at.
+const LOOK: Duration = Duration::from_millis(20);
+/// How often an agent that is awaited is looked at. One that has just been started may not have its lock yet.
+const ALIVE: Duration = Duration::from_secs(1);
+/// How often a store that does not answer is asked again, and how long it is waited for in between.
+const TRIES: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// A step of a build failed.
+#[derive(Debug, thiserror::Error)]
+enum StepError {
+    #[error(transparent)]
+    Driver(#[from] DriverError),
+    #[error("the database failed: {0}")]
+    Store(#[from] StoreError),
+    #[error("{0}")]
+    Other(String),
+}
+
+/// A build while it is carried out.
+struct Run<'a> {
+    fleet: &'a Inner,
+    build: Build,
+    workspace: Workspace,
+    journal: Arc<Journal>,
+    /// The token of the agent that this build starts.
+    token: Option<Secret<String>>,
+    phase: watch::Receiver<Phase>,
+    failure: Option<String>,
+    deadline: Timestamp,
+}
+
+impl Inner {
+    /// Carries out a build to its end, whatever happens on the way.
+    pub(super) async fn carry_out(&self, build: Build) {
+        // The semaphore is never closed.
+        let Ok(_place) = self.places.acquire().await else {
+            return;
+        };
+        failpoint::hit("build.queued");
+        let number = build.number;
+        for attempt in 1..=TRIES {
+            match self.try_build(&build).await {
+                Ok(()) => return,
+                Err(error) => {
+                    tracing::error!(workspace.id = %build.workspace, build = number, attempt, error = &error as &dyn std::error::Error, "a build is held up");
+                }
+            }
+            tokio::select! {
+                () = self.closing.cancelled() => return,
+                () = tokio::time::sleep(PAUSE) => {}
+            }
+        }
+        // The store does not answer: the build stays unfinished and is taken up again at the next start.
+    }
+
+    async fn try_build(&self, build: &Build) -> Result<(), StoreError> {
+        let Some(workspace) = self.store().workspace_get(build.workspace).await? else {
+            return Ok(());
+        };
+        let goes_up = matches!(
+            build.transition,
+            Transition::Start | Transition::Restart | Transition::Update
+        );
+        // An agent of this very build may live, left by a server that was killed: it keeps its token.
+        let seen = self.driver.observe(build.workspace).await.unwrap_or_default();
+        let lives = seen.agent && seen.build == Some(build.id);
+        let minted = match goes_up && !lives {
+            true => Some(token::mint(Kind::Agent).map_err(|_| StoreError::Corrupt { what: "random source" })?),
+            false => None,
+        };
+        let token = minted
+            .as_ref()
+            .map(|minted: &Minted| (minted.public_id.as_str(), &minted.hash));
+        if !self.store().build_run(build, token, self.now()).await? {
+            return Ok(());
+        }
+        let mut run = Run {
+            fleet: self,
+            journal: Journal::new(build.id),
+            token: minted.map(|minted| minted.text),
+            phase: self.links.expect(build.workspace),
+            failure: None,
+            deadline: self.deadline(),
+            build: build.clone(),
+            workspace,
+        };
+        run.go().await
+    }
+
+    fn deadline(&self) -> Timestamp {
+        let micros = i64::try_from(self.settings.build_timeout.as_micros()).unwrap_or(i64::MAX);
+        Timestamp::from_micros(self.now().micros().saturating_add(micros))
+    }
+}
+
+impl Run<'_> {
+    /// Looks, plans and does, until the build is over.
+    async fn go(&mut self) -> Result<(), StoreError> {
+        loop {
+            let seen = self.look().await?;
+            let goal = Goal {
+                build: self.build.id,
+                transition: self.build.transition,
+                keep_home: self.workspace.keep_home,
+                deadline: self.deadline,
+            };
+            for action in plan(&goal, &seen, self.fleet.now()) {
+                match self.act(action).await {
+                    Ok(true) => return Ok(()),
+                    Ok(false) => {}
+                    Err(StepError::Store(error)) => return Err(error),
+                    Err(error) => {
+                        let again = self.failure.is_some();
+                        self.say(format!("failed: {error}"));
+                        self.failure.get_or_insert_with(|| error.to_string());
+                        if again || !self.goes_up() {
+                            // Nothing more can be done about it now; the next sweep tries to clean up again.
+                            return self.end().await;
+                        }
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    const fn goes_up(&self) -> bool {
+        matches!(
+            self.build.transition,
+            Transition::Start | Transition::Restart | Transition::Update
+        )
+    }
+
+    async fn look(&self) -> Result<Observed, StoreError> {
+        let id = self.workspace.id;
+        let seen = self.fleet.driver.observe(id).await.unwrap_or_default();
+        Ok(Observed {
+            home: seen.home,
+            key: self.fleet.has_key(id).await?,
+            agent: seen.agent.then(|| SeenAgent {
+                build: seen.build,
+                ready: *self.phase.borrow() == Phase::Ready,
+            }),
+            failure: self.failure.clone(),
+        })
+    }
+
+    /// Does one thing; `true` when the build is over.
+    async fn act(&mut self, action: Action) -> Result<bool, StepError> {
+        match action {
+            // The driver makes it when it starts the agent.
+            Action::EnsureHome => failpoint::hit("build.home"),
+            Action::StartAgent => self.start().await?,
+            Action::AwaitReady => self.await_ready().await?,
+            Action::StopAgent => self.stop().await?,
+            Action::RevokeKeys => {
+                self.fleet.end_keys(self.workspace.id).await?;
+                failpoint::hit("stop.key");
+            }
+            Action::RemoveHome => {
+                self.say("removing the workspace and its home");
+                self.fleet.driver.delete(self.workspace.id).await?;
+                failpoint::hit("delete.home");
+            }
+            Action::Finish => {
+                self.end().await?;
+                return Ok(true);
+            }
+            Action::Fail(cause) => {
+                self.failure.get_or_insert(cause);
+                self.end().await?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn end(&self) -> Result<(), StoreError> {
+        failpoint::hit("build.finish");
+        let store = self.fleet.store();
+        let outcome = self.failure.as_deref().map_or(Ok(()), Err);
+        match outcome {
+            Ok(()) => self.say("done"),
+            Err(cause) => self.say(format!("the build failed: {cause}")),
+        }
+        store.build_end(&self.build, outcome, self.fleet.now()).await?;
+        self.journal.flush(store).await;
+        if !self.goes_up() || self.failure.is_some() {
+            self.fleet.links.close(self.workspace.id);
+            self.fleet.active().remove(&self.workspace.id);
+        }
+        tracing::info!(
+            workspace.id = %self.workspace.id, build = self.build.number, transition = %self.build.transition,
+            error = self.failure.as_deref(), "a build is over"
+        );
+        Ok(())
+    }
+
+    async fn start(&mut self) -> Result<(), StepError> {
+        let instance = self.instance().await?;
+        self.say("starting the workspace");
+        self.fleet.driver.start(&instance).await?;
+        failpoint::hit("build.agent_started");
+        Ok(())
+    }
+
+    async fn instance(&mut self) -> Result<Instance, StepError> {
+        let owner = self.fleet.store().person_get(self.workspace.owner).await?;
+        let owner = owner.ok_or_else(|| StepError::Other("its owner is gone".to_owned()))?;
+        let token = self.token.clone();
+        let token = token.ok_or_else(|| StepError::Other("the agent ended while the server was away".to_owned()))?;
+        let slot = self.workspace.host_slot;
+        let slot = slot.ok_or_else(|| StepError::Other("the workspace was given up".to_owned()))?;
+        let mut resolved = self.workspace.resolved.clone();
+        resolved.browser_only |= self.fleet.settings.browser_only;
+        let base = &resolved.base;
+        let layers = base
+            .layers
+            .iter()
+            .map(|digest| self.unpacked("layers", digest))
+            .collect::<Result<_, _>>()?;
+        let root = match &base.root {
+            Root::Host => None,
+            Root::Archive(digest) => Some(self.unpacked("roots", digest)?),
+        };
+        Ok(Instance {
+            id: self.workspace.id,
+            build: self.build.id,
+            name: self.workspace.name.clone(),
+            owner: owner.name,
+            slot,
+            server: self.fleet.address.clone(),
+            token,
+            layers,
+            root,
+            resolved,
+        })
+    }
+
+    fn unpacked(&self, kind: &str, digest: &str) -> Result<std::path::PathBuf, StepError> {
+        let path = self.fleet.data_dir.join(kind).join(digest);
+        if path.is_dir() {
+            return Ok(path);
+        }
+        Err(StepError::Other(format!(
+            "what the template installs is not built on this server yet ({kind}/{digest}); run `bailey templates build`"
+        )))
+    }
+
+    /// Waits until the agent says that everything is there. Looks now and then whether it still lives.
+    async fn await_ready(&mut self) -> Result<(), StepError> {
+        let id = self.workspace.id;
+        let mut missing = 0;
+        loop {
+            let left = self.deadline.micros().saturating_sub(self.fleet.now().micros());
+            let Ok(left @ 1..) = u64::try_from(left) else {
+                return Err(StepError::Other(format!(
+                    "it was not ready within {} s",
+                    self.fleet.settings.build_timeout.as_secs()
+                )));
+            };
+            let wait = ALIVE.min(Duration::from_micros(left));
+            if tokio::time::timeout(wait, self.phase.changed())
+                .await
+                .is_ok_and(|changed| changed.is_err())
+            {
+                // Another build has taken over; the database knows.
+                return Err(StepError::Other("it was overtaken by another build".to_owned()));
+            }
+            let phase = self.phase.borrow_and_update().clone();
+            match phase {
+                Phase::Ready => {
+                    failpoint::hit("build.ready");
+                    return Ok(());
+                }
+                Phase::Over(cause) => return Err(StepError::Other(cause)),
+                Phase::Awaited => {}
+            }
+            self.journal.flush(self.fleet.store()).await;
+            missing = if self.fleet.driver.observe(id).await?.agent {
+                0
+            } else {
+                missing + 1
+            };
+            if missing >= 2 {
+                let words = self.fleet.driver.last_words(id).await;
+                let words = words.map_or_else(String::new, |words| format!(": {words}"));
+                return Err(StepError::Other(format!("the workspace's agent has ended{words}")));
+            }
+        }
+    }
+
+    /// Lets the stop scripts run, then ends everything.
+    async fn stop(&self) -> Result<(), StepError> {
+        let id = self.workspace.id;
+        self.say("stopping the workspace");
+        let grace = GRACE.as_secs();
+        if self.fleet.links.tell(id, FromServer::Stop { grace }) {
+            let ended = async {
+                while self.fleet.driver.observe(id).await.is_ok_and(|seen| seen.agent) {
+                    tokio::time::sleep(LOOK).await;
+                }
+            };
+            let _ = tokio::time::timeout(GRACE + FORCE, ended).await;
+        }
+        self.fleet.driver.stop(id, FORCE).await?;
+        failpoint::hit("stop.agent");
+        Ok(())
+    }
+
+    fn say(&self, text: impl Into<String>) {
+        self.journal.say(self.fleet.now(), text);
+    }
+}

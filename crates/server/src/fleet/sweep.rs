@@ -1,0 +1,158 @@
+//! What is looked after without anybody asking: idle workspaces, lives that are over, agents that died, and what nobody
+//! remembers.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use bailey_core::workspace::{BuildState, Transition, Workspace, stop_due};
+use bailey_core::{BuildId, WorkspaceId};
+use bailey_runtime::ids::NewId;
+use bailey_store::{Begun, NewBuild, StoreError};
+use bailey_workspaces::driver::Driver;
+
+use super::Inner;
+use std::sync::Arc;
+
+/// How often.
+const PERIOD: Duration = Duration::from_secs(3);
+/// An agent that is not seen this often in a row is dead.
+const MISSED: u32 = 2;
+
+impl Inner {
+    /// Watches until the server ends.
+    pub(super) async fn watch(self: Arc<Self>) {
+        let mut missed = std::collections::HashMap::new();
+        let mut first = true;
+        loop {
+            if let Err(error) = self.sweep(&mut missed, first).await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "cannot look after workspaces");
+            } else {
+                first = false;
+            }
+            tokio::select! {
+                () = self.closing.cancelled() => break,
+                () = tokio::time::sleep(PERIOD) => {}
+            }
+        }
+        if let Err(error) = self.store_activity().await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "cannot note when workspaces were last active"
+            );
+        }
+    }
+
+    async fn sweep(
+        self: &Arc<Self>,
+        missed: &mut std::collections::HashMap<WorkspaceId, u32>,
+        first: bool,
+    ) -> Result<(), StoreError> {
+        self.store_activity().await?;
+        let up = self.store().workspaces_up().await?;
+        if first {
+            self.sweep_orphans(&up).await?;
+        }
+        let now = self.now();
+        for workspace in &up {
+            if !workspace.state.is_final() {
+                continue;
+            }
+            let seen = self.driver.observe(workspace.id).await;
+            if seen.is_ok_and(|seen| !seen.agent) {
+                let times = missed.entry(workspace.id).or_insert(0);
+                *times += 1;
+                if *times >= MISSED {
+                    missed.remove(&workspace.id);
+                    let words = self.driver.last_words(workspace.id).await;
+                    let words = words.map_or_else(String::new, |words| format!(": {words}"));
+                    self.stop(workspace, format!("its agent has ended{words}")).await?;
+                }
+                continue;
+            }
+            missed.remove(&workspace.id);
+            let Some(started_at) = workspace.started_at else {
+                continue;
+            };
+            let due = stop_due(
+                started_at,
+                workspace.last_active_at,
+                workspace.auto_stop,
+                workspace.resolved.max_lifetime,
+                now,
+            );
+            if let Some(reason) = due {
+                self.stop(workspace, reason.to_string()).await?;
+            }
+        }
+        missed.retain(|id, _| up.iter().any(|workspace| workspace.id == *id));
+        Ok(())
+    }
+
+    /// Begins to stop a workspace for a reason of Bailey's own.
+    pub(super) async fn stop(self: &Arc<Self>, workspace: &Workspace, reason: String) -> Result<(), StoreError> {
+        let now = self.now();
+        let build = NewBuild {
+            id: BuildId::new_at(now),
+            transition: Transition::Stop,
+            initiator: None,
+            reason: Some(reason),
+            change: None,
+            keep_home: false,
+            created_at: now,
+        };
+        match self.store().build_begin(workspace.id, &build, None).await {
+            Ok(Begun::Yes((_, build))) => {
+                let inner = Arc::clone(self);
+                self.tasks.spawn(async move { inner.carry_out(build).await });
+                Ok(())
+            }
+            // Somebody else was faster.
+            Ok(Begun::Beyond(_)) | Err(StoreError::Conflict { .. } | StoreError::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn store_activity(&self) -> Result<(), StoreError> {
+        let active: Vec<_> = self.active().iter().map(|(id, at)| (*id, *at)).collect();
+        if active.is_empty() {
+            return Ok(());
+        }
+        self.store().workspaces_touch(&active).await?;
+        // What came in the meantime stays.
+        self.active().retain(|id, at| !active.contains(&(*id, *at)));
+        Ok(())
+    }
+
+    /// Ends agents whose workspace is down or gone, and removes what is left of workspaces that nobody remembers.
+    async fn sweep_orphans(&self, up: &[Workspace]) -> Result<(), StoreError> {
+        let up: HashSet<WorkspaceId> = up.iter().map(|workspace| workspace.id).collect();
+        let there = match self.driver.list().await {
+            Ok(there) => there,
+            Err(error) => {
+                tracing::warn!(%error, "cannot list workspaces on this machine");
+                return Ok(());
+            }
+        };
+        for id in there.into_iter().filter(|id| !up.contains(id)) {
+            let known = self.store().workspace_get(id).await?;
+            let building = known.as_ref().is_some_and(|w| !w.state.is_final());
+            if building {
+                continue;
+            }
+            let gone = known
+                .as_ref()
+                .is_none_or(|w| w.transition == Transition::Delete && w.state == BuildState::Succeeded && !w.keep_home);
+            tracing::info!(workspace.id = %id, remove = gone, "ending what is left of a workspace");
+            let ended = if gone {
+                self.driver.delete(id).await
+            } else {
+                self.driver.stop(id, Duration::from_secs(5)).await
+            };
+            if let Err(error) = ended {
+                tracing::warn!(workspace.id = %id, %error, "cannot end what is left of a workspace");
+            }
+            self.end_keys(id).await?;
+        }
+        Ok(())
+    }
+}
