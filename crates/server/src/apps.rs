@@ -160,7 +160,10 @@ impl Apps {
             Ok(Some(visit)) => visit,
             Ok(None) => return pages::sign_in(),
             Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "who may open an app cannot be looked up");
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "who may open an app cannot be looked up"
+                );
                 return pages::unavailable();
             }
         };
@@ -195,7 +198,11 @@ impl Apps {
         };
         // A cookie that is not for this app says nothing about who asks.
         let session = session.filter(|s| s.is_for(site.workspace, label.app()));
-        let may = self.0.access.may(&site, label.app(), session.as_ref(), self.now()).await?;
+        let may = self
+            .0
+            .access
+            .may(&site, label.app(), session.as_ref(), self.now())
+            .await?;
         Ok(may.then_some(Visit { label, site, session }))
     }
 
@@ -226,7 +233,10 @@ impl Apps {
             Ok(Some(Visit { session: Some(_), .. })) => {}
             Ok(_) => return pages::code_over(),
             Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "who may open an app cannot be looked up");
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "who may open an app cannot be looked up"
+                );
                 return pages::unavailable();
             }
         }
@@ -245,13 +255,22 @@ impl Apps {
     }
 
     /// An address that opens an app once; `None` = its name does not fit into a host name.
-    pub(crate) fn link(&self, workspace: &str, owner: &str, grant: Grant) -> Result<Option<Secret<String>>, RandomError> {
+    pub(crate) fn link(
+        &self,
+        workspace: &str,
+        owner: &str,
+        grant: Grant,
+    ) -> Result<Option<Secret<String>>, RandomError> {
         let Some(label) = host::label(&grant.app, workspace, owner, grant.workspace) else {
             return Ok(None);
         };
         let code = self.0.codes.issue(grant)?;
         let AppsConfig { domain, https, .. } = &self.0.config;
-        let port = if *https { String::new() } else { format!(":{}", self.0.port) };
+        let port = if *https {
+            String::new()
+        } else {
+            format!(":{}", self.0.port)
+        };
         let scheme = self.scheme();
         let url = format!("{scheme}://{label}.{domain}{port}{OPEN_PATH}?code={}", code.expose());
         Ok(Some(Secret::new(url)))
@@ -276,7 +295,10 @@ impl Apps {
 
     /// The origin that an app's own pages have: as the browser names it.
     fn origin(&self, headers: &HeaderMap) -> String {
-        let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let host = headers
+            .get(HOST)
+            .and_then(|host| host.to_str().ok())
+            .unwrap_or_default();
         format!("{}://{}", self.scheme(), host.to_ascii_lowercase())
     }
 

@@ -17,12 +17,7 @@ const OVER: u16 = 4401;
 const BROKEN: u16 = 4502;
 
 /// Carries frames both ways until either side or the visit ends. `seen` is told of each frame from the viewer.
-pub(crate) async fn carry(
-    socket: WebSocket,
-    stream: Stream,
-    seen: impl FnMut(&[u8]),
-    over: impl Future<Output = ()>,
-) {
+pub(crate) async fn carry(socket: WebSocket, stream: Stream, seen: impl FnMut(&[u8]), over: impl Future<Output = ()>) {
     let (reader, writer) = bailey_link::frames(stream, MAX_INSIDE);
     let (mut to_viewer, from_viewer) = socket.split();
     let code = {
@@ -51,7 +46,10 @@ async fn outward(mut reader: bailey_link::FrameReader, viewer: &mut SplitSink<We
             Ok(Some(frame)) => viewer.send(Message::Binary(frame)).await.ok()?,
             Ok(None) => return Some(1000),
             Err(error) => {
-                tracing::debug!(error = &error as &dyn std::error::Error, "a stream to a workspace broke");
+                tracing::debug!(
+                    error = &error as &dyn std::error::Error,
+                    "a stream to a workspace broke"
+                );
                 return Some(BROKEN);
             }
         }
@@ -59,11 +57,7 @@ async fn outward(mut reader: bailey_link::FrameReader, viewer: &mut SplitSink<We
 }
 
 /// Frames from the viewer, until it goes away.
-async fn inward(
-    mut viewer: SplitStream<WebSocket>,
-    mut writer: bailey_link::FrameWriter,
-    mut seen: impl FnMut(&[u8]),
-) {
+async fn inward(mut viewer: SplitStream<WebSocket>, mut writer: bailey_link::FrameWriter, mut seen: impl FnMut(&[u8])) {
     while let Some(Ok(message)) = viewer.next().await {
         let frame: Bytes = match message {
             Message::Binary(frame) => frame,

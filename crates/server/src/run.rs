@@ -247,7 +247,10 @@ fn apps_key(dir: &Path) -> Result<Secret<[u8; 32]>, std::io::Error> {
     match std::fs::read(&path) {
         Ok(bytes) => {
             let key = bytes.try_into().map_err(|_| {
-                let what = format!("{} must have 32 bytes; remove it to have a new one made", path.display());
+                let what = format!(
+                    "{} must have 32 bytes; remove it to have a new one made",
+                    path.display()
+                );
                 std::io::Error::new(std::io::ErrorKind::InvalidData, what)
             });
             key.map(Secret::new)

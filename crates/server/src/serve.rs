@@ -157,7 +157,10 @@ async fn dispatch(
     request: Request<Incoming>,
 ) -> Result<Response<AnyBody>, Infallible> {
     // First of all: what comes to an app's host never reaches a route of Bailey's.
-    if let Some(host) = shared.apps.host(shared.options.hosts.as_deref(), request.uri(), request.headers()) {
+    if let Some(host) = shared
+        .apps
+        .host(shared.options.hosts.as_deref(), request.uri(), request.headers())
+    {
         return Ok(shared.apps.serve(peer, host, request).await.map(AnyBody::App));
     }
     if !host_allowed(shared.options.hosts.as_deref(), request.uri(), request.headers()) {

@@ -14,8 +14,12 @@ impl App {
     pub async fn app_open(&self, caller: &Caller, workspace: WorkspaceId, app: &str) -> Result<AppLink, AppError> {
         let found = self.store().workspace_get(workspace).await?;
         let site = found.and_then(|found| site(found, app, self.apps().max_sharing()));
-        let open = |owner| owner == caller.person() || site.as_ref().is_some_and(|s| s.sharing >= Sharing::Authenticated);
-        let site = site.as_ref().filter(|site| open(site.owner)).ok_or(AppError::NotFound)?;
+        let open =
+            |owner| owner == caller.person() || site.as_ref().is_some_and(|s| s.sharing >= Sharing::Authenticated);
+        let site = site
+            .as_ref()
+            .filter(|site| open(site.owner))
+            .ok_or(AppError::NotFound)?;
         if let Some(external) = &site.external {
             return Ok(AppLink { url: external.clone() });
         }

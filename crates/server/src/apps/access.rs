@@ -128,9 +128,8 @@ impl Access {
     async fn active(&self, id: PersonId) -> Result<bool, StoreError> {
         let find = async {
             let person = self.store.person_get(id).await?;
-            Ok(person.is_some_and(|p| {
-                p.status == PersonStatus::Active && p.role.reach(Action::WorkspaceAccess).is_some()
-            }))
+            Ok(person
+                .is_some_and(|p| p.status == PersonStatus::Active && p.role.reach(Action::WorkspaceAccess).is_some()))
         };
         self.people.get(&id, find).await
     }

@@ -81,7 +81,12 @@ pub(crate) fn from_app(mut headers: HeaderMap, upgrade: Option<&HeaderValue>) ->
     // These reach beyond the app's own origin.
     headers.remove(ALT_SVC);
     headers.remove("clear-site-data");
-    let cookies: Vec<HeaderValue> = headers.get_all(SET_COOKIE).iter().filter(|c| may_set(c)).cloned().collect();
+    let cookies: Vec<HeaderValue> = headers
+        .get_all(SET_COOKIE)
+        .iter()
+        .filter(|c| may_set(c))
+        .cloned()
+        .collect();
     headers.remove(SET_COOKIE);
     for cookie in cookies {
         headers.append(SET_COOKIE, cookie);
@@ -141,7 +146,12 @@ fn strip_credentials(headers: &mut HeaderMap) {
         headers.append(COOKIE, value);
     }
     for name in [AUTHORIZATION, HeaderName::from_static("x-api-key")] {
-        let own: Vec<HeaderValue> = headers.get_all(&name).iter().filter(|v| !is_token(v)).cloned().collect();
+        let own: Vec<HeaderValue> = headers
+            .get_all(&name)
+            .iter()
+            .filter(|v| !is_token(v))
+            .cloned()
+            .collect();
         headers.remove(&name);
         for value in own {
             headers.append(&name, value);
@@ -152,8 +162,11 @@ fn strip_credentials(headers: &mut HeaderMap) {
 /// Whether a header's value holds one of Bailey's secrets.
 fn is_token(value: &HeaderValue) -> bool {
     let Ok(text) = value.to_str() else { return false };
-    text.split([' ', ',', '\t', '"', '='])
-        .any(|word| [Kind::ApiToken, Kind::Key].iter().any(|kind| token::parse(*kind, word).is_some()))
+    text.split([' ', ',', '\t', '"', '=']).any(|word| {
+        [Kind::ApiToken, Kind::Key]
+            .iter()
+            .any(|kind| token::parse(*kind, word).is_some())
+    })
 }
 
 /// A `Cookie` header without Bailey's own; `None` = nothing is left.
@@ -195,7 +208,9 @@ mod tests {
     use super::*;
 
     fn map(lines: &[(&str, &str)]) -> HeaderMap {
-        let lines = lines.iter().map(|(n, v)| (n.parse::<HeaderName>().unwrap(), v.parse::<HeaderValue>().unwrap()));
+        let lines = lines
+            .iter()
+            .map(|(n, v)| (n.parse::<HeaderName>().unwrap(), v.parse::<HeaderValue>().unwrap()));
         lines.collect()
     }
 
@@ -261,7 +276,11 @@ mod tests {
 
     #[test]
     fn an_upgrade_passes_and_nothing_else_of_the_hop() {
-        let said = sent(&[("connection", "keep-alive, Upgrade, x-secret"), ("upgrade", "websocket"), ("x-secret", "1")]);
+        let said = sent(&[
+            ("connection", "keep-alive, Upgrade, x-secret"),
+            ("upgrade", "websocket"),
+            ("x-secret", "1"),
+        ]);
         let mut expected = vec!["connection: upgrade", "upgrade: websocket"];
         expected.extend(OURS);
         expected.sort_unstable();
@@ -281,7 +300,10 @@ mod tests {
             "=__Host-bailey-app=x",
             "domain=5",
         ];
-        let headers = lines.map(|line| (SET_COOKIE, HeaderValue::from_static(line))).into_iter().collect();
+        let headers = lines
+            .map(|line| (SET_COOKIE, HeaderValue::from_static(line)))
+            .into_iter()
+            .collect();
         let passed = from_app(headers, None);
         let passed: Vec<&HeaderValue> = passed.get_all(SET_COOKIE).iter().collect();
         assert_eq!(passed, ["a=1; Path=/", "domain=5"]);

@@ -1,8 +1,6 @@
 //! Host names of apps: `<app>--<workspace>--<owner>` as the one label below the apps' domain, or
 //! `<app>--<id of the workspace>` where names do not fit into a label.
 
-use std::str::FromStr;
-
 use bailey_core::WorkspaceId;
 
 /// The longest label there is.
@@ -65,7 +63,7 @@ impl Label {
 /// The label of an app; `None` = its name is too long for one.
 pub(crate) fn label(app: &str, workspace: &str, owner: &str, id: WorkspaceId) -> Option<String> {
     let named = format!("{app}--{workspace}--{owner}");
-    let numbered = format!("{app}--{}", id.to_string().replace('-', ""));
+    let numbered = format!("{app}--{}", id.uuid().simple());
     [named, numbered]
         .into_iter()
         .find(|label| Label::parse(label).is_some())
@@ -73,17 +71,17 @@ pub(crate) fn label(app: &str, workspace: &str, owner: &str, id: WorkspaceId) ->
 
 fn number(text: &str) -> Option<WorkspaceId> {
     let id = uuid::Uuid::try_parse(text).ok()?;
-    // One way to write it: 32 digits.
-    (id.simple().to_string() == text)
-        .then(|| WorkspaceId::from_str(&id.to_string()).ok())
-        .flatten()
+    // There is one way to write it: 32 digits.
+    (id.simple().to_string() == text).then(|| WorkspaceId::from_uuid(id))
 }
 
 fn is_part(text: &str) -> bool {
     !text.is_empty()
         && !text.starts_with('-')
         && !text.ends_with('-')
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
 /// The part of `host` (a name and perhaps a port) before `.domain`, in lower case; `None` = it does not lie below it.
@@ -115,8 +113,20 @@ mod tests {
         let app = "ide".to_owned();
         assert_eq!(Label::parse(&text), Some(Label::Numbered { app, workspace: id }));
         for bad in [
-            "", "ide", "ide--w", "--w--o", "a----o", "a--w--", "a---w--o", "a--w--o--x", "A--w--o", "a--w.x--o", "a--w_--o",
-            "a--w--o\u{e4}", "a--0000000000000000000000000000ABCD", "a--{00000000-0000-0000-0000-000000000abc}",
+            "",
+            "ide",
+            "ide--w",
+            "--w--o",
+            "a----o",
+            "a--w--",
+            "a---w--o",
+            "a--w--o--x",
+            "A--w--o",
+            "a--w.x--o",
+            "a--w_--o",
+            "a--w--o\u{e4}",
+            "a--0000000000000000000000000000ABCD",
+            "a--{00000000-0000-0000-0000-000000000abc}",
         ] {
             assert_eq!(Label::parse(bad), None, "{bad}");
         }
@@ -128,7 +138,11 @@ mod tests {
         let id = WorkspaceId::from_uuid(uuid::Uuid::from_u128(7));
         assert_eq!(label("ide", "w", "ann", id).as_deref(), Some("ide--w--ann"));
         for owner in ["ann.b", "a--b", &"o".repeat(64)] {
-            assert_eq!(label("ide", "w", owner, id), Some(format!("ide--{:032x}", 7)), "{owner}");
+            assert_eq!(
+                label("ide", "w", owner, id),
+                Some(format!("ide--{:032x}", 7)),
+                "{owner}"
+            );
         }
         assert_eq!(label(&"a".repeat(40), "w", "a.b", id), None);
     }
@@ -138,8 +152,17 @@ mod tests {
         assert_eq!(below("A--b--c.LocalHost:7080", "localhost").as_deref(), Some("a--b--c"));
         assert_eq!(below("x.y.localhost", "localhost").as_deref(), Some("x.y"));
         for other in [
-            "localhost", "localhost:1", ".localhost", "xlocalhost", "a.localhost.", "a.localhost.evil.example",
-            "a.localhost:", "a.localhost:8x", "a.localhost@evil", "[::1]:7080", "",
+            "localhost",
+            "localhost:1",
+            ".localhost",
+            "xlocalhost",
+            "a.localhost.",
+            "a.localhost.evil.example",
+            "a.localhost:",
+            "a.localhost:8x",
+            "a.localhost@evil",
+            "[::1]:7080",
+            "",
         ] {
             assert_eq!(below(other, "localhost"), None, "{other}");
         }

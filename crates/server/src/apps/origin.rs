@@ -59,7 +59,9 @@ mod tests {
     use super::*;
 
     fn judge(method: &Method, upgrade: bool, session: bool, lines: &[(&str, &str)]) -> bool {
-        let lines = lines.iter().map(|(n, v)| (n.parse::<HeaderName>().unwrap(), v.parse().unwrap()));
+        let lines = lines
+            .iter()
+            .map(|(n, v)| (n.parse::<HeaderName>().unwrap(), v.parse().unwrap()));
         allowed(Asked {
             own: "http://a--w--o.localhost:7080",
             method,
@@ -103,7 +105,11 @@ mod tests {
         for site in ["none", "same-site", "cross-site"] {
             let site = ("sec-fetch-site", site);
             assert!(get(&[site, link[0], link[1]]));
-            assert!(!get(&[site, ("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "script")]));
+            assert!(!get(&[
+                site,
+                ("sec-fetch-mode", "no-cors"),
+                ("sec-fetch-dest", "script")
+            ]));
             assert!(!get(&[site, link[0], ("sec-fetch-dest", "iframe")]));
         }
         for foreign in FOREIGN {

@@ -52,7 +52,9 @@ pub(crate) fn no_such_app() -> Response<AppBody> {
     page(
         StatusCode::NOT_FOUND,
         "There is no app at this address",
-        &["An app's address is app--workspace--owner, below the domain of the apps. `bailey open WORKSPACE APP` shows it."],
+        &[
+            "An app's address is app--workspace--owner, below the domain of the apps. `bailey open WORKSPACE APP` shows it.",
+        ],
     )
 }
 

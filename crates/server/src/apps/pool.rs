@@ -108,14 +108,19 @@ impl Pool {
     /// A new connection to an app.
     pub(crate) async fn fresh(&self, workspace: WorkspaceId, app: &str) -> Result<Lent, PoolError> {
         let open = self.links.open(workspace, Purpose::App { name: app.to_owned() });
-        let stream = tokio::time::timeout(PATIENCE, open).await.map_err(|_| PoolError::Slow)??;
+        let stream = tokio::time::timeout(PATIENCE, open)
+            .await
+            .map_err(|_| PoolError::Slow)??;
         let (sender, connection) = http1::Builder::new()
             .max_buf_size(HEAD)
             .handshake(TokioIo::new(stream))
             .await?;
         self.tasks.spawn(async move {
             if let Err(error) = connection.with_upgrades().await {
-                tracing::debug!(error = &error as &dyn std::error::Error, "a connection to an app ended early");
+                tracing::debug!(
+                    error = &error as &dyn std::error::Error,
+                    "a connection to an app ended early"
+                );
             }
         });
         Ok(Lent {

@@ -31,7 +31,12 @@ enum ProxyError {
 
 impl Apps {
     /// Passes a request on that was let through.
-    pub(super) async fn forward(&self, peer: IpAddr, visit: Visit, mut request: Request<Incoming>) -> Response<AppBody> {
+    pub(super) async fn forward(
+        &self,
+        peer: IpAddr,
+        visit: Visit,
+        mut request: Request<Incoming>,
+    ) -> Response<AppBody> {
         if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
             let heading = "This method does not lead to apps";
             return pages::page(StatusCode::METHOD_NOT_ALLOWED, heading, &[]);
@@ -64,11 +69,7 @@ impl Apps {
     }
 
     /// Sends a request over a connection that waits, or over a new one.
-    async fn exchange(
-        &self,
-        visit: &Visit,
-        request: Request<ToApp>,
-    ) -> Result<(Lent, Response<Incoming>), ProxyError> {
+    async fn exchange(&self, visit: &Visit, request: Request<ToApp>) -> Result<(Lent, Response<Incoming>), ProxyError> {
         let app = visit.label.app();
         let work = async {
             let mut lent = self.pool().get(visit.site.workspace, app).await?;
@@ -158,7 +159,9 @@ fn failed(visit: &Visit, error: &ProxyError) -> Response<AppBody> {
         ProxyError::Pool(PoolError::Link(LinkError::NotConnected)) if stopped => pages::page(
             StatusCode::SERVICE_UNAVAILABLE,
             &format!("The workspace {workspace} is {}", visit.site.status),
-            &[&format!("Start it with `bailey start {workspace}`, then load this page again.")],
+            &[&format!(
+                "Start it with `bailey start {workspace}`, then load this page again."
+            )],
         ),
         ProxyError::Pool(PoolError::Link(LinkError::NotConnected | LinkError::Broken(_))) => pages::page(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -173,7 +176,10 @@ fn failed(visit: &Visit, error: &ProxyError) -> Response<AppBody> {
         ProxyError::Pool(error @ (PoolError::Slow | PoolError::Http(_))) => pages::page(
             StatusCode::BAD_GATEWAY,
             &format!("The app {app} does not answer"),
-            &[&error.to_string(), &format!("`bailey logs {workspace}` shows what it printed.")],
+            &[
+                &error.to_string(),
+                &format!("`bailey logs {workspace}` shows what it printed."),
+            ],
         ),
     }
 }

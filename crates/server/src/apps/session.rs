@@ -171,7 +171,11 @@ mod tests {
             let mut changed = bytes.clone();
             changed[at] ^= 1;
             assert_eq!(seal.open(&URL_SAFE_NO_PAD.encode(changed), NOW), None, "byte {at}");
-            assert_eq!(seal.open(&URL_SAFE_NO_PAD.encode(&bytes[..at]), NOW), None, "{at} bytes");
+            assert_eq!(
+                seal.open(&URL_SAFE_NO_PAD.encode(&bytes[..at]), NOW),
+                None,
+                "{at} bytes"
+            );
         }
     }
 

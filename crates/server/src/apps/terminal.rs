@@ -1,10 +1,10 @@
 //! The terminal in the browser: a page, and a WebSocket that leads to a terminal of the workspace.
 
+use axum::extract::FromRequestParts;
+use axum::extract::ws::WebSocketUpgrade;
 use bailey_api::agent::{Purpose, TerminalOpen};
 use bailey_link::Stream;
 use bytes::Bytes;
-use axum::extract::FromRequestParts;
-use axum::extract::ws::WebSocketUpgrade;
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
@@ -137,7 +137,15 @@ mod tests {
         assert_eq!((open.name.as_str(), open.columns, open.rows), ("a_b-1", 100, 40));
         assert_eq!((open.after, open.epoch), (Some(7), Some(9)));
         assert_eq!(wanted("").unwrap().name, "main");
-        for bad in ["name=", "name=a/b", "name=a&name=b", "columns=0", "rows=70000", "after=-1", "x=1"] {
+        for bad in [
+            "name=",
+            "name=a/b",
+            "name=a&name=b",
+            "columns=0",
+            "rows=70000",
+            "after=-1",
+            "x=1",
+        ] {
             assert_eq!(wanted(bad), None, "{bad}");
         }
         assert_eq!(wanted(&format!("name={}", "a".repeat(65))), None);

@@ -88,6 +88,9 @@ pub(crate) async fn tunnel(client: OnUpgrade, app: OnUpgrade, noting: Noting, ov
         () = over => return,
     };
     if let Err(error) = carried {
-        tracing::debug!(error = &error as &dyn std::error::Error, "a connection to an app ended early");
+        tracing::debug!(
+            error = &error as &dyn std::error::Error,
+            "a connection to an app ended early"
+        );
     }
 }
