@@ -98,6 +98,7 @@ const UNIQUE: &[(&str, &str, &str, &str)] = &[
     ("people.name", "people_name", "person", "name"),
     ("api_tokens.public_id", "api_tokens_public_id", "token", "public_id"),
     ("virtual_keys.public_id", "virtual_keys_public_id", "key", "public_id"),
+    ("templates.name", "templates_name", "template", "name"),
     ("budgets.subject", "budgets_subject_period", "budget", "period"),
     ("workspaces.owner", "workspaces_owner_name", "workspace", "name"),
     ("workspaces.host_slot", "workspaces_host_slot", "workspace", "host_slot"),

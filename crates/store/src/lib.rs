@@ -18,6 +18,7 @@ mod replicas;
 mod spend;
 mod sql;
 mod store;
+mod templates;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -35,4 +36,5 @@ pub use prices::PriceVersion;
 pub use replicas::{JournalPosition, LostReplica, ReplicaClaim};
 pub use spend::{Named, SpendDimension, SpendFilter, SpendRow, SpendValue};
 pub use store::{Backend, Store, Target};
+pub use templates::{TemplateFilter, TemplateRecord, TemplateSource, TemplateVersionRecord, VersionPush};
 pub use workspaces::{Begun, NewWorkspace, WorkspaceFilter};

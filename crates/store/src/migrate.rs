@@ -29,6 +29,7 @@ macro_rules! steps {
 /// Every step, in order.
 pub(crate) const STEPS: &[Step] = steps! {
     1 "0001_init";
+    2 "0002_templates";
     3 "0003_workspaces";
 };
 

@@ -23,6 +23,7 @@ const FILES: &[(&str, &[(&str, Statement)])] = &[
     ("prices", crate::prices::ALL),
     ("replicas", crate::replicas::ALL),
     ("store", crate::store::ALL),
+    ("templates", crate::templates::ALL),
     ("tokens", crate::tokens::ALL),
     ("workspaces", crate::workspaces::ALL),
 ];

@@ -117,6 +117,7 @@ from! {
     Uuid, x => Self::Uuid(Some(x));
     Option<Uuid>, x => Self::Uuid(x);
     &[u8; 32], x => Self::Bytes(x.to_vec());
+    &[u8], x => Self::Bytes(x.to_vec());
     Timestamp, x => Self::Int(Some(x.micros()));
     Option<Timestamp>, x => Self::Int(x.map(Timestamp::micros));
     Money, x => Self::Int(Some(x.nanos()));
@@ -182,6 +183,7 @@ columns! {
     Timestamp, i64, x => Some(Timestamp::from_micros(x));
     Money, i64, x => Some(Money::from_nanos(x));
     [u8; 32], Vec<u8>, x => x.try_into().ok();
+    Vec<u8>, Vec<u8>, x => Some(x);
 }
 
 macro_rules! ids {

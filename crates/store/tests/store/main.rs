@@ -26,6 +26,8 @@ mod speed;
 #[cfg(test)]
 mod spend;
 #[cfg(test)]
+mod templates;
+#[cfg(test)]
 mod workspaces;
 #[cfg(test)]
 mod world;
