@@ -85,7 +85,7 @@ impl Access {
 
     /// The app that a host name names.
     pub(crate) async fn site(&self, label: &Label) -> Result<Option<Arc<Site>>, StoreError> {
-        self.sites.get(label, self.find(label)).await
+        self.sites.get(label, async || self.find(label).await).await
     }
 
     async fn find(&self, label: &Label) -> Result<Option<Arc<Site>>, StoreError> {
@@ -126,7 +126,7 @@ impl Access {
 
     /// Whether a person may go into workspaces at all.
     async fn active(&self, id: PersonId) -> Result<bool, StoreError> {
-        let find = async {
+        let find = async || {
             let person = self.store.person_get(id).await?;
             Ok(person
                 .is_some_and(|p| p.status == PersonStatus::Active && p.role.reach(Action::WorkspaceAccess).is_some()))
@@ -137,7 +137,7 @@ impl Access {
     /// Whether the API token that a session was opened with is still good.
     async fn token_good(&self, id: Option<TokenId>, now: Timestamp) -> Result<bool, StoreError> {
         let Some(id) = id else { return Ok(true) };
-        let find = async {
+        let find = async || {
             let token = self.store.token_get(id).await?;
             let good = token.filter(|t| t.revoked_at.is_none());
             Ok::<_, StoreError>(good.map(|t| t.expires_at.unwrap_or(Timestamp::from_micros(i64::MAX))))
@@ -159,15 +159,15 @@ impl Access {
                 self.may(&site, visit.label.app(), visit.session.as_ref(), now()).await
             };
             // A database that does not answer says no as well, only later.
-            let verdict: Result<bool, StoreError> = match tokio::time::timeout(PATIENCE, judged).await {
+            let judged = tokio::time::timeout(PATIENCE, Box::pin(judged));
+            let verdict: Result<bool, StoreError> = match judged.await {
                 Ok(verdict) => verdict,
                 Err(_) => return,
             };
             match verdict {
                 Ok(true) => good = Instant::now(),
-                Ok(false) => return,
                 Err(_) if good.elapsed() < PATIENCE => {}
-                Err(_) => return,
+                Ok(false) | Err(_) => return,
             }
         }
     }

@@ -22,13 +22,14 @@ impl<K, V> Default for Cache<K, V> {
 
 impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
     /// What was found for `key`, or is found now. A failure is not kept.
-    pub(crate) async fn get<E>(&self, key: &K, find: impl Future<Output = Result<V, E>>) -> Result<V, E> {
+    pub(crate) async fn get<E>(&self, key: &K, find: impl AsyncFnOnce() -> Result<V, E>) -> Result<V, E> {
         if let Some(found) = self.fresh(key) {
             return Ok(found);
         }
         // As old as the question: what changes while it is answered may not be in the answer.
         let asked = Instant::now();
-        let found = find.await?;
+        // On the heap: looking something up takes much more room than knowing it.
+        let found = Box::pin(find()).await?;
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if table.len() >= MOST {
             table.retain(|_, (at, _)| at.elapsed() < FRESH);

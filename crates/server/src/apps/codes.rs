@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 /// How long a code is good.
-pub(crate) const LIFETIME: Duration = Duration::from_secs(60);
+pub(crate) const LIFETIME: Duration = Duration::from_mins(1);
 /// Codes of one person that may wait at once; the oldest goes first.
 const PER_PERSON: usize = 16;
 

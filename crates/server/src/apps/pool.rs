@@ -7,11 +7,10 @@ use std::time::{Duration, Instant};
 use bailey_api::agent::Purpose;
 use bailey_core::WorkspaceId;
 use bailey_runtime::Tasks;
+use bailey_runtime::http::{SendRequest, over};
 use bytes::Bytes;
 use http_body_util::{Either, Empty};
 use hyper::body::Incoming;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
 
 use crate::links::{LinkError, Links};
 
@@ -111,12 +110,9 @@ impl Pool {
         let stream = tokio::time::timeout(PATIENCE, open)
             .await
             .map_err(|_| PoolError::Slow)??;
-        let (sender, connection) = http1::Builder::new()
-            .max_buf_size(HEAD)
-            .handshake(TokioIo::new(stream))
-            .await?;
+        let (sender, connection) = over(stream, HEAD).await?;
         self.tasks.spawn(async move {
-            if let Err(error) = connection.with_upgrades().await {
+            if let Err(error) = connection.await {
                 tracing::debug!(
                     error = &error as &dyn std::error::Error,
                     "a connection to an app ended early"

@@ -63,9 +63,8 @@ impl Apps {
             return page(StatusCode::BAD_REQUEST, "The query names no terminal", &[names]);
         };
         let place = parts.extensions.remove::<Place>();
-        let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-            Ok(upgrade) => upgrade,
-            Err(_) => return page(StatusCode::UPGRADE_REQUIRED, "This address takes a WebSocket", &[]),
+        let Ok(upgrade) = WebSocketUpgrade::from_request_parts(&mut parts, &()).await else {
+            return page(StatusCode::UPGRADE_REQUIRED, "This address takes a WebSocket", &[]);
         };
         let stream = match self.links().open(visit.site.workspace, Purpose::Terminal(open)).await {
             Ok(stream) => stream,

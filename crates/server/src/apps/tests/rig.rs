@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -179,7 +180,7 @@ impl Rig {
     pub(super) async fn ask(&self, method: &str, host: &str, path: &str, headers: &[(&str, &str)]) -> Reply {
         let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
         for (name, value) in headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            write!(head, "{name}: {value}\r\n").unwrap();
         }
         self.raw(&format!("{head}\r\n")).await
     }
@@ -208,7 +209,7 @@ impl Rig {
              sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
         );
         for (name, value) in headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            write!(head, "{name}: {value}\r\n").unwrap();
         }
         stream.write_all(format!("{head}\r\n").as_bytes()).await.unwrap();
         let mut answer = Vec::new();
@@ -396,7 +397,7 @@ fn agent(tasks: &Tasks, connections: Arc<Mutex<usize>>) -> bailey_link::Opener {
 async fn echo(tasks: Tasks, mut request: Request<Incoming>) -> Result<Response<Full<bytes::Bytes>>, Infallible> {
     let mut text = format!("{} {}\n", request.method(), request.uri());
     for (name, value) in request.headers() {
-        text.push_str(&format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes())));
+        writeln!(text, "{name}: {}", String::from_utf8_lossy(value.as_bytes())).unwrap();
     }
     let mut response = Response::new(Full::default());
     for (name, value) in [
@@ -426,7 +427,7 @@ async fn echo(tasks: Tasks, mut request: Request<Incoming>) -> Result<Response<F
     }
     let path = request.uri().path().to_owned();
     let body = request.into_body().collect().await.unwrap().to_bytes();
-    text.push_str(&format!("\n{}", String::from_utf8_lossy(&body)));
+    write!(text, "\n{}", String::from_utf8_lossy(&body)).unwrap();
     if path == "/slow" {
         std::future::pending::<()>().await;
     }

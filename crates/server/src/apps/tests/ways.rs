@@ -136,8 +136,8 @@ fn an_upgrade_carries_bytes_both_ways() {
         let sent: Vec<u8> = (0..200_000_u32).map(|n| (n % 251) as u8).collect();
         let (mut read, mut write) = stream.split();
         let mut back = vec![0; sent.len()];
-        let (wrote, got) = tokio::join!(write.write_all(&sent), read.read_exact(&mut back));
-        wrote.unwrap();
+        let (put, got) = tokio::join!(write.write_all(&sent), read.read_exact(&mut back));
+        put.unwrap();
         got.unwrap();
         assert_eq!(back, sent);
         write.shutdown().await.unwrap();
