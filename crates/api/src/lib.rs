@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod amount;
+pub mod apps;
 pub mod budgets;
 pub mod code;
 pub mod frame;

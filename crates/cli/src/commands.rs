@@ -8,6 +8,7 @@ pub(crate) mod groups;
 pub(crate) mod keys;
 pub(crate) mod mock;
 pub(crate) mod models;
+pub(crate) mod open;
 pub(crate) mod openapi;
 pub(crate) mod org;
 pub(crate) mod prices;
@@ -63,6 +64,7 @@ pub(crate) async fn run(command: Command, env: &Env) -> Result<(), Failure> {
         Command::Restart(arguments) => workspaces::build("restart", arguments, env).await,
         Command::Update(arguments) => workspaces::update(arguments, env).await,
         Command::Delete(arguments) => workspaces::delete(arguments, env).await,
+        Command::Open(arguments) => open::run(arguments, env).await,
         Command::Logs(arguments) => workspaces::logs(arguments, env).await,
         Command::Keys(arguments) => keys::run(arguments, env).await,
         Command::Spend(arguments) => spend::run(&arguments, env).await,

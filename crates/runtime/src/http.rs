@@ -8,13 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http_body::Body;
 use http_body_util::Full;
+use hyper::client::conn::http1;
+pub use hyper::client::conn::http1::SendRequest;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 /// A client with a pool of connections.
 pub type Client = Legacy<HttpsConnector<HttpConnector>, Full<Bytes>>;
@@ -97,4 +101,23 @@ fn tls(ca_file: Option<&Path>) -> Result<rustls::ClientConfig, ClientError> {
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
         .with_no_client_auth())
+}
+/// An HTTP/1.1 client on a stream that leads to one server already, and what drives it: a future that ends with the
+/// connection, upgrades included. An answer's head has at most `head` bytes.
+///
+/// # Errors
+/// Where the stream is broken.
+pub async fn over<S, B>(
+    stream: S,
+    head: usize,
+) -> Result<(SendRequest<B>, impl Future<Output = Result<(), hyper::Error>> + Send), hyper::Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Unpin + Send + 'static,
+{
+    let (sender, connection) = http1::Builder::new()
+        .max_buf_size(head)
+        .handshake(TokioIo::new(stream))
+        .await?;
+    Ok((sender, connection.with_upgrades()))
 }

@@ -1,6 +1,7 @@
 //! The use-cases: what can be done, whoever asks for it and however. Each takes a [`Caller`], whose authority for the
 //! action is settled already, and looks after what that authority reaches.
 
+mod apps;
 mod bounds;
 mod budgets;
 mod caller;
@@ -33,6 +34,7 @@ use bailey_runtime::metrics::Registry;
 use bailey_store::Store;
 use tokio::sync::Mutex;
 
+use crate::apps::{Apps, AppsOptions, AppsParts};
 use crate::fleet::Fleet;
 
 pub use caller::Caller;
@@ -50,6 +52,8 @@ pub struct AppParts {
     pub metrics: Registry,
     /// What runs workspaces.
     pub fleet: Fleet,
+    /// How apps of workspaces are served.
+    pub apps: AppsOptions,
 }
 
 /// The application. Cheap to clone.
@@ -58,6 +62,7 @@ pub struct App(Arc<Inner>);
 
 struct Inner {
     parts: AppParts,
+    apps: Apps,
     draining: AtomicBool,
     /// Held while an owner's role or status changes, so that two changes cannot together leave no owner.
     owners: Mutex<()>,
@@ -66,8 +71,18 @@ struct Inner {
 impl App {
     /// An application of these parts.
     pub fn new(parts: AppParts) -> Self {
+        let fleet = parts.fleet.clone();
+        let apps = Apps::new(AppsParts {
+            options: parts.apps.clone(),
+            links: fleet.links().clone(),
+            note: Arc::new(move |workspace| fleet.note_activity(workspace)),
+            store: parts.gate.store().clone(),
+            clock: parts.gate.clock().clone(),
+            tasks: parts.gate.tasks().clone(),
+        });
         Self(Arc::new(Inner {
             parts,
+            apps,
             draining: AtomicBool::new(false),
             owners: Mutex::new(()),
         }))
@@ -108,6 +123,11 @@ impl App {
 
     pub(crate) fn metrics(&self) -> &Registry {
         &self.0.parts.metrics
+    }
+
+    /// Apps of workspaces.
+    pub(crate) fn apps(&self) -> &Apps {
+        &self.0.apps
     }
 
     pub(crate) fn owners(&self) -> &Mutex<()> {

@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 pub mod app;
+mod apps;
 pub mod bootstrap;
+mod bridge;
 mod csv;
 mod cx;
 mod door;
@@ -19,6 +21,7 @@ pub mod run;
 mod serve;
 
 pub use app::{App, AppParts};
+pub use apps::AppsOptions;
 pub use door::DoorError;
 pub use prices::PricesError;
 pub use reject::Reject;

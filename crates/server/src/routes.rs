@@ -1,5 +1,6 @@
 //! The routes, and the authorization table: what each operation needs.
 
+mod apps;
 mod budgets;
 mod groups;
 mod keys;
@@ -81,6 +82,7 @@ fn table() -> Vec<Row> {
         row(Needs(A::LedgerRead), routes!(requests::list::handler)),
         row(Needs(A::LedgerRead), routes!(requests::get::handler)),
         row(Needs(A::LedgerRead), routes!(spend::handler)),
+        row(Needs(A::WorkspaceAccess), routes!(apps::open::handler)),
         row(Needs(A::WorkspaceCreate), routes!(workspaces::create::handler)),
         row(Needs(A::WorkspaceRead), routes!(workspaces::list::handler)),
         row(Needs(A::WorkspaceRead), routes!(workspaces::get::handler)),

@@ -14,7 +14,7 @@ use bailey_gate::{Gate, GateError, GateOptions};
 use bailey_gateway::{Gateway, GatewayOptions, IntakeLimits};
 use bailey_llm::ParseLimits;
 use bailey_runtime::config::{AuditMode, Config};
-use bailey_runtime::ids::NewId;
+use bailey_runtime::ids::{self, NewId};
 use bailey_runtime::{Clock, Tasks, metrics};
 use bailey_store::{Store, StoreError, Target};
 use tokio::net::TcpListener;
@@ -22,6 +22,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, AppParts};
+use crate::apps::AppsOptions;
 use crate::door::{self, DoorError};
 use crate::fleet::{self, Fleet, FleetOptions};
 use crate::prices::{self, PricesError};
@@ -124,6 +125,11 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         defaults: config.defaults.clone(),
         metrics: registry,
         fleet: fleet.clone(),
+        apps: AppsOptions {
+            config: config.apps.clone(),
+            port: listener.local_addr().map_err(data_dir_error(dir))?.port(),
+            key: apps_key(dir).map_err(data_dir_error(dir))?,
+        },
     });
     tasks.spawn(prices::watch(
         prices,
@@ -135,8 +141,8 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let router = crate::routes::router(&app);
     let options = ServeOptions::new(&config);
     let accepting = tasks.spawn({
-        let (tasks, stop) = (tasks.clone(), stop.clone());
-        async move { serve(listener, router, gateway, options, &tasks, stop).await }
+        let (tasks, stop, apps) = (tasks.clone(), stop.clone(), app.apps().clone());
+        async move { serve(listener, router, gateway, apps, options, &tasks, stop).await }
     });
     fleet.start().await?;
     announce(&config, fresh);
@@ -145,6 +151,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     app.drain();
     tokio::time::sleep(NOTICE).await;
     stop.cancel();
+    app.apps().close();
     // The task ends with `stop`; what it was doing is of no interest any more.
     let _ = accepting.await;
     drain(&gate, &tasks, config.server.shutdown_grace).await;
@@ -231,6 +238,47 @@ fn replica(dir: &Path, clock: &Clock) -> Result<ReplicaId, std::io::Error> {
             Ok(id)
         }
         Err(error) => Err(error),
+    }
+}
+
+/// What sessions of apps are sealed with, made at the first start: sessions outlive the process.
+fn apps_key(dir: &Path) -> Result<Secret<[u8; 32]>, std::io::Error> {
+    let path = dir.join("apps-key");
+    match std::fs::read(&path) {
+        Ok(bytes) => {
+            let key = bytes.try_into().map_err(|_| {
+                let what = format!(
+                    "{} must have 32 bytes; remove it to have a new one made",
+                    path.display()
+                );
+                std::io::Error::new(std::io::ErrorKind::InvalidData, what)
+            });
+            key.map(Secret::new)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let key: [u8; 32] = ids::random().map_err(std::io::Error::other)?;
+            // Renamed into place, so that a crash leaves no half a key.
+            let part = dir.join("apps-key.part");
+            let mut file = OpenOptions::new()
+                .create(true)
+                .truncate(true)
+                .write(true)
+                .mode(0o600)
+                .open(&part)?;
+            file.write_all(&key)?;
+            file.sync_all()?;
+            std::fs::rename(&part, &path)?;
+            Ok(Secret::new(key))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn data_dir_error(dir: &Path) -> impl Fn(std::io::Error) -> RunError {
+    let dir = dir.to_owned();
+    move |source| RunError::DataDir {
+        dir: dir.clone(),
+        source,
     }
 }
 

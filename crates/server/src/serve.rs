@@ -23,6 +23,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use crate::apps::{AppBody, Apps, Place};
+
 /// What connections are held to.
 #[derive(Debug, Clone)]
 pub(crate) struct ServeOptions {
@@ -62,6 +64,7 @@ impl ServeOptions {
 struct Shared {
     router: axum::Router,
     gateway: Arc<Gateway>,
+    apps: Apps,
     options: ServeOptions,
     closing: CancellationToken,
 }
@@ -71,6 +74,7 @@ pub(crate) async fn serve(
     listener: TcpListener,
     router: axum::Router,
     gateway: Arc<Gateway>,
+    apps: Apps,
     options: ServeOptions,
     tasks: &Tasks,
     stop: CancellationToken,
@@ -79,6 +83,7 @@ pub(crate) async fn serve(
     let shared = Arc::new(Shared {
         router,
         gateway,
+        apps,
         options,
         closing: stop.clone(),
     });
@@ -111,9 +116,13 @@ async fn connection(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>, pl
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, error = &error as &dyn std::error::Error, "cannot set TCP_NODELAY");
     }
+    let place = Place(Arc::new(place));
     let service = service_fn({
-        let shared = Arc::clone(&shared);
-        move |request| dispatch(Arc::clone(&shared), request)
+        let (shared, place) = (Arc::clone(&shared), place.clone());
+        move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(place.clone());
+            dispatch(Arc::clone(&shared), peer.ip(), request)
+        }
     });
     let builder = http1(&shared.options);
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
@@ -142,7 +151,18 @@ pub(crate) fn http1(options: &ServeOptions) -> http1::Builder {
     builder
 }
 
-async fn dispatch(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<AnyBody>, Infallible> {
+async fn dispatch(
+    shared: Arc<Shared>,
+    peer: IpAddr,
+    request: Request<Incoming>,
+) -> Result<Response<AnyBody>, Infallible> {
+    // First of all: what comes to an app's host never reaches a route of Bailey's.
+    if let Some(host) = shared
+        .apps
+        .host(shared.options.hosts.as_deref(), request.uri(), request.headers())
+    {
+        return Ok(shared.apps.serve(peer, host, request).await.map(AnyBody::App));
+    }
     if !host_allowed(shared.options.hosts.as_deref(), request.uri(), request.headers()) {
         return Ok(misdirected());
     }
@@ -211,6 +231,7 @@ fn misdirected() -> Response<AnyBody> {
 enum AnyBody {
     Door(Body),
     Router(axum::body::Body),
+    App(AppBody),
 }
 
 impl http_body::Body for AnyBody {
@@ -223,6 +244,7 @@ impl http_body::Body for AnyBody {
                 .poll_frame(cx)
                 .map(|frame| frame.map(|f| f.map_err(axum::Error::new))),
             Self::Router(body) => Pin::new(body).poll_frame(cx),
+            Self::App(body) => Pin::new(body).poll_frame(cx),
         }
     }
 
@@ -230,6 +252,7 @@ impl http_body::Body for AnyBody {
         match self {
             Self::Door(body) => body.is_end_stream(),
             Self::Router(body) => body.is_end_stream(),
+            Self::App(body) => body.is_end_stream(),
         }
     }
 
@@ -237,6 +260,7 @@ impl http_body::Body for AnyBody {
         match self {
             Self::Door(body) => body.size_hint(),
             Self::Router(body) => body.size_hint(),
+            Self::App(body) => body.size_hint(),
         }
     }
 }

@@ -9,14 +9,14 @@ use uuid::Uuid;
 use super::*;
 
 /// Messages through memory.
-struct Memory {
-    to: mpsc::UnboundedSender<Bytes>,
-    from: mpsc::UnboundedReceiver<Bytes>,
+pub(crate) struct Memory {
+    pub(crate) to: mpsc::UnboundedSender<Bytes>,
+    pub(crate) from: mpsc::UnboundedReceiver<Bytes>,
 }
 
 #[derive(Debug, thiserror::Error)]
 #[error("the other side is gone")]
-struct Gone;
+pub(crate) struct Gone;
 
 impl futures_util::Stream for Memory {
     type Item = Result<Bytes, Gone>;

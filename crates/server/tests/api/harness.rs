@@ -23,7 +23,7 @@ use bailey_runtime::ids::NewId;
 use bailey_runtime::metrics::Registry;
 use bailey_runtime::{Clock, ManualClock, Tasks};
 use bailey_server::fleet::{Fleet, FleetOptions};
-use bailey_server::{App, AppParts, bootstrap};
+use bailey_server::{App, AppParts, AppsOptions, bootstrap};
 use bailey_store::{JournalPosition, Store, Target};
 use bailey_testkit::db::{TestDb, TestTarget, on_sqlite};
 use bailey_workspaces::driver::{AnyDriver, SimDriver};
@@ -123,11 +123,12 @@ impl TestApp {
             [("HOME".to_owned(), "/nowhere".to_owned())].into_iter(),
             &Overrides::default(),
         );
+        let config = config.unwrap();
         let fleet = Fleet::new(
             FleetOptions {
                 gate: Arc::clone(&gate),
                 gateway: Arc::clone(&gateway),
-                config: &config.unwrap(),
+                config: &config,
                 driver: AnyDriver::Sim(SimDriver::new()),
                 tasks: Tasks::new(),
                 closing: CancellationToken::new(),
@@ -141,6 +142,11 @@ impl TestApp {
             defaults: DefaultsConfig { keys: BTreeMap::new() },
             metrics,
             fleet,
+            apps: AppsOptions {
+                config: config.apps,
+                port: 7080,
+                key: bailey_core::Secret::new([7; 32]),
+            },
         });
         Self {
             router: bailey_server::routes::router(&app),

@@ -73,6 +73,7 @@ fn expected() -> BTreeMap<&'static str, Needs> {
         ("GET /api/v1/workspaces/{id}/builds", To(A::WorkspaceRead)),
         ("GET /api/v1/workspaces/{id}/builds/{number}", To(A::WorkspaceRead)),
         ("GET /api/v1/workspaces/{id}/builds/{number}/log", To(A::WorkspaceRead)),
+        ("POST /api/v1/workspaces/{id}/apps/{app}/open", To(A::WorkspaceAccess)),
         ("GET /api/v1/models", To(A::ModelRead)),
         ("GET /api/v1/prices", To(A::ModelRead)),
     ])
@@ -113,6 +114,7 @@ pub(crate) fn request(operation: &str) -> (Method, String) {
         .replace("{id}", &id)
         .replace("{person}", "nobody")
         .replace("{number}", "1")
+        .replace("{app}", "terminal")
         .replace("{code}", "not_found");
     (method.parse().unwrap(), path)
 }

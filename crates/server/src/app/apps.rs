@@ -1,0 +1,40 @@
+//! Opening apps of workspaces.
+
+use bailey_api::apps::AppLink;
+use bailey_core::WorkspaceId;
+use bailey_core::template::Sharing;
+
+use super::{App, AppError, Caller};
+use crate::apps::{Grant, site};
+
+impl App {
+    /// An address at which the caller's browser opens an app: good once, within a minute.
+    ///
+    /// Nobody is let into another person's workspace by a role: only the app's sharing does that.
+    pub async fn app_open(&self, caller: &Caller, workspace: WorkspaceId, app: &str) -> Result<AppLink, AppError> {
+        let found = self.store().workspace_get(workspace).await?;
+        let site = found.and_then(|found| site(found, app, self.apps().max_sharing()));
+        let open =
+            |owner| owner == caller.person() || site.as_ref().is_some_and(|s| s.sharing >= Sharing::Authenticated);
+        let site = site
+            .as_ref()
+            .filter(|site| open(site.owner))
+            .ok_or(AppError::NotFound)?;
+        if let Some(external) = &site.external {
+            return Ok(AppLink { url: external.clone() });
+        }
+        let owner = self.store().person_get(site.owner).await?.ok_or(AppError::NotFound)?;
+        let grant = Grant {
+            person: caller.person(),
+            token: caller.actor.token,
+            workspace,
+            app: app.to_owned(),
+        };
+        let link = self.apps().link(&site.name, &owner.name, grant)?;
+        // A template's names are held to what fits; a name that does not is nobody's.
+        let link = link.ok_or(AppError::NotFound)?;
+        Ok(AppLink {
+            url: link.expose().clone(),
+        })
+    }
+}

@@ -1,0 +1,337 @@
+//! Apps of workspaces: each on a host name of its own, reached through the workspace's link.
+//!
+//! A browser comes with a one-time code and gets a session for the one app ([`codes`], [`session`]). Each request is held
+//! to what the app's sharing, its owner and the visitor are now ([`access`]), and to where it comes from ([`origin`]);
+//! nothing of Bailey's reaches the app ([`headers`]).
+
+mod access;
+mod body;
+mod cache;
+mod codes;
+mod headers;
+mod host;
+mod origin;
+mod pages;
+mod pool;
+mod proxy;
+mod session;
+mod terminal;
+mod tunnel;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bailey_core::{Secret, WorkspaceId};
+use bailey_runtime::config::AppsConfig;
+use bailey_runtime::ids::RandomError;
+use bailey_runtime::{Clock, Tasks};
+use bailey_store::Store;
+use http::header::{HOST, LOCATION, SET_COOKIE};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use hyper::body::Incoming;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
+
+use crate::links::Links;
+use access::{Access, Visit};
+use codes::Codes;
+use host::Label;
+use origin::Asked;
+use pool::Pool;
+use session::Seal;
+use tunnel::Noting;
+
+pub(crate) use access::{TERMINAL, site};
+pub(crate) use body::AppBody;
+pub(crate) use codes::Grant;
+
+/// Paths below this are Bailey's at every app's address.
+const OWN_PATHS: &str = "/.bailey/";
+const OPEN_PATH: &str = "/.bailey/open";
+
+/// What apps are served with.
+#[derive(Debug, Clone)]
+pub struct AppsOptions {
+    /// `[apps]`.
+    pub config: AppsConfig,
+    /// The port in apps' addresses, where nothing stands in front of the server.
+    pub port: u16,
+    /// What sessions are sealed with. It outlives the process, and so do they.
+    pub key: Secret<[u8; 32]>,
+}
+
+/// A connection's place among those that the server holds; kept for as long as the connection lives, whatever its protocol.
+#[derive(Clone)]
+pub(crate) struct Place(#[expect(dead_code, reason = "it is held, not used")] pub(crate) Arc<OwnedSemaphorePermit>);
+
+/// The apps of all workspaces. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Apps(Arc<Inner>);
+
+struct Inner {
+    config: AppsConfig,
+    port: u16,
+    access: Access,
+    codes: Codes,
+    seal: Seal,
+    pool: Pool,
+    links: Links,
+    note: Note,
+    clock: Clock,
+    tasks: Tasks,
+    closing: CancellationToken,
+}
+
+/// Notes that somebody does something in a workspace.
+pub(crate) type Note = Arc<dyn Fn(WorkspaceId) + Send + Sync>;
+
+/// What apps work with.
+pub(crate) struct AppsParts {
+    /// How they are served.
+    pub(crate) options: AppsOptions,
+    /// The way to them.
+    pub(crate) links: Links,
+    /// Who is told that somebody uses one.
+    pub(crate) note: Note,
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
+    pub(crate) tasks: Tasks,
+}
+
+/// A label in a request's host, and whether it can be one of an app.
+pub(crate) struct AppHost(Option<Label>);
+
+impl Apps {
+    pub(crate) fn new(parts: AppsParts) -> Self {
+        let AppsParts {
+            options,
+            links,
+            note,
+            store,
+            clock,
+            tasks,
+        } = parts;
+        Self(Arc::new(Inner {
+            access: Access::new(store, options.config.max_sharing),
+            config: options.config,
+            port: options.port,
+            codes: Codes::default(),
+            seal: Seal::new(options.key),
+            pool: Pool::new(links.clone(), tasks.clone()),
+            links,
+            note,
+            clock,
+            tasks,
+            closing: CancellationToken::new(),
+        }))
+    }
+
+    /// Ends connections that have no end of their own: the server stops.
+    pub(crate) fn close(&self) {
+        self.0.closing.cancel();
+    }
+
+    /// The app's host that a request names; `None` = it is for Bailey itself.
+    pub(crate) fn host(&self, hosts: Option<&[String]>, uri: &Uri, headers: &HeaderMap) -> Option<AppHost> {
+        let mut named = headers.get_all(HOST).iter();
+        let host = named.next().and_then(|host| host.to_str().ok());
+        let target = uri.authority().map(http::uri::Authority::as_str);
+        let below = |name: &str| host::below(name, &self.0.config.domain);
+        let label = target.or(host).and_then(below).or_else(|| host.and_then(below))?;
+        let is_own = |allowed: &String| host.is_some_and(|h| h.eq_ignore_ascii_case(allowed)) || is_name(allowed, host);
+        if hosts.is_some_and(|hosts| hosts.iter().any(is_own)) {
+            return None;
+        }
+        // Whoever names two hosts may mean two things: it is no app's.
+        let one = named.next().is_none() && host.is_some() && target.is_none_or(|t| Some(t) == host);
+        Some(AppHost(Label::parse(&label).filter(|_| one)))
+    }
+
+    /// Answers a request at an app's host.
+    pub(crate) async fn serve(&self, peer: IpAddr, host: AppHost, request: Request<Incoming>) -> Response<AppBody> {
+        let Some(label) = host.0 else {
+            return pages::no_such_app();
+        };
+        if request.uri().path() == OPEN_PATH {
+            return self.enter(&label, &request).await;
+        }
+        let session = self.0.seal.of(request.headers(), self.now());
+        let visit = match self.admit(label, session).await {
+            Ok(Some(visit)) => visit,
+            Ok(None) => return pages::sign_in(),
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "who may open an app cannot be looked up"
+                );
+                return pages::unavailable();
+            }
+        };
+        let own = self.origin(request.headers());
+        let asked = Asked {
+            own: &own,
+            method: request.method(),
+            headers: request.headers(),
+            upgrade: headers::upgrade(request.headers()).is_some(),
+            session: visit.session.is_some(),
+        };
+        if !origin::allowed(asked) {
+            return pages::foreign();
+        }
+        if visit.label.app() == TERMINAL {
+            return self.terminal(visit, request).await;
+        }
+        if request.uri().path().starts_with(OWN_PATHS) {
+            return pages::page(StatusCode::NOT_FOUND, "There is nothing at this address", &[]);
+        }
+        self.forward(peer, visit, request).await
+    }
+
+    /// The visit, if the app is there and open to this session.
+    async fn admit(
+        &self,
+        label: Label,
+        session: Option<session::Session>,
+    ) -> Result<Option<Visit>, bailey_store::StoreError> {
+        let Some(site) = self.0.access.site(&label).await? else {
+            return Ok(None);
+        };
+        // A cookie that is not for this app says nothing about who asks.
+        let session = session.filter(|s| s.is_for(site.workspace, label.app()));
+        let may = self
+            .0
+            .access
+            .may(&site, label.app(), session.as_ref(), self.now())
+            .await?;
+        Ok(may.then_some(Visit { label, site, session }))
+    }
+
+    /// Swaps a code for a session.
+    async fn enter(&self, label: &Label, request: &Request<Incoming>) -> Response<AppBody> {
+        if *request.method() != Method::GET {
+            return pages::page(StatusCode::METHOD_NOT_ALLOWED, "A link is opened with GET", &[]);
+        }
+        let mut codes = form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes())
+            .filter(|(name, _)| name == "code")
+            .map(|(_, value)| value);
+        let grant = match (codes.next(), codes.next()) {
+            (Some(code), None) => self.0.codes.take(&code),
+            _ => None,
+        };
+        let Some(grant) = grant.filter(|grant| grant.app == label.app()) else {
+            return pages::code_over();
+        };
+        let issued = self.0.seal.issue(&grant, self.now());
+        let (session, value) = match issued {
+            Ok(issued) => issued,
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "a session cannot be made");
+                return pages::unavailable();
+            }
+        };
+        match self.admit(label.clone(), Some(session)).await {
+            Ok(Some(Visit { session: Some(_), .. })) => {}
+            Ok(_) => return pages::code_over(),
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "who may open an app cannot be looked up"
+                );
+                return pages::unavailable();
+            }
+        }
+        let cookie = format!(
+            "{}={value}; Path=/; Max-Age={}; Secure; HttpOnly; SameSite=Lax",
+            session::COOKIE_NAME,
+            session::LIFETIME
+        );
+        let mut response = pages::page(StatusCode::SEE_OTHER, "The app is open", &[]);
+        let headers = response.headers_mut();
+        headers.insert(LOCATION, HeaderValue::from_static("/"));
+        if let Ok(cookie) = HeaderValue::try_from(cookie) {
+            headers.insert(SET_COOKIE, cookie);
+        }
+        response
+    }
+
+    /// An address that opens an app once; `None` = its name does not fit into a host name.
+    pub(crate) fn link(
+        &self,
+        workspace: &str,
+        owner: &str,
+        grant: Grant,
+    ) -> Result<Option<Secret<String>>, RandomError> {
+        let Some(label) = host::label(&grant.app, workspace, owner, grant.workspace) else {
+            return Ok(None);
+        };
+        let code = self.0.codes.issue(grant)?;
+        let AppsConfig { domain, https, .. } = &self.0.config;
+        let port = if *https {
+            String::new()
+        } else {
+            format!(":{}", self.0.port)
+        };
+        let scheme = self.scheme();
+        let url = format!("{scheme}://{label}.{domain}{port}{OPEN_PATH}?code={}", code.expose());
+        Ok(Some(Secret::new(url)))
+    }
+
+    /// The widest sharing there is.
+    pub(crate) fn max_sharing(&self) -> bailey_core::template::Sharing {
+        self.0.config.max_sharing
+    }
+
+    /// Waits until a visit is over, or the server stops.
+    async fn until_over(&self, visit: &Visit) {
+        tokio::select! {
+            () = self.0.access.until_over(visit, || self.now()) => {}
+            () = self.0.closing.cancelled() => {}
+        }
+    }
+
+    fn note(&self, visit: &Visit) {
+        (self.0.note)(visit.site.workspace);
+    }
+
+    /// The origin that an app's own pages have: as the browser names it.
+    fn origin(&self, headers: &HeaderMap) -> String {
+        let host = headers
+            .get(HOST)
+            .and_then(|host| host.to_str().ok())
+            .unwrap_or_default();
+        format!("{}://{}", self.scheme(), host.to_ascii_lowercase())
+    }
+
+    fn scheme(&self) -> &'static str {
+        if self.0.config.https { "https" } else { "http" }
+    }
+
+    fn now(&self) -> bailey_core::Timestamp {
+        self.0.clock.now()
+    }
+
+    fn pool(&self) -> &Pool {
+        &self.0.pool
+    }
+
+    fn links(&self) -> &Links {
+        &self.0.links
+    }
+
+    fn noting(&self, visit: &Visit) -> Noting {
+        Noting::new(Arc::clone(&self.0.note), visit.site.workspace)
+    }
+
+    fn tasks(&self) -> &Tasks {
+        &self.0.tasks
+    }
+}
+
+/// Whether `host` is the name `allowed`, with any port.
+fn is_name(allowed: &str, host: Option<&str>) -> bool {
+    host.and_then(|host| host.rsplit_once(':'))
+        .is_some_and(|(name, _)| name.eq_ignore_ascii_case(allowed))
+}
+
+#[cfg(test)]
+mod tests;

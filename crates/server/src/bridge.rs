@@ -1,0 +1,72 @@
+//! Between a WebSocket and a stream of a link: a binary message is a frame.
+
+use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use bailey_api::frame::MAX_PAYLOAD;
+use bailey_link::Stream;
+use bytes::Bytes;
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+
+/// The most bytes of a frame from a viewer: a kind, a number and its payload.
+pub(crate) const MAX_FRAME: usize = MAX_PAYLOAD + 32;
+/// The most bytes of a frame from inside: a screen may be larger than a piece of output.
+const MAX_INSIDE: usize = 64 * MAX_PAYLOAD + 32;
+/// Somebody who was let in is not any more.
+const OVER: u16 = 4401;
+/// The other side broke off.
+const BROKEN: u16 = 4502;
+
+/// Carries frames both ways until either side or the visit ends. `seen` is told of each frame from the viewer.
+pub(crate) async fn carry(socket: WebSocket, stream: Stream, seen: impl FnMut(&[u8]), over: impl Future<Output = ()>) {
+    let (reader, writer) = bailey_link::frames(stream, MAX_INSIDE);
+    let (mut to_viewer, from_viewer) = socket.split();
+    let code = {
+        let outward = outward(reader, &mut to_viewer);
+        let inward = inward(from_viewer, writer, seen);
+        tokio::select! {
+            code = outward => code,
+            () = inward => None,
+            () = over => Some(OVER),
+        }
+    };
+    if let Some(code) = code {
+        let close = Message::Close(Some(CloseFrame {
+            code,
+            reason: "".into(),
+        }));
+        // A viewer that takes nothing more does not keep this open.
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(1), to_viewer.send(close)).await;
+    }
+}
+
+/// Frames from inside. Answers with the code to close with.
+async fn outward(mut reader: bailey_link::FrameReader, viewer: &mut SplitSink<WebSocket, Message>) -> Option<u16> {
+    loop {
+        match reader.next().await {
+            Ok(Some(frame)) => viewer.send(Message::Binary(frame)).await.ok()?,
+            Ok(None) => return Some(1000),
+            Err(error) => {
+                tracing::debug!(
+                    error = &error as &dyn std::error::Error,
+                    "a stream to a workspace broke"
+                );
+                return Some(BROKEN);
+            }
+        }
+    }
+}
+
+/// Frames from the viewer, until it goes away.
+async fn inward(mut viewer: SplitStream<WebSocket>, mut writer: bailey_link::FrameWriter, mut seen: impl FnMut(&[u8])) {
+    while let Some(Ok(message)) = viewer.next().await {
+        let frame: Bytes = match message {
+            Message::Binary(frame) => frame,
+            Message::Ping(_) | Message::Pong(_) => continue,
+            Message::Text(_) | Message::Close(_) => return,
+        };
+        seen(&frame);
+        if writer.send(&frame).await.is_err() {
+            return;
+        }
+    }
+}

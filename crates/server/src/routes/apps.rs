@@ -1,0 +1,3 @@
+//! `/api/v1/workspaces/{id}/apps`
+
+pub(super) mod open;
