@@ -71,6 +71,33 @@ pub(crate) struct Reply {
     pub(crate) text: String,
 }
 
+/// What holds where nothing is configured.
+fn configuration() -> Config {
+    let environment = [("HOME".to_owned(), "/nowhere".to_owned())];
+    match Config::from_text("", None, environment.into_iter(), &Overrides::default()) {
+        Ok(config) => config,
+        Err(errors) => panic!("{errors}"),
+    }
+}
+
+/// A fleet that runs nothing, and where its figures are.
+fn fleet(gate: &Arc<Gate>, gateway: &Arc<Gateway>) -> (Fleet, Registry) {
+    let mut metrics = Registry::new("test", T0);
+    let config = configuration();
+    let fleet = Fleet::new(
+        FleetOptions {
+            gate: Arc::clone(gate),
+            gateway: Arc::clone(gateway),
+            config: &config,
+            driver: AnyDriver::Sim(SimDriver::new()),
+            tasks: Tasks::new(),
+            closing: CancellationToken::new(),
+        },
+        &mut metrics,
+    );
+    (fleet, metrics)
+}
+
 impl TestApp {
     async fn start(db: TestDb) -> Self {
         let dir = db.directory().unwrap().to_owned();
@@ -116,25 +143,7 @@ impl TestApp {
             drain_streams: 1,
             metrics: bailey_gateway::metrics::Metrics::default(),
         });
-        let mut metrics = Registry::new("test", T0);
-        let config = Config::from_text(
-            "",
-            None,
-            [("HOME".to_owned(), "/nowhere".to_owned())].into_iter(),
-            &Overrides::default(),
-        );
-        let config = config.unwrap();
-        let fleet = Fleet::new(
-            FleetOptions {
-                gate: Arc::clone(&gate),
-                gateway: Arc::clone(&gateway),
-                config: &config,
-                driver: AnyDriver::Sim(SimDriver::new()),
-                tasks: Tasks::new(),
-                closing: CancellationToken::new(),
-            },
-            &mut metrics,
-        );
+        let (fleet, metrics) = fleet(&gate, &gateway);
         let app = App::new(AppParts {
             gate: Arc::clone(&gate),
             gateway,
@@ -143,7 +152,7 @@ impl TestApp {
             metrics,
             fleet,
             apps: AppsOptions {
-                config: config.apps,
+                config: configuration().apps,
                 port: 7080,
                 key: bailey_core::Secret::new([7; 32]),
             },

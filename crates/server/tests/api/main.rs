@@ -3,6 +3,7 @@
 // An integration test is always built as one; the attribute tells clippy, which allows `unwrap` in tests only.
 #[cfg(test)]
 mod apps;
+#[cfg(test)]
 mod auth;
 #[cfg(test)]
 mod directory;
