@@ -21,11 +21,11 @@ mod ports;
 mod put;
 mod run;
 pub mod sandbox;
-pub mod terminal;
 mod scripts;
 mod settings;
 mod state;
 mod tasks;
+pub mod terminal;
 mod usage;
 
 pub mod program;
