@@ -10,6 +10,7 @@ use crate::control::Control;
 use crate::environment;
 use crate::sandbox::{Command, Process, Sandbox, SandboxError};
 use crate::tasks::Tasks;
+use crate::terminal::Terminals;
 
 /// The signal that asks to end.
 pub(crate) const TERM: i32 = 15;
@@ -23,6 +24,7 @@ pub(crate) struct Agent {
     pub(crate) sandbox: Sandbox,
     pub(crate) tasks: Tasks,
     pub(crate) control: Arc<Control>,
+    pub(crate) terminals: Terminals,
 }
 
 impl Agent {

@@ -82,6 +82,10 @@ pub(crate) async fn serve(agent: &Arc<Agent>, pending: Pending) {
 
 async fn answer(agent: &Arc<Agent>, helper: &Mutex<Option<Helper>>, request: Request<Incoming>) -> Response<Body> {
     match (request.method().as_str(), request.uri().path()) {
+        ("GET", "/terminals") => json(
+            StatusCode::OK,
+            &serde_json::json!({ "terminals": agent.terminals.list() }),
+        ),
         ("GET", "/stats") => json(StatusCode::OK, &agent.control.outbox.status_now()),
         ("GET", "/ports") => match ports::listening(agent.sandbox.init_pid()) {
             Ok(ports) => json(StatusCode::OK, &serde_json::json!({ "ports": ports })),

@@ -23,6 +23,7 @@ mod run;
 pub mod sandbox;
 mod scripts;
 mod settings;
+mod shell;
 mod state;
 mod tasks;
 pub mod terminal;

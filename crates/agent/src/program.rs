@@ -12,6 +12,7 @@ usage: bailey-agent COMMAND
 
   run      runs a workspace; its manifest is on standard input
   probe    says what this machine can do for sandboxes
+  sweep    removes what killed agents left behind; the names of those to keep are on standard input
   layer    runs an install script into a directory; what to do is on standard input
   launch   makes a sandbox (started by the agent itself)
   files    serves files (started by the agent itself, inside)
@@ -27,7 +28,8 @@ pub fn main() -> ExitCode {
         Some("launch") => sandbox::launch(),
         Some("files") => files::helper::main(),
         Some("layer") => layer::main(),
-        Some("probe") => probe(),
+        Some("probe") => tell(&sandbox::probe(Path::new("/proc/self/exe"), &std::env::temp_dir())),
+        Some("sweep") => sweep(),
         Some("--version" | "-V") => say(io::stdout(), concat!("bailey-agent ", env!("CARGO_PKG_VERSION"), "\n")),
         Some("--help" | "-h") => say(io::stdout(), USAGE),
         _ => {
@@ -53,13 +55,20 @@ fn log() {
         .init();
 }
 
-fn probe() -> ExitCode {
-    let found = sandbox::probe(Path::new("/proc/self/exe"), &std::env::temp_dir());
-    let written = serde_json::to_vec(&found)
-        .map_err(io::Error::other)
-        .and_then(|bytes| io::stdout().write_all(&bytes));
-    match written {
-        Ok(()) => ExitCode::SUCCESS,
+/// Reads the names of the sandboxes that are wanted, and tells what was removed.
+fn sweep() -> ExitCode {
+    match serde_json::from_reader::<_, Vec<String>>(io::stdin()) {
+        Ok(keep) => tell(&sandbox::sweep(&keep)),
+        Err(_) => say(
+            io::stderr(),
+            "the names of sandboxes are expected on standard input, as a JSON list\n",
+        ),
+    }
+}
+
+fn tell(found: &impl serde::Serialize) -> ExitCode {
+    match serde_json::to_string(found) {
+        Ok(text) => say(io::stdout(), &text),
         Err(_) => ExitCode::FAILURE,
     }
 }

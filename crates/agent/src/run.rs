@@ -17,7 +17,7 @@ use crate::links::{Arrived, Links};
 use crate::outbox::Outbox;
 use crate::sandbox::Sandbox;
 use crate::tasks::Tasks;
-use crate::{apps, clock, exec, files, forward, metadata, put, scripts, state};
+use crate::{apps, clock, exec, files, forward, metadata, put, scripts, shell, state};
 
 /// The most bytes of a manifest.
 const MAX_MANIFEST: u64 = 16 * 1024 * 1024;
@@ -65,6 +65,8 @@ fn start(manifest: Manifest) -> Result<(), String> {
         .enable_all()
         .max_blocking_threads(4)
         .thread_keep_alive(Duration::from_secs(5))
+        // Descriptors are looked at often, however many tasks could run: a terminal that prints without end delays no other.
+        .event_interval(4)
         .build()
         .map_err(|error| format!("cannot start: {error}"))?;
     let ended = runtime.block_on(Box::pin(run(manifest)));
@@ -127,11 +129,12 @@ impl Parts {
         {
             return self.fail(format!("cannot forward connections: {error}")).await;
         }
-        let agent = Arc::new(Agent {
+        let agent = Arc::new_cyclic(|agent| Agent {
             manifest,
             sandbox,
             tasks: self.tasks.clone(),
             control: Arc::clone(&self.control),
+            terminals: shell::terminals(agent),
         });
         let ended = tokio::select! {
             cause = agent.sandbox.ended() => {
@@ -212,7 +215,7 @@ async fn serve(agent: &Arc<Agent>, Arrived { stream, connection }: Arrived) {
         Purpose::App { name } => apps::serve(agent, &name, pending).await,
         Purpose::Exec(start) => exec::serve(agent, start, pending, connection).await,
         Purpose::Http => files::serve(agent, pending).await,
-        Purpose::Terminal(_) => pending.refuse("this agent has no terminals").await,
+        Purpose::Terminal(open) => shell::serve(agent, open, pending).await,
         Purpose::Control | Purpose::Gate | Purpose::Connect { .. } => {
             pending.refuse("a workspace does not serve this").await;
         }

@@ -68,6 +68,10 @@ codes! {
     Revoked = "revoked", 409, "It is revoked";
     /// An owner must remain.
     LastOwner = "last_owner", 409, "An active owner must remain";
+    /// A build of the workspace is under way.
+    BuildActive = "build_active", 409, "A build of the workspace is under way";
+    /// A person's quota of workspaces has no room.
+    QuotaExceeded = "quota_exceeded", 409, "The quota has no room for it";
     /// The body is too large.
     BodyTooLarge = "body_too_large", 413, "The body is too large";
     /// The body is not declared as JSON.

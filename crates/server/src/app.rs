@@ -20,6 +20,7 @@ mod spend;
 mod tokens;
 mod users;
 mod view;
+mod workspaces;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -9,11 +9,11 @@ mod keys;
 mod runner;
 mod sweep;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bailey_api::agent::{AgentStatus, Limit, ServerAddress};
+use bailey_api::agent::{Limit, ServerAddress};
 use bailey_core::template::Resources;
 use bailey_core::workspace::Build;
 use bailey_core::{Timestamp, WorkspaceId};
@@ -212,16 +212,5 @@ impl Inner {
     fn note_activity(&self, workspace: WorkspaceId) {
         let now = self.now();
         self.active().insert(workspace, now);
-    }
-}
-
-/// What is live of a workspace, empty while its agent is not connected.
-impl Fleet {
-    /// Figures and health.
-    pub(crate) fn status(&self, workspace: WorkspaceId) -> AgentStatus {
-        self.0.links.status(workspace).unwrap_or(AgentStatus {
-            metadata: BTreeMap::new(),
-            apps: BTreeMap::new(),
-        })
     }
 }

@@ -12,6 +12,7 @@ mod requests;
 mod spend;
 mod tokens;
 mod users;
+mod workspaces;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -80,6 +81,19 @@ fn table() -> Vec<Row> {
         row(Needs(A::LedgerRead), routes!(requests::list::handler)),
         row(Needs(A::LedgerRead), routes!(requests::get::handler)),
         row(Needs(A::LedgerRead), routes!(spend::handler)),
+        row(Needs(A::WorkspaceCreate), routes!(workspaces::create::handler)),
+        row(Needs(A::WorkspaceRead), routes!(workspaces::list::handler)),
+        row(Needs(A::WorkspaceRead), routes!(workspaces::get::handler)),
+        row(Needs(A::WorkspaceUpdate), routes!(workspaces::settings::handler)),
+        row(Needs(A::WorkspaceDelete), routes!(workspaces::delete::handler)),
+        row(Needs(A::WorkspaceUpdate), routes!(workspaces::start::handler)),
+        row(Needs(A::WorkspaceUpdate), routes!(workspaces::stop::handler)),
+        row(Needs(A::WorkspaceUpdate), routes!(workspaces::restart::handler)),
+        row(Needs(A::WorkspaceUpdate), routes!(workspaces::update::handler)),
+        row(Needs(A::WorkspaceRead), routes!(workspaces::live::handler)),
+        row(Needs(A::WorkspaceRead), routes!(workspaces::builds::handler)),
+        row(Needs(A::WorkspaceRead), routes!(workspaces::build::handler)),
+        row(Needs(A::WorkspaceRead), routes!(workspaces::log::handler)),
         row(Needs(A::ModelRead), routes!(models::handler)),
         row(Needs(A::ModelRead), routes!(prices::handler)),
     ]

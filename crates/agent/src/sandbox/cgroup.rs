@@ -2,7 +2,7 @@
 //!
 //! The files are written by hand: what is needed of them is little, and differs between the versions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -153,6 +153,32 @@ pub(super) fn missing() -> BTreeMap<Limit, String> {
         .filter(|(limit, _)| *limit != Limit::Processes)
         .filter_map(|(limit, controller)| Some((*limit, machine.parent(controller).err()?)))
         .collect()
+}
+
+/// Removes the cgroups below ours that hold no process and are not in `keep`, and answers with their names. An agent that
+/// is killed leaves them. `keep` names every sandbox that runs or is being made.
+pub fn sweep(keep: &[String]) -> Vec<String> {
+    let mut removed = BTreeSet::new();
+    let directories: BTreeSet<PathBuf> = Machine::find()
+        .parents
+        .into_values()
+        .map(|parent| parent.directory)
+        .collect();
+    for entry in directories
+        .iter()
+        .filter_map(|directory| fs::read_dir(directory).ok())
+        .flatten()
+    {
+        let Ok(entry) = entry else { continue };
+        let Ok(name) = entry.file_name().into_string() else {
+            continue;
+        };
+        // The kernel refuses to remove one that holds a process, and a file.
+        if !keep.contains(&name) && fs::remove_dir(entry.path()).is_ok() {
+            removed.insert(name);
+        }
+    }
+    removed.into_iter().collect()
 }
 
 fn is_wanted(limits: &Resources, limit: Limit) -> bool {

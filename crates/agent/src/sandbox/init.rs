@@ -10,7 +10,7 @@ use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 use rustix::termios::Winsize;
 
@@ -22,6 +22,10 @@ use super::{seccomp, sys};
 
 /// Answers that wait until the agent reads; above this no more requests are read.
 const WAITING: usize = 256;
+/// Ended processes that are reaped before requests are looked at again: those inside may end as fast as they are reaped.
+const REAPED: usize = 64;
+
+const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
 pub(super) struct Init {
     control: OwnedFd,
@@ -70,12 +74,13 @@ impl Init {
 
     /// Ends when the agent does, and with it, as it is the first of its process namespace, everything inside.
     pub(super) fn run(mut self) -> Result<(), Failure> {
+        let mut more = false;
         loop {
-            let ready = self.wait().step("wait for requests")?;
+            let ready = self.wait(more).step("wait for requests")?;
             for index in (0..self.pending.len()).rev() {
                 self.settle(index);
             }
-            self.reap();
+            more = self.reap();
             if ready.contains(PollFlags::IN) || ready.intersects(PollFlags::HUP | PollFlags::ERR) {
                 match channel::receive(&self.control, RecvFlags::DONTWAIT) {
                     Ok(Some(message)) => self.handle(message),
@@ -88,8 +93,8 @@ impl Init {
         }
     }
 
-    /// What the control socket is ready for.
-    fn wait(&self) -> rustix::io::Result<PollFlags> {
+    /// What the control socket is ready for; does not wait for it if there is `more` to do.
+    fn wait(&self, more: bool) -> rustix::io::Result<PollFlags> {
         let mut interest = PollFlags::empty();
         if self.outgoing.len() < WAITING {
             interest |= PollFlags::IN;
@@ -106,7 +111,7 @@ impl Init {
                 .iter()
                 .map(|pending| PollFd::new(&pending.status, PollFlags::IN)),
         );
-        match poll(&mut descriptors, None) {
+        match poll(&mut descriptors, more.then_some(&NOW)) {
             Ok(_) => Ok(descriptors.first().map_or(PollFlags::empty(), PollFd::revents)),
             Err(rustix::io::Errno::INTR) => Ok(PollFlags::empty()),
             Err(error) => Err(error),
@@ -230,14 +235,16 @@ impl Init {
         }
     }
 
-    fn reap(&mut self) {
-        while let Ok(Some(_)) = self.signals.read_signal() {}
-        loop {
+    /// Whether there may be more to reap.
+    fn reap(&mut self) -> bool {
+        // Signals of the same kind do not queue up, but with others ending meanwhile there could always be one.
+        let _ = self.signals.read_signal();
+        for _ in 0..REAPED {
             let (pid, status) = match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
                 Ok(WaitStatus::Exited(pid, status)) => (pid.as_raw(), status),
                 Ok(WaitStatus::Signaled(pid, signal, _)) => (pid.as_raw(), 128 + signal as i32),
                 Err(nix::errno::Errno::EINTR) => continue,
-                Ok(WaitStatus::StillAlive) | Err(_) => return,
+                Ok(WaitStatus::StillAlive) | Err(_) => return false,
                 Ok(_) => continue,
             };
             if self.children.remove(&pid) {
@@ -246,6 +253,7 @@ impl Init {
                 pending.ended = Some(status);
             }
         }
+        true
     }
 
     fn tell(&mut self, event: &Event, descriptor: Option<OwnedFd>) {

@@ -215,9 +215,8 @@ impl View {
                 assert!(self.take().await, "the stream ended before {what}");
             }
         };
-        if tokio::time::timeout(Duration::from_secs(20), waiting).await.is_err() {
-            panic!("no {what} in\n{}", self.text());
-        }
+        let came = tokio::time::timeout(Duration::from_secs(20), waiting).await;
+        assert!(came.is_ok(), "no {what} in\n{}", self.text());
     }
 
     async fn shows(&mut self, text: &str) {

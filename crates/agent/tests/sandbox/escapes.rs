@@ -107,6 +107,7 @@ async fn system_calls_that_lead_out_are_refused() {
         "bpf",
         "userfaultfd",
         "perf",
+        "vm_read",
         "sethostname",
         "setuid",
         "personality",
@@ -127,6 +128,22 @@ async fn system_calls_that_lead_out_are_refused() {
     }
     let killed = inside(&sandbox, &["x32"]).await;
     assert_eq!(killed.status, 128 + libc::SIGSYS, "{}", killed.text);
+}
+
+/// Not every kernel has these, so that the reason for the refusal is looked at instead of a control run.
+#[tokio::test]
+async fn protocols_are_refused_by_the_filter() {
+    let place = Place::new();
+    bring(&place);
+    let (sandbox, _listeners) = place.launch().await;
+    for (attempt, errno) in [("alg", libc::EAFNOSUPPORT), ("sctp", libc::EPROTONOSUPPORT)] {
+        let output = inside(&sandbox, &[attempt]).await;
+        assert!(
+            output.text.contains(&format!("(os error {errno})")),
+            "{attempt}: {}",
+            output.text
+        );
+    }
 }
 
 #[tokio::test]

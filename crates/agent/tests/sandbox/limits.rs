@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bailey_agent::sandbox::SandboxError;
 use bailey_api::agent::{HomeStorage, Limit};
 
-use crate::support::{Place, command, is_root, null, run, shell};
+use crate::support::{LAUNCHING, Place, beside_agent, command, is_root, null, run, shell};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -56,6 +56,29 @@ async fn a_fork_bomb_stays_inside() {
 }
 
 #[tokio::test]
+async fn init_answers_while_processes_end_all_the_time() {
+    let mut place = Place::new();
+    place.spec.limits.processes = Some(200);
+    let (sandbox, _listeners) = place.launch().await;
+    // Each is left to init by a parent that ends at once.
+    let storm = "$SIG{CHLD} = 'IGNORE'; for (1..4) { last unless fork } \
+                 while (1) { if (!fork) { fork; exit } }";
+    let _storm = sandbox
+        .spawn(&command(&["perl", "-e", storm]), [null(), null(), null()])
+        .await
+        .unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    for _ in 0..5 {
+        let start = Instant::now();
+        // The storm may have taken all processes; that this is said is an answer too.
+        let _ = sandbox.spawn(&command(&["true"]), [null(), null(), null()]).await;
+        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    }
+    sandbox.kill();
+    sandbox.ended().await;
+}
+
+#[tokio::test]
 async fn a_full_home_is_full_for_one() {
     let mut place = Place::new();
     place.spec.home = HomeStorage::Image {
@@ -94,6 +117,51 @@ async fn a_full_home_is_full_for_one() {
 }
 
 #[tokio::test]
+async fn new_home_images_are_copied_from_one() {
+    const GIB: u64 = 1024 * MIB;
+    let mut place = Place::new();
+    let workspaces = place.directory.path().join("data/workspaces");
+    let mut times = Vec::new();
+    for number in 0..12 {
+        let own = workspaces.join(number.to_string());
+        std::fs::create_dir_all(&own).unwrap();
+        place.spec.home = HomeStorage::Image {
+            path: own.join("home.ext4"),
+            bytes: 10 * GIB,
+        };
+        let start = Instant::now();
+        let (sandbox, _l) = place.launch().await;
+        times.push(start.elapsed());
+        // Empty and as large as asked for, whatever was done in the ones before.
+        let output = shell(
+            &sandbox,
+            "cat ~/file; echo used > ~/file; df -k --output=size ~ | tail -1",
+        )
+        .await;
+        assert!(!output.text.contains("used"), "{}", output.text);
+        let kib: u64 = output.text.lines().last().unwrap().trim().parse().unwrap();
+        assert!(kib > 9 * MIB && kib <= 10 * MIB, "{kib}");
+        sandbox.kill();
+        sandbox.ended().await;
+    }
+    // No loop device holds on to an image whose sandbox has ended.
+    for entry in std::fs::read_dir("/sys/block").unwrap().flatten() {
+        let file = std::fs::read_to_string(entry.path().join("loop/backing_file")).unwrap_or_default();
+        assert!(!file.contains(place.directory.path().to_str().unwrap()), "{file}");
+    }
+    let first = times.remove(0);
+    times.sort();
+    let p50 = times[times.len() / 2];
+    println!("launch with a new home image of 10 GiB: the first {first:?}, then {p50:?}");
+    assert!(p50 < Duration::from_millis(150), "{p50:?}");
+    let images: Vec<_> = std::fs::read_dir(place.directory.path().join("data/images"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(images, [format!("home-{}.ext4", 10 * GIB).as_str()]);
+}
+
+#[tokio::test]
 async fn processor_time_is_limited() {
     let mut place = Place::new();
     place.spec.limits.cpu_milli = Some(200);
@@ -115,6 +183,54 @@ async fn a_limit_that_cannot_be_had_is_an_error_unless_allowed() {
     );
     place.spec.allow_missing = vec![Limit::Disk];
     place.try_launch().await.unwrap();
+}
+
+#[tokio::test]
+async fn cgroups_that_a_killed_agent_left_are_swept() {
+    let mut place = Place::new();
+    place.spec.limits.processes = Some(50);
+    let (sandbox, _listeners) = place.launch().await;
+    let name = place.state().file_name().unwrap().to_str().unwrap().to_owned();
+    // As an agent leaves it that is ended before it can remove it.
+    let left = [format!("left-{name}"), format!("kept-{name}")];
+    let parent = cgroup_of(sandbox.init_pid()).parent().unwrap().to_owned();
+    for left in &left {
+        std::fs::create_dir(parent.join(left)).unwrap();
+    }
+    // Those of tests beside this one are not to be taken from under them.
+    let _nobody_launches = LAUNCHING.write().await;
+    let keep: Vec<String> = std::fs::read_dir(&parent)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|other| *other != name && *other != left[0])
+        .collect();
+    let mut child = std::process::Command::new(beside_agent("bailey-agent"))
+        .arg("sweep")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    serde_json::to_writer(child.stdin.take().unwrap(), &keep).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let removed: Vec<String> = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(removed, [left[0].clone()]);
+    assert!(!parent.join(&left[0]).exists() && parent.join(&left[1]).exists());
+    // It holds a process, whether it is listed or not.
+    assert!(parent.join(&name).exists());
+    assert_eq!(shell(&sandbox, "echo alive").await.text, "alive\n");
+    std::fs::remove_dir(parent.join(&left[1])).unwrap();
+}
+
+/// Where the processes of a sandbox are counted.
+fn cgroup_of(pid: i32) -> std::path::PathBuf {
+    let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
+    let path = |prefix: &str, at: &str| {
+        let path = groups.lines().find_map(|line| line.split_once(prefix))?.1;
+        Some(std::path::Path::new(at).join(path.trim_start_matches('/')))
+    };
+    path(":pids:", "/sys/fs/cgroup/pids")
+        .or_else(|| path("0::", "/sys/fs/cgroup"))
+        .unwrap()
 }
 
 #[tokio::test]

@@ -6,6 +6,8 @@
 
 mod basics;
 mod escapes;
+mod layers;
 mod limits;
+mod network;
 mod ordinary;
 mod support;

@@ -46,6 +46,9 @@ pub enum AppError {
         /// What stands against it.
         detail: String,
     },
+    /// The quota has no room for it.
+    #[error("the quota has no room for it")]
+    Quota(Vec<FieldError>),
     /// The store failed.
     #[error(transparent)]
     Store(StoreError),
@@ -96,6 +99,7 @@ impl From<AppError> for Reject {
             AppError::Invalid(errors) => extract::invalid(errors),
             AppError::Query { parameter, detail } => extract::wrong(parameter, detail),
             AppError::NotFound => Self::new(Code::NotFound, detail),
+            AppError::Quota(errors) => Self::new(Code::QuotaExceeded, detail).errors(errors),
             AppError::Conflict { code, .. } => Self::new(code, detail),
             AppError::Store(error) => ours(Code::Internal, &error, unavailable(&error)),
             AppError::Gate(error) => ours(Code::Unavailable, &error, true),

@@ -18,16 +18,19 @@ use bailey_gate::token::{self, Kind};
 use bailey_gate::{Gate, GateOptions};
 use bailey_gateway::{Gateway, GatewayOptions, IntakeLimits, Routes};
 use bailey_llm::{ParseLimits, PriceTable};
-use bailey_runtime::config::DefaultsConfig;
+use bailey_runtime::config::{Config, DefaultsConfig, Overrides};
 use bailey_runtime::ids::NewId;
 use bailey_runtime::metrics::Registry;
 use bailey_runtime::{Clock, ManualClock, Tasks};
+use bailey_server::fleet::{Fleet, FleetOptions};
 use bailey_server::{App, AppParts, bootstrap};
 use bailey_store::{JournalPosition, Store, Target};
 use bailey_testkit::db::{TestDb, TestTarget, on_sqlite};
+use bailey_workspaces::driver::{AnyDriver, SimDriver};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 /// 2026-11-20T12:00:00Z, a Friday.
@@ -113,12 +116,31 @@ impl TestApp {
             drain_streams: 1,
             metrics: bailey_gateway::metrics::Metrics::default(),
         });
+        let mut metrics = Registry::new("test", T0);
+        let config = Config::from_text(
+            "",
+            None,
+            [("HOME".to_owned(), "/nowhere".to_owned())].into_iter(),
+            &Overrides::default(),
+        );
+        let fleet = Fleet::new(
+            FleetOptions {
+                gate: Arc::clone(&gate),
+                gateway: Arc::clone(&gateway),
+                config: &config.unwrap(),
+                driver: AnyDriver::Sim(SimDriver::new()),
+                tasks: Tasks::new(),
+                closing: CancellationToken::new(),
+            },
+            &mut metrics,
+        );
         let app = App::new(AppParts {
             gate: Arc::clone(&gate),
             gateway,
             // The mission's, tiers included.
             defaults: DefaultsConfig { keys: BTreeMap::new() },
-            metrics: Registry::new("test", T0),
+            metrics,
+            fleet,
         });
         Self {
             router: bailey_server::routes::router(&app),

@@ -27,6 +27,8 @@ fn expected() -> BTreeMap<&'static str, Needs> {
         ("GET /metrics", Nothing),
         ("GET /api/openapi.json", Nothing),
         ("GET /errors/{code}", Nothing),
+        // Agents authenticate there with a token of another kind.
+        ("GET /api/v1/agent/link", Nothing),
         ("GET /api/v1/me", Token),
         ("POST /api/v1/keys", To(A::KeyCreate)),
         ("GET /api/v1/keys", To(A::KeyRead)),
@@ -58,6 +60,19 @@ fn expected() -> BTreeMap<&'static str, Needs> {
         ("GET /api/v1/requests", To(A::LedgerRead)),
         ("GET /api/v1/requests/{id}", To(A::LedgerRead)),
         ("GET /api/v1/spend", To(A::LedgerRead)),
+        ("POST /api/v1/workspaces", To(A::WorkspaceCreate)),
+        ("GET /api/v1/workspaces", To(A::WorkspaceRead)),
+        ("GET /api/v1/workspaces/{id}", To(A::WorkspaceRead)),
+        ("PATCH /api/v1/workspaces/{id}", To(A::WorkspaceUpdate)),
+        ("DELETE /api/v1/workspaces/{id}", To(A::WorkspaceDelete)),
+        ("POST /api/v1/workspaces/{id}/start", To(A::WorkspaceUpdate)),
+        ("POST /api/v1/workspaces/{id}/stop", To(A::WorkspaceUpdate)),
+        ("POST /api/v1/workspaces/{id}/restart", To(A::WorkspaceUpdate)),
+        ("POST /api/v1/workspaces/{id}/update", To(A::WorkspaceUpdate)),
+        ("GET /api/v1/workspaces/{id}/live", To(A::WorkspaceRead)),
+        ("GET /api/v1/workspaces/{id}/builds", To(A::WorkspaceRead)),
+        ("GET /api/v1/workspaces/{id}/builds/{number}", To(A::WorkspaceRead)),
+        ("GET /api/v1/workspaces/{id}/builds/{number}/log", To(A::WorkspaceRead)),
         ("GET /api/v1/models", To(A::ModelRead)),
         ("GET /api/v1/prices", To(A::ModelRead)),
     ])
@@ -87,6 +102,7 @@ pub(crate) fn request(operation: &str) -> (Method, String) {
         ("budgets", "bud"),
         ("tokens", "tok"),
         ("requests", "req"),
+        ("workspaces", "ws"),
     ];
     let prefix = kinds
         .iter()
@@ -96,6 +112,7 @@ pub(crate) fn request(operation: &str) -> (Method, String) {
     let path = path
         .replace("{id}", &id)
         .replace("{person}", "nobody")
+        .replace("{number}", "1")
         .replace("{code}", "not_found");
     (method.parse().unwrap(), path)
 }

@@ -78,6 +78,7 @@ fn base(operation: &str) -> Value {
         "POST /api/v1/users" | "POST /api/v1/groups" | "POST /api/v1/keys" | "POST /api/v1/tokens" => {
             json!({"name": "new"})
         }
+        "POST /api/v1/workspaces" => json!({"template": "shell"}),
         "POST /api/v1/budgets" => {
             json!({"subject": {"kind": "organization"}, "limit": "1", "period": "day"})
         }

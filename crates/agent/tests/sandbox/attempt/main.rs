@@ -121,17 +121,17 @@ fn call(name: &str, value: i64) -> io::Result<String> {
                     iov_len: 1,
                 };
                 let remote = iovec {
-                    iov_base: value as *mut c_void,
+                    iov_base: at.add(1).cast(),
                     iov_len: 1,
                 };
                 syscall(
                     SYS_process_vm_readv,
-                    c_long::from(getppid()),
+                    c_long::from(getpid()),
                     &raw const local,
-                    1,
+                    1 as c_long,
                     &raw const remote,
-                    1,
-                    0,
+                    1 as c_long,
+                    zero,
                 )
             }
             "prlimit" => {

@@ -1,0 +1,69 @@
+//! Where what is sent inside comes out.
+
+use std::io::{Read, Write};
+use std::time::Duration;
+
+use crate::support::{Place, run};
+
+/// A question for the address of `a.test`.
+const QUESTION: &str = r#""\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01a\x04test\x00\x00\x01\x00\x01""#;
+const BYTES: &[u8] = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01a\x04test\x00\x00\x01\x00\x01";
+
+#[tokio::test]
+async fn questions_for_names_come_to_the_agent() {
+    let place = Place::new();
+    let (sandbox, listeners) = place.launch().await;
+    for listener in [&listeners.gate, &listeners.redirect, &listeners.dns_tcp] {
+        assert!(listener.accept().is_err(), "they do not block");
+    }
+    listeners.dns_udp.set_nonblocking(false).unwrap();
+    listeners
+        .dns_udp
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    listeners.dns_tcp.set_nonblocking(false).unwrap();
+    let (udp, tcp) = (listeners.dns_udp, listeners.dns_tcp);
+    let answers = std::thread::spawn(move || {
+        let mut asked = Vec::new();
+        for _ in 0..2 {
+            let mut buffer = [0; 512];
+            let (length, from) = udp.recv_from(&mut buffer).unwrap();
+            asked.push(buffer[..length].to_vec());
+            udp.send_to(b"by udp", from).unwrap();
+            let (mut stream, _) = tcp.accept().unwrap();
+            let mut question = vec![0; BYTES.len()];
+            stream.read_exact(&mut question).unwrap();
+            asked.push(question);
+            stream.write_all(b"by tcp").unwrap();
+        }
+        asked
+    });
+    for server in ["198.18.0.1", "8.8.8.8"] {
+        for (protocol, expected) in [("udp", "by udp"), ("tcp", "by tcp")] {
+            let script = format!(
+                "use IO::Socket::INET; my $s = IO::Socket::INET->new(Proto => '{protocol}', PeerAddr => '{server}', \
+                 PeerPort => 53) or die $!; alarm 10; $s->send({QUESTION}); $s->recv(my $b, 512); print $b"
+            );
+            let output = run(&sandbox, &["perl", "-e", &script]).await;
+            assert_eq!(output.text, expected, "{protocol} to {server}");
+        }
+    }
+    assert_eq!(answers.join().unwrap(), vec![BYTES.to_vec(); 4]);
+}
+
+#[tokio::test]
+async fn no_interface_but_loopback_has_a_route() {
+    let place = Place::new();
+    let (sandbox, _listeners) = place.launch().await;
+    let read = |file: &str| std::fs::read_to_string(file).unwrap();
+    let devices = |text: &str| -> Vec<String> {
+        let names = text.lines().filter_map(|line| line.split_whitespace().last());
+        names.map(str::to_owned).filter(|name| name != "lo").collect()
+    };
+    // The control run: the machine itself has more.
+    assert!(read("/proc/net/route").lines().count() > 1);
+    let output = run(&sandbox, &["cat", "/proc/net/route"]).await;
+    assert_eq!(output.text.lines().count(), 1, "{}", output.text);
+    let output = run(&sandbox, &["cat", "/proc/net/ipv6_route"]).await;
+    assert_eq!(devices(&output.text), Vec::<String>::new(), "{}", output.text);
+}

@@ -1,0 +1,162 @@
+//! Builds that people ask for, and their logs.
+
+use bailey_api::workspaces::{self as wire, BuildLogQuery, WorkspaceDeleteQuery, WorkspaceRebuild};
+use bailey_api::{Code, Page, Time};
+use bailey_core::template::Facts;
+use bailey_core::workspace::{Transition, Workspace};
+use bailey_core::{BuildId, WorkspaceId};
+use bailey_runtime::ids::NewId;
+use bailey_store::{Begun, ListPage, NewBuild, StoreError};
+
+use super::beyond;
+use super::view::Looked;
+use crate::app::names::Names;
+use crate::app::{App, AppError, Caller, cursor};
+
+const CURSOR: u8 = b'b';
+const LINES: u32 = 1000;
+
+impl App {
+    /// Begins to start, stop or restart a workspace.
+    pub async fn workspace_build(
+        &self,
+        caller: &Caller,
+        id: WorkspaceId,
+        transition: Transition,
+    ) -> Result<wire::Workspace, AppError> {
+        let workspace = self.workspace_within(caller, id).await?;
+        let new = self.new_build(caller, transition);
+        self.begin(&workspace, new).await
+    }
+
+    /// Begins to move a workspace to another version of its template, or to other parameters.
+    pub async fn workspace_rebuild(
+        &self,
+        caller: &Caller,
+        id: WorkspaceId,
+        ask: WorkspaceRebuild,
+    ) -> Result<wire::Workspace, AppError> {
+        let workspace = self.workspace_within(caller, id).await?;
+        let template = self.store().template_get(workspace.template).await?;
+        let template = template.ok_or(AppError::NotFound)?;
+        let chosen = self.choose(&template, ask.version).await?;
+        let owner = self
+            .store()
+            .person_get(workspace.owner)
+            .await?
+            .ok_or(AppError::NotFound)?;
+        let facts = Facts {
+            name: workspace.name.clone(),
+            owner: owner.name,
+            id,
+        };
+        let former = Some(&workspace.parameters);
+        let (parameters, resolved) = self.resolve(&chosen, &ask.parameters, former, &facts).await?;
+        let mut new = self.new_build(caller, Transition::Update);
+        new.change = Some((chosen.version.id, parameters, resolved));
+        self.begin(&workspace, new).await
+    }
+
+    /// Begins to delete a workspace.
+    pub async fn workspace_delete(
+        &self,
+        caller: &Caller,
+        id: WorkspaceId,
+        query: WorkspaceDeleteQuery,
+    ) -> Result<wire::Workspace, AppError> {
+        let workspace = self.workspace_within(caller, id).await?;
+        let mut new = self.new_build(caller, Transition::Delete);
+        new.keep_home = query.keep_home.unwrap_or(false);
+        self.begin(&workspace, new).await
+    }
+
+    fn new_build(&self, caller: &Caller, transition: Transition) -> NewBuild {
+        let now = self.now();
+        NewBuild {
+            id: BuildId::new_at(now),
+            transition,
+            initiator: Some(caller.person()),
+            reason: None,
+            change: None,
+            keep_home: false,
+            created_at: now,
+        }
+    }
+
+    async fn begin(&self, workspace: &Workspace, new: NewBuild) -> Result<wire::Workspace, AppError> {
+        let goes_up = matches!(
+            new.transition,
+            Transition::Start | Transition::Restart | Transition::Update
+        );
+        let quota = self.fleet().settings().quota.quota();
+        let begun = self
+            .store()
+            .build_begin(workspace.id, &new, goes_up.then_some(&quota))
+            .await;
+        match begun {
+            Ok(Begun::Yes((workspace, build))) => {
+                self.fleet().carry_out(build);
+                self.workspace_view(workspace, &mut Looked::default()).await
+            }
+            Ok(Begun::Beyond(exceeded)) => Err(beyond(&exceeded)),
+            Err(StoreError::Conflict { field: "build", .. }) => Err(AppError::Conflict {
+                code: Code::BuildActive,
+                detail: format!("a build of `{}` is under way; wait until it is over", workspace.name),
+            }),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Builds of a workspace, newest first.
+    pub async fn builds_list(
+        &self,
+        caller: &Caller,
+        id: WorkspaceId,
+        limit: Option<u32>,
+        cursor: Option<&str>,
+    ) -> Result<Page<wire::Build>, AppError> {
+        self.workspace_within(caller, id).await?;
+        let page: ListPage<BuildId> = cursor::page(CURSOR, limit, cursor, BuildId::from_uuid)?;
+        let (builds, next) = self.store().builds_list(id, page).await?;
+        let mut names = Names::default();
+        let mut items = Vec::with_capacity(builds.len());
+        for build in builds {
+            items.push(self.build_view(build, &mut names).await?);
+        }
+        Ok(Page {
+            items,
+            next_cursor: cursor::next(CURSOR, next.map(BuildId::uuid)),
+        })
+    }
+
+    /// One build.
+    pub async fn build_get(&self, caller: &Caller, id: WorkspaceId, number: u64) -> Result<wire::Build, AppError> {
+        self.workspace_within(caller, id).await?;
+        let build = self.store().build_get(id, number).await?.ok_or(AppError::NotFound)?;
+        self.build_view(build, &mut Names::default()).await
+    }
+
+    /// Lines of a build's log, in order.
+    pub async fn build_log(
+        &self,
+        caller: &Caller,
+        id: WorkspaceId,
+        number: u64,
+        query: &BuildLogQuery,
+    ) -> Result<Page<wire::LogLine>, AppError> {
+        self.workspace_within(caller, id).await?;
+        let build = self.store().build_get(id, number).await?.ok_or(AppError::NotFound)?;
+        let most = cursor::limit(query.limit, LINES, LINES)?;
+        let lines = self.store().build_log(build.id, query.after.unwrap_or(0), most).await?;
+        let items = lines.into_iter().map(|line| wire::LogLine {
+            number: line.number,
+            at: Time(line.at),
+            source: line.source,
+            text: line.text,
+        });
+        Ok(Page {
+            items: items.collect(),
+            next_cursor: None,
+        })
+    }
+}

@@ -1,0 +1,86 @@
+//! What a person chose: a version of a template, values for its parameters, and what they come to.
+
+use bailey_api::FieldError;
+use bailey_core::template::{Facts, ParameterValues, Resolved, Template, TemplateError, check_values};
+use bailey_store::{TemplateRecord, TemplateVersionRecord};
+
+use crate::app::{App, AppError};
+
+/// A version of a template, read.
+pub(super) struct Chosen {
+    pub(super) version: TemplateVersionRecord,
+    pub(super) template: Template,
+}
+
+impl App {
+    /// The template of this id or name.
+    pub(crate) async fn find_template(&self, text: &str) -> Result<Option<TemplateRecord>, AppError> {
+        let by_id = match text.parse() {
+            Ok(id) => self.store().template_get(id).await?,
+            Err(_) => None,
+        };
+        let found = match by_id {
+            Some(template) => Some(template),
+            None => self.store().template_by_name(text).await?,
+        };
+        Ok(found.filter(|template| template.deleted_at.is_none()))
+    }
+
+    /// The version of this number, or the one in force.
+    pub(super) async fn choose(&self, template: &TemplateRecord, number: Option<u64>) -> Result<Chosen, AppError> {
+        let number = match number {
+            Some(number) => u32::try_from(number).map_err(|_| AppError::field("/version", "is no version"))?,
+            None => template
+                .active
+                .ok_or_else(|| AppError::field("/template", "has no version in force; promote one first"))?,
+        };
+        let version = self.store().template_version_by_number(template.id, number).await?;
+        let version = version
+            .ok_or_else(|| AppError::field("/version", format!("`{}` has no version {number}", template.name)))?;
+        let manifest = self.store().template_manifest(version.id).await?.unwrap_or_default();
+        let template = Template::parse(&manifest).map_err(|errors| unreadable(&errors))?;
+        Ok(Chosen { version, template })
+    }
+
+    /// What a chosen version comes to with these values. `former` are those that the workspace had before.
+    pub(super) async fn resolve(
+        &self,
+        chosen: &Chosen,
+        given: &ParameterValues,
+        former: Option<&ParameterValues>,
+        facts: &Facts,
+    ) -> Result<(ParameterValues, Resolved), AppError> {
+        let values = check_values(&chosen.template.parameters, given, former).map_err(|errors| {
+            let errors = errors
+                .into_iter()
+                .map(|error| FieldError::body(format!("/parameters/{}", pointer(&error.name)), error.message));
+            AppError::Invalid(errors.collect())
+        })?;
+        let archive = self
+            .store()
+            .template_archive(chosen.version.id)
+            .await?
+            .unwrap_or_default();
+        let mut parts = bailey_workspaces::template::parts(&chosen.template, &archive)
+            .map_err(|error| AppError::field("/template", error.to_string()))?;
+        parts.auto_stop = self.fleet().settings().auto_stop.map(|after| after.as_secs());
+        let mut resolved = chosen
+            .template
+            .resolve(&values, facts, &parts)
+            .map_err(|errors| unreadable(&errors))?;
+        resolved.resources = self.fleet().limits(&resolved.resources);
+        Ok((values, resolved))
+    }
+}
+
+fn unreadable(errors: &[TemplateError]) -> AppError {
+    let errors = errors
+        .iter()
+        .map(|error| FieldError::body("/template", format!("template.toml:{error}")));
+    AppError::Invalid(errors.collect())
+}
+
+/// A name as a part of a JSON pointer.
+fn pointer(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}

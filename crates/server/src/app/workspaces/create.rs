@@ -1,0 +1,102 @@
+//! Making workspaces.
+
+use bailey_api::workspaces::{self as wire, WorkspaceCreate};
+use bailey_core::template::{Facts, ParameterValues};
+use bailey_core::workspace::{Build, BuildState, Transition, valid_name};
+use bailey_core::{BuildId, WorkspaceId};
+use bailey_runtime::ids::{self, NewId};
+use bailey_store::{Begun, NewWorkspace};
+
+use super::beyond;
+use super::choice::Chosen;
+use super::view::Looked;
+use crate::app::{App, AppError, Caller};
+
+impl App {
+    /// Makes a workspace and begins to start it. The answer comes while the build runs.
+    pub async fn workspace_create(&self, caller: &Caller, ask: WorkspaceCreate) -> Result<wire::Workspace, AppError> {
+        let name = match ask.name {
+            Some(name) => name,
+            None => made_up()?,
+        };
+        valid_name(&name).map_err(|error| AppError::field("/name", error.to_string()))?;
+        let template = self.find_template(&ask.template).await?;
+        let template = template.ok_or_else(|| AppError::field("/template", "is no template that you can use"))?;
+        let chosen = self.choose(&template, ask.version).await?;
+        let mut given = preset(&chosen, ask.preset.as_deref())?;
+        given.extend(ask.parameters);
+        let now = self.now();
+        let id = WorkspaceId::new_at(now);
+        let facts = Facts {
+            name: name.clone(),
+            owner: caller.actor.person.name.clone(),
+            id,
+        };
+        let (parameters, resolved) = self.resolve(&chosen, &given, None, &facts).await?;
+        let new = NewWorkspace {
+            id,
+            owner: caller.person(),
+            name,
+            template: template.id,
+            version: chosen.version.id,
+            parameters,
+            auto_stop: resolved.auto_stop,
+            resolved,
+            created_at: now,
+        };
+        let build = Build {
+            id: BuildId::new_at(now),
+            workspace: id,
+            number: 1,
+            transition: Transition::Start,
+            state: BuildState::Queued,
+            version: chosen.version.id,
+            initiator: Some(caller.person()),
+            reason: None,
+            error: None,
+            created_at: now,
+            started_at: None,
+            finished_at: None,
+        };
+        let quota = self.fleet().settings().quota.quota();
+        match self.store().workspace_create(&new, &build, &quota).await? {
+            Begun::Yes(workspace) => {
+                self.fleet().carry_out(build);
+                self.workspace_view(workspace, &mut Looked::default()).await
+            }
+            Begun::Beyond(exceeded) => Err(beyond(&exceeded)),
+        }
+    }
+}
+
+fn preset(chosen: &Chosen, name: Option<&str>) -> Result<ParameterValues, AppError> {
+    let Some(name) = name else {
+        return Ok(ParameterValues::new());
+    };
+    let presets = &chosen.template.presets;
+    let found = presets.iter().find(|preset| preset.name == name);
+    found.map(|preset| preset.parameters.clone()).ok_or_else(|| {
+        let names: Vec<_> = presets.iter().map(|preset| preset.name.as_str()).collect();
+        AppError::field("/preset", format!("is not one of the template's: {}", names.join(", ")))
+    })
+}
+
+/// A name that nobody has to think of.
+fn made_up() -> Result<String, AppError> {
+    const FIRST: [&str; 16] = [
+        "amber", "bright", "calm", "dusty", "early", "fair", "gentle", "happy", "ivory", "jolly", "keen", "lively",
+        "mellow", "quiet", "rapid", "silver",
+    ];
+    const SECOND: [&str; 16] = [
+        "badger", "crane", "dolphin", "egret", "falcon", "gecko", "heron", "ibis", "jackal", "koala", "lynx", "marten",
+        "otter", "puffin", "raven", "stoat",
+    ];
+    let random = ids::random::<4>()?;
+    let pick = |list: [&'static str; 16], byte: u8| list.get(usize::from(byte & 15)).copied().unwrap_or_default();
+    let number = u16::from_be_bytes([random[2], random[3]]) % 1000;
+    Ok(format!(
+        "{}-{}-{number}",
+        pick(FIRST, random[0]),
+        pick(SECOND, random[1])
+    ))
+}
