@@ -1,6 +1,4 @@
 #![doc = include_str!("../README.md")]
 
 pub mod driver;
-mod parts;
-
-pub use parts::parts;
+pub mod template;

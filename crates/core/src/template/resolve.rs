@@ -11,7 +11,7 @@ use super::{
 };
 use crate::WorkspaceId;
 
-/// Seconds without activity after which a workspace is stopped if its template says nothing.
+/// Seconds without activity after which a workspace is stopped if neither template nor deployment says anything.
 const AUTO_STOP: u64 = 30 * 60;
 
 /// What is known of a workspace beside its parameters.
@@ -25,8 +25,8 @@ pub struct Facts {
     pub id: WorkspaceId,
 }
 
-/// What comes from the template's directory.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What comes from the template's directory and from the deployment.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parts {
     /// The texts of [`Template::texts`], by their path within the directory.
     pub texts: BTreeMap<String, String>,
@@ -34,6 +34,19 @@ pub struct Parts {
     pub root: Root,
     /// The layers, the lowest first.
     pub layers: Vec<String>,
+    /// Seconds without activity after which a workspace is stopped where its template does not say; `None` = never.
+    pub auto_stop: Option<u64>,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self {
+            texts: BTreeMap::new(),
+            root: Root::default(),
+            layers: Vec::new(),
+            auto_stop: Some(AUTO_STOP),
+        }
+    }
 }
 
 impl Template {
@@ -177,7 +190,7 @@ impl<'v> Filler<'v> {
             Some(text) => self.level(text),
         };
         let auto_stop = match &template.auto_stop {
-            None => Some(AUTO_STOP),
+            None => self.parts.and_then(|parts| parts.auto_stop),
             Some(text) => self.lifetime(text),
         };
         Resolved {

@@ -112,6 +112,7 @@ fn parts() -> Parts {
         texts: [text("files/vimrc"), text("scripts/tidy.sh")].into(),
         root: Root::Host,
         layers: vec!["ab".into()],
+        auto_stop: Some(60),
     }
 }
 

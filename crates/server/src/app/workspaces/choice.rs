@@ -61,8 +61,9 @@ impl App {
             .template_archive(chosen.version.id)
             .await?
             .unwrap_or_default();
-        let parts = bailey_workspaces::parts(&chosen.template, &archive)
+        let mut parts = bailey_workspaces::template::parts(&chosen.template, &archive)
             .map_err(|error| AppError::field("/template", error.to_string()))?;
+        parts.auto_stop = self.fleet().settings().auto_stop.map(|after| after.as_secs());
         let mut resolved = chosen
             .template
             .resolve(&values, facts, &parts)

@@ -1,0 +1,103 @@
+//! The directories that a layer is made in.
+
+use std::fs::{self, DirBuilder, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _, lchown};
+use std::path::Path;
+
+use crate::template::package::File;
+
+/// The directory that becomes the layer.
+pub(super) const OPT: &str = "opt";
+/// The directory that is the script's home.
+pub(super) const HOME: &str = "home";
+/// Where the script finds the template's files, and their place in [`OPT`].
+pub(super) const INSIDE: &str = "/opt/.template";
+const TEMPLATE: &str = ".template";
+
+/// Makes them, with the files that the script may read, for the account that it runs as.
+pub(super) fn prepare(new: &Path, files: &[(String, File)], owner: Option<u32>) -> io::Result<()> {
+    remove(new)?;
+    DirBuilder::new().recursive(true).mode(0o700).create(new)?;
+    let opt = new.join(OPT);
+    fs::create_dir(&opt)?;
+    fs::create_dir(new.join(HOME))?;
+    let template = opt.join(TEMPLATE);
+    fs::create_dir(&template)?;
+    for (path, file) in files {
+        let path = template.join(path);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::write(&path, &file.content)?;
+        let mode = if file.executable { 0o755 } else { 0o644 };
+        fs::set_permissions(&path, Permissions::from_mode(mode))?;
+    }
+    if let Some(owner) = owner {
+        own(&opt, owner)?;
+    }
+    Ok(())
+}
+
+/// Makes a layer of what the script left: nobody's but ours, readable for everybody, and without privileges.
+pub(super) fn finish(new: &Path) -> io::Result<()> {
+    let opt = new.join(OPT);
+    remove(&opt.join(TEMPLATE))?;
+    let root = rustix::process::geteuid().is_root();
+    settle(&opt, root)
+}
+
+fn own(path: &Path, owner: u32) -> io::Result<()> {
+    lchown(path, Some(owner), Some(owner))?;
+    if fs::symlink_metadata(path)?.is_dir() {
+        for entry in fs::read_dir(path)? {
+            own(&entry?.path(), owner)?;
+        }
+    }
+    Ok(())
+}
+
+/// Other workspaces' accounts read it, so it must be readable for all; `0o755` or `0o644` and what the script added to that.
+fn settle(path: &Path, root: bool) -> io::Result<()> {
+    if root {
+        lchown(path, Some(0), Some(0))?;
+    }
+    let about = fs::symlink_metadata(path)?;
+    let mode = about.permissions().mode();
+    if about.is_dir() {
+        fs::set_permissions(path, Permissions::from_mode(mode & 0o777 | 0o755))?;
+        for entry in fs::read_dir(path)? {
+            settle(&entry?.path(), root)?;
+        }
+    } else if about.is_file() {
+        let execute = if mode & 0o111 == 0 { 0 } else { 0o111 };
+        fs::set_permissions(path, Permissions::from_mode(mode & 0o777 | 0o444 | execute))?;
+    } else if !about.is_symlink() {
+        // Sockets and pipes of a build mean nothing to anybody after it.
+        fs::remove_file(path)?;
+    }
+    Ok(())
+}
+
+/// Removes a directory and all that is in it, also where directories are not writable; nothing happens if it is not there.
+pub(in crate::template) fn remove(path: &Path) -> io::Result<()> {
+    let gone = |result: io::Result<()>| match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    };
+    if gone(fs::remove_dir_all(path)).is_ok() {
+        return Ok(());
+    }
+    writable(path)?;
+    gone(fs::remove_dir_all(path))
+}
+
+fn writable(path: &Path) -> io::Result<()> {
+    if fs::symlink_metadata(path)?.is_dir() {
+        fs::set_permissions(path, Permissions::from_mode(0o700))?;
+        for entry in fs::read_dir(path)? {
+            writable(&entry?.path())?;
+        }
+    }
+    Ok(())
+}
