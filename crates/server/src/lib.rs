@@ -19,6 +19,7 @@ mod reject;
 pub mod routes;
 pub mod run;
 mod serve;
+mod starters;
 
 pub use app::{App, AppParts};
 pub use apps::AppsOptions;

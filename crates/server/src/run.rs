@@ -101,6 +101,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let listener = listen(&config).await?;
     let store = Store::open(&target(&config)).await?;
     let fresh = crate::bootstrap::ensure(&store, clock.now()).await?;
+    crate::starters::ensure(&store, clock.now()).await?;
     let tasks = Tasks::new();
     let gate = Gate::start(gate_options(&config, &store, &clock, &tasks)?).await?;
     let prices = prices::load(&config, &store, &clock).await?;

@@ -22,6 +22,16 @@ Usage: bailey <COMMAND>
 
 Commands:
   server    Run the server
+  create    Make a workspace from a template
+  list      List workspaces
+  show      Show a workspace, its apps and its figures
+  start     Start a workspace
+  stop      Stop a workspace; its home is kept
+  restart   Stop a workspace and start it again
+  update    Move a workspace to the template's version in force, or to other parameters
+  delete    Delete a workspace, and its home unless told otherwise
+  open      Show an address that opens an app of a workspace in a browser
+  logs      Show the log of a workspace's build
   keys      Manage keys, which open the model door
   spend     Show what was spent
   requests  Show the requests that were made

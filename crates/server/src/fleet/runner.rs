@@ -268,7 +268,7 @@ impl Run<'_> {
             return Ok(path);
         }
         Err(StepError::Other(format!(
-            "what the template installs is not built on this server yet ({kind}/{digest}); run `bailey templates build`"
+            "what the template installs is not built on this server ({kind}/{digest})"
         )))
     }
 

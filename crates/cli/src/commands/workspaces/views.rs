@@ -30,7 +30,7 @@ pub(super) fn table(page: &Page<Workspace>) -> String {
             workspace.id.to_string(),
         ]);
     }
-    table.text("no workspaces; `bailey templates list` shows what one can be made from")
+    table.text("no workspaces; `bailey create shell` makes one")
 }
 
 pub(super) fn details(workspace: &Workspace, live: &Live) -> String {
@@ -124,7 +124,7 @@ pub(super) fn line(line: &LogLine) -> String {
 pub(super) fn done(workspace: &Workspace) -> String {
     let name = &workspace.name;
     match workspace.status {
-        WorkspaceStatus::Running => format!("{name} runs; `bailey terminal {name}` opens a shell in it"),
+        WorkspaceStatus::Running => format!("{name} runs; `bailey open {name}` opens a terminal in it"),
         WorkspaceStatus::Stopped => format!("{name} is stopped; its home is kept"),
         WorkspaceStatus::Failed => format!("{name} failed"),
         status => format!("{name} is {status}"),
