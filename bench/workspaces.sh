@@ -8,7 +8,7 @@ cd "$ROOT"
 scripts/setup-workspaces.sh
 have bwrap || apt_install bubblewrap bubblewrap
 have wrk || apt_install wrk wrk
-have /usr/sbin/nginx || apt_install nginx nginx-light
+have nginx || [ -x /usr/sbin/nginx ] || apt_install nginx nginx-light
 scripts/workspaces-venv.sh
 
-exec .cache/workspaces/venv/bin/python bench/workspaces.py --release "$TARGET_DIR/release" "$@"
+exec .cache/workspaces/venv/bin/python bench/workspaces.py --release "$TARGET_DIR/release" --out "$TARGET_DIR/bench" "$@"

@@ -117,6 +117,8 @@ async function settled(page, name) {
   return { text: await text(page), cells: last };
 }
 
+const rowsOf = (screen) => JSON.parse(screen.cells).length;
+
 const type = (page, keys) => page.keyboard.type(keys, { delay: 5 });
 
 /** The page says by itself when it has a connection. */
@@ -132,17 +134,23 @@ async function terminal(page) {
   await page.reload();
   await until(page, "mark-42 €");
   const after = await settled(page, "terminal-reloaded");
-  // A second viewer with a smaller window sees the same, and both see what either types.
+  // A second viewer with a smaller window sees the same. The terminal then has the smaller size for both, and its own again
+  // when the second has gone.
   const second = await page.context().newPage();
   await second.setViewportSize({ width: 700, height: 500 });
   await second.goto(page.url());
   await until(second, "mark-42 €");
-  await type(second, "echo from-the-second\n");
-  await until(page, "\nfrom-the-second");
+  await type(second, "clear; stty size\n");
+  await until(page, "stty size");
+  const shared = [await settled(page, "terminal-shared"), await settled(second, "terminal-second")];
   await second.close();
+  await page.waitForFunction((few) => document.querySelectorAll(".xterm-rows > div").length > few, rowsOf(shared[0]), { timeout: 10 * SECONDS });
+  await type(page, "clear; stty size\n");
+  await until(page, "stty size\n");
+  const alone = await settled(page, "terminal-alone");
   await type(page, "exit\n");
   await page.waitForFunction(() => document.querySelector("#state").textContent.includes("ended"), null, { timeout: 10 * SECONDS });
-  return { before, after };
+  return { before, after, shared, alone };
 }
 
 /** Edits in vim, over a reload, over kill -9 of the server, and over both. */
@@ -183,7 +191,7 @@ const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
   args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
 });
-const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+const page = await (await browser.newContext({ viewport: { width: 1280, height: 800 } })).newPage();
 const complaints = [];
 page.on("pageerror", (error) => complaints.push(String(error)));
 try {

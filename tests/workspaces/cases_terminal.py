@@ -13,7 +13,16 @@ def in_chromium(world):
     bailey.create("page", "shell")
     seen = browse(world, "terminal", bailey.open("page"))
     same(seen["before"], seen["after"], "after a reload")
+    same(*seen["shared"], "beside a second viewer")
+    small, large = (size_of(screen) for screen in (seen["shared"][0], seen["alone"]))
+    if not (small[0] < large[0] and small[1] < large[1]):
+        raise Failed(f"rows and columns were {small} beside a smaller viewer, and {large} without it")
     bailey.delete("page")
+
+
+def size_of(screen):
+    """What `stty size` has printed."""
+    return [int(number) for number in screen["text"].splitlines()[1].split()]
 
 
 def vim(world):
