@@ -39,7 +39,7 @@ mod root;
 mod seccomp;
 mod sys;
 
-pub use cgroup::sweep;
+pub use cgroup::{forget, sweep};
 pub use launcher::launch;
 pub use probe::probe;
 

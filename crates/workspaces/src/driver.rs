@@ -7,6 +7,7 @@ mod sandbox;
 mod sim;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bailey_api::agent::{Capabilities, ServerAddress};
@@ -111,7 +112,7 @@ pub enum AnyDriver {
     /// Namespaces of this machine's kernel.
     Sandbox(SandboxDriver),
     /// Nothing but memory, for tests.
-    Sim(SimDriver),
+    Sim(Arc<SimDriver>),
 }
 
 macro_rules! either {

@@ -158,6 +158,15 @@ pub(super) fn missing() -> BTreeMap<Limit, String> {
 /// Removes the cgroups below ours that hold no process and are not in `keep`, and answers with their names. An agent that
 /// is killed leaves them. `keep` names every sandbox that runs or is being made.
 pub fn sweep(keep: &[String]) -> Vec<String> {
+    remove(|name| !keep.iter().any(|kept| kept == name))
+}
+
+/// Removes the cgroups of sandboxes of these names, as far as they hold no process, and answers with the names of those.
+pub fn forget(names: &[String]) -> Vec<String> {
+    remove(|name| names.iter().any(|forgotten| forgotten == name))
+}
+
+fn remove(wanted: impl Fn(&str) -> bool) -> Vec<String> {
     let mut removed = BTreeSet::new();
     let directories: BTreeSet<PathBuf> = Machine::find()
         .parents
@@ -174,7 +183,7 @@ pub fn sweep(keep: &[String]) -> Vec<String> {
             continue;
         };
         // The kernel refuses to remove one that holds a process, and a file.
-        if !keep.contains(&name) && fs::remove_dir(entry.path()).is_ok() {
+        if wanted(&name) && fs::remove_dir(entry.path()).is_ok() {
             removed.insert(name);
         }
     }

@@ -27,6 +27,8 @@ use process::Agent;
 const BUILD: &str = "build";
 /// How long an agent may take to end once it was killed.
 const KILLED: Duration = Duration::from_secs(10);
+/// How long removing what is left of an agent may take.
+const FORGET: Duration = Duration::from_secs(5);
 /// How much of a log is looked at for its last line.
 const LAST_WORDS: u64 = 4096;
 /// The longest log of an agent that is carried over a start.
@@ -82,6 +84,27 @@ impl SandboxDriver {
             let said = String::from_utf8_lossy(&output.stderr);
             DriverError::Unable(format!("{} probe failed: {}", agent.display(), said.trim()))
         })
+    }
+
+    /// Removes what the kernel still has of a workspace whose agent could not do it. What is left holds no process and does no
+    /// harm, so nothing fails for it.
+    async fn forget(&self, id: WorkspaceId) {
+        let mut command = Command::new(&self.options.agent);
+        command
+            .arg("forget")
+            .env_clear()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true);
+        let Ok(mut child) = command.spawn() else { return };
+        let said = async {
+            if let Some(mut input) = child.stdin.take() {
+                input.write_all(format!("[\"{id}\"]").as_bytes()).await?;
+            }
+            child.wait().await
+        };
+        let _ = tokio::time::timeout(FORGET, said).await;
     }
 
     /// Refuses what this machine cannot do and nobody has allowed to go without.
@@ -229,12 +252,15 @@ impl Driver for SandboxDriver {
         const STEP: &str = "stop the workspace's agent";
         let directory = self.directory(id);
         let Some(agent) = Agent::of(&directory).map_err(DriverError::step(STEP))? else {
+            // It may have been killed by somebody else.
+            self.forget(id).await;
             return Ok(());
         };
         if agent.end(grace).await.map_err(DriverError::step(STEP))? {
             return Ok(());
         }
         if agent.kill(KILLED).await.map_err(DriverError::step(STEP))? {
+            self.forget(id).await;
             return Ok(());
         }
         Err(DriverError::Step {
