@@ -94,6 +94,8 @@ codes! {
     KeyInvalid = "key_invalid", 401, "The key is missing or not known";
     /// The key was good once (model door).
     KeyEnded = "key_ended", 401, "The key is revoked or expired";
+    /// The key is not that of the workspace where it is used (model door).
+    KeyNotOfWorkspace = "key_not_of_workspace", 401, "The key is not the one of the workspace that it is used in";
     /// The key may not use the model (model door).
     ModelNotAllowed = "model_not_allowed", 403, "The key may not use the model";
     /// Requests per minute (model door).

@@ -42,7 +42,10 @@ pub(crate) struct TestApp {
     pub(crate) store: Store,
     pub(crate) gate: Arc<Gate>,
     pub(crate) clock: ManualClock,
-    router: Router,
+    /// What its workspaces run on.
+    pub(crate) sim: Arc<SimDriver>,
+    pub(crate) fleet: Fleet,
+    pub(crate) router: Router,
     /// Whose journal the ledger's rows come from.
     writer: ReplicaId,
     position: AtomicU64,
@@ -81,7 +84,7 @@ fn configuration() -> Config {
 }
 
 /// A fleet that runs nothing, and where its figures are.
-fn fleet(gate: &Arc<Gate>, gateway: &Arc<Gateway>) -> (Fleet, Registry) {
+fn fleet(gate: &Arc<Gate>, gateway: &Arc<Gateway>, sim: &Arc<SimDriver>) -> (Fleet, Registry) {
     let mut metrics = Registry::new("test", T0);
     let config = configuration();
     let fleet = Fleet::new(
@@ -89,7 +92,7 @@ fn fleet(gate: &Arc<Gate>, gateway: &Arc<Gateway>) -> (Fleet, Registry) {
             gate: Arc::clone(gate),
             gateway: Arc::clone(gateway),
             config: &config,
-            driver: AnyDriver::Sim(SimDriver::new()),
+            driver: AnyDriver::Sim(Arc::clone(sim)),
             tasks: Tasks::new(),
             closing: CancellationToken::new(),
         },
@@ -143,14 +146,15 @@ impl TestApp {
             drain_streams: 1,
             metrics: bailey_gateway::metrics::Metrics::default(),
         });
-        let (fleet, metrics) = fleet(&gate, &gateway);
+        let sim = Arc::new(SimDriver::new());
+        let (fleet, metrics) = fleet(&gate, &gateway, &sim);
         let app = App::new(AppParts {
             gate: Arc::clone(&gate),
             gateway,
             // The mission's, tiers included.
             defaults: DefaultsConfig { keys: BTreeMap::new() },
             metrics,
-            fleet,
+            fleet: fleet.clone(),
             apps: AppsOptions {
                 config: configuration().apps,
                 port: 7080,
@@ -163,6 +167,8 @@ impl TestApp {
             store,
             gate,
             clock: hand,
+            sim,
+            fleet,
             writer,
             position: AtomicU64::new(1),
             _db: db,
