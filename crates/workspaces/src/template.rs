@@ -10,15 +10,17 @@ mod layers;
 mod package;
 mod parts;
 mod roots;
+mod sealed;
 mod starters;
 mod tar;
 
 pub use archive::{ArchiveError, unpack};
-pub use directory::DirectoryError;
+pub use directory::{DirectoryError, Stamp};
 pub use layers::{LayerError, LayerJob, LayerOptions, LayerStore};
 pub use package::{Fault, File, Package};
 pub use parts::{PartsError, layer_digest, parts};
 pub use roots::{RootError, unpack_root};
+pub use sealed::Sealed;
 pub use starters::{Starter, starters};
 
 /// The most bytes of an archive as it is sent.
