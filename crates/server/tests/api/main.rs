@@ -24,4 +24,6 @@ mod reach;
 #[cfg(test)]
 mod table;
 #[cfg(test)]
+mod templates;
+#[cfg(test)]
 mod writes;
