@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use crate::{files, layer, run, sandbox};
 
@@ -12,7 +13,8 @@ usage: bailey-agent COMMAND
 
   run      runs a workspace; its manifest is on standard input
   probe    says what this machine can do for sandboxes
-  sweep    removes what killed agents left behind; the names of those to keep are on standard input
+  sweep [SECONDS]
+           removes what killed agents left behind that is older; the names of those to keep are on standard input
   layer    runs an install script into a directory; what to do is on standard input
   launch   makes a sandbox (started by the agent itself)
   files    serves files (started by the agent itself, inside)
@@ -57,13 +59,22 @@ fn log() {
 
 /// Reads the names of the sandboxes that are wanted, and tells what was removed.
 fn sweep() -> ExitCode {
+    let age = match std::env::args_os().nth(2).map(|text| seconds(&text)) {
+        None => Duration::ZERO,
+        Some(Some(age)) => age,
+        Some(None) => return say(io::stderr(), "the age is a number of seconds\n"),
+    };
     match serde_json::from_reader::<_, Vec<String>>(io::stdin()) {
-        Ok(keep) => tell(&sandbox::sweep(&keep)),
+        Ok(keep) => tell(&sandbox::sweep(&keep, age)),
         Err(_) => say(
             io::stderr(),
             "the names of sandboxes are expected on standard input, as a JSON list\n",
         ),
     }
+}
+
+fn seconds(text: &OsStr) -> Option<Duration> {
+    Some(Duration::from_secs(text.to_str()?.parse().ok()?))
 }
 
 fn tell(found: &impl serde::Serialize) -> ExitCode {

@@ -16,6 +16,7 @@ mod providers;
 mod reader;
 mod secret;
 mod sections;
+mod templates;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -40,6 +41,7 @@ pub use sections::{
     AuditConfig, AuditMode, DatabaseConfig, DrainConfig, LimitsConfig, LogConfig, LogFormat, RetriesConfig,
     ServerConfig,
 };
+pub use templates::{BuildWhen, TemplatesConfig};
 pub use tree::Origin;
 pub use unit::{format_duration, format_size, parse_duration, parse_size};
 pub use workspaces::{LimitDefaults, QuotaConfig, WorkspacesConfig};
@@ -80,6 +82,8 @@ pub struct Config {
     pub apps: AppsConfig,
     /// Connections of workspaces.
     pub egress: EgressConfig,
+    /// Where templates come from.
+    pub templates: TemplatesConfig,
     /// Workspaces.
     pub workspaces: WorkspacesConfig,
     /// What keys get.
@@ -188,6 +192,7 @@ fn read(root: &mut Section<'_>, file: Option<&Path>) -> Config {
         bounds,
         apps: root.section("apps", apps::apps),
         egress: root.section("egress", apps::egress),
+        templates: root.section("templates", templates::templates),
         workspaces: root.section("workspaces", workspaces::workspaces),
         defaults: root.section("defaults", |s| keys::defaults(s, any_tier)),
         providers,

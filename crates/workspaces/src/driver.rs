@@ -101,6 +101,9 @@ pub trait Driver {
     /// Ends it and removes all that is there of it.
     fn delete(&self, id: WorkspaceId) -> impl Future<Output = Result<(), DriverError>> + Send;
 
+    /// Removes from the machine what agents that were killed could not. Workspaces that are being started keep what is theirs.
+    fn sweep(&self, starting: &[WorkspaceId]) -> impl Future<Output = Result<(), DriverError>> + Send;
+
     /// What the agent said last, for people who want to know why it ended.
     fn last_words(&self, id: WorkspaceId) -> impl Future<Output = Option<String>> + Send;
 }
@@ -150,6 +153,10 @@ impl Driver for AnyDriver {
 
     async fn delete(&self, id: WorkspaceId) -> Result<(), DriverError> {
         either!(self, driver => driver.delete(id).await)
+    }
+
+    async fn sweep(&self, starting: &[WorkspaceId]) -> Result<(), DriverError> {
+        either!(self, driver => driver.sweep(starting).await)
     }
 
     async fn last_words(&self, id: WorkspaceId) -> Option<String> {

@@ -156,8 +156,9 @@ pub(super) fn missing() -> BTreeMap<Limit, String> {
 }
 
 /// Removes the cgroups below ours that hold no process and are not in `keep`, and answers with their names. An agent that
-/// is killed leaves them. `keep` names every sandbox that runs or is being made.
-pub fn sweep(keep: &[String]) -> Vec<String> {
+/// is killed leaves them. `keep` names every sandbox that runs or is being made; what is younger than `age` may be another
+/// server's that is being made, and stays too.
+pub fn sweep(keep: &[String], age: Duration) -> Vec<String> {
     let mut removed = BTreeSet::new();
     let directories: BTreeSet<PathBuf> = Machine::find()
         .parents
@@ -173,8 +174,10 @@ pub fn sweep(keep: &[String]) -> Vec<String> {
         let Ok(name) = entry.file_name().into_string() else {
             continue;
         };
+        let since = entry.metadata().and_then(|about| about.modified()).ok();
+        let old = since.is_some_and(|since| since.elapsed().is_ok_and(|elapsed| elapsed >= age));
         // The kernel refuses to remove one that holds a process, and a file.
-        if !keep.contains(&name) && fs::remove_dir(entry.path()).is_ok() {
+        if old && !keep.contains(&name) && fs::remove_dir(entry.path()).is_ok() {
             removed.insert(name);
         }
     }

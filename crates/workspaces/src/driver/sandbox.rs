@@ -27,6 +27,9 @@ use process::Agent;
 const BUILD: &str = "build";
 /// How long an agent may take to end once it was killed.
 const KILLED: Duration = Duration::from_secs(10);
+const SWEEP: &str = "remove what killed agents left";
+/// Seconds: what is younger may be in the making by another server of this machine.
+const YOUNG: &str = "60";
 /// How much of a log is looked at for its last line.
 const LAST_WORDS: u64 = 4096;
 /// The longest log of an agent that is carried over a start.
@@ -254,6 +257,41 @@ impl Driver for SandboxDriver {
             Ok(_) => Ok(()),
             Err(error) => Err(DriverError::step(STEP)(std::io::Error::other(error))),
         }
+    }
+
+    async fn sweep(&self, starting: &[WorkspaceId]) -> Result<(), DriverError> {
+        let mut keep: Vec<String> = starting.iter().map(ToString::to_string).collect();
+        for id in self.list().await? {
+            if self.observe(id).await?.agent {
+                keep.push(id.to_string());
+            }
+        }
+        let text = serde_json::to_vec(&keep).map_err(|error| DriverError::step(SWEEP)(error.into()))?;
+        let mut command = Command::new(&self.options.agent);
+        command
+            .args(["sweep", YOUNG])
+            .env_clear()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true);
+        let swept = async {
+            let mut child = command.spawn()?;
+            if let Some(mut input) = child.stdin.take() {
+                input.write_all(&text).await?;
+            }
+            child.wait().await
+        };
+        let ended = tokio::time::timeout(Duration::from_secs(20), swept).await;
+        let status = ended.map_err(|error| DriverError::step(SWEEP)(error.into()))?;
+        let status = status.map_err(DriverError::step(SWEEP))?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(DriverError::Step {
+            step: SWEEP,
+            cause: format!("bailey-agent sweep: {status}"),
+        })
     }
 
     async fn last_words(&self, id: WorkspaceId) -> Option<String> {

@@ -142,6 +142,10 @@ impl Driver for SimDriver {
         Ok(())
     }
 
+    fn sweep(&self, _: &[WorkspaceId]) -> impl Future<Output = Result<(), DriverError>> + Send {
+        std::future::ready(Ok(()))
+    }
+
     fn last_words(&self, _: WorkspaceId) -> impl Future<Output = Option<String>> + Send {
         std::future::ready(None)
     }
