@@ -72,14 +72,22 @@ codes! {
     BuildActive = "build_active", 409, "A build of the workspace is under way";
     /// A person's quota of workspaces has no room.
     QuotaExceeded = "quota_exceeded", 409, "The quota has no room for it";
+    /// The folder of templates has this template.
+    TemplateManaged = "template_managed", 409, "The folder of templates has this template";
+    /// Workspaces use the template.
+    TemplateInUse = "template_in_use", 409, "Workspaces use the template";
+    /// No version was in force before.
+    NoPreviousVersion = "no_previous_version", 409, "No version was in force before";
     /// The body is too large.
     BodyTooLarge = "body_too_large", 413, "The body is too large";
-    /// The body is not declared as JSON.
-    UnsupportedMediaType = "unsupported_media_type", 415, "The body must be application/json";
+    /// The body is not declared as what the address takes.
+    UnsupportedMediaType = "unsupported_media_type", 415, "The body is of a type that the address does not take";
     /// The Host header names another host.
     HostNotAllowed = "host_not_allowed", 421, "This server does not answer to that host name";
     /// Fields of the body are unknown or wrong.
     InvalidFields = "invalid_fields", 422, "Fields of the request are wrong";
+    /// The template has faults.
+    TemplateInvalid = "template_invalid", 422, "The template is not valid";
     /// A fault of the server.
     Internal = "internal", 500, "Something went wrong in the server";
     /// What is needed does not answer.

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    admin, budgets, config, doctor, groups, keys, mock, models, open, org, prices, requests, server, spend, tokens,
-    users, workspaces,
+    admin, budgets, config, doctor, groups, keys, mock, models, open, org, prices, requests, server, spend, templates,
+    tokens, users, workspaces,
 };
 
 /// One gate for every model call: keys, budgets, routes, and a ledger of what was spent.
@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Open(open::Arguments),
     /// Show the log of a workspace's build
     Logs(workspaces::Logs),
+    /// Manage templates, which workspaces are made from
+    Templates(templates::Arguments),
     /// Manage keys, which open the model door
     Keys(keys::Arguments),
     /// Show what was spent

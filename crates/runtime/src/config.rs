@@ -82,10 +82,10 @@ pub struct Config {
     pub apps: AppsConfig,
     /// Connections of workspaces.
     pub egress: EgressConfig,
-    /// Where templates come from.
-    pub templates: TemplatesConfig,
     /// Workspaces.
     pub workspaces: WorkspacesConfig,
+    /// Where templates come from.
+    pub templates: TemplatesConfig,
     /// What keys get.
     pub defaults: DefaultsConfig,
     /// Providers by name; never empty.
@@ -192,8 +192,8 @@ fn read(root: &mut Section<'_>, file: Option<&Path>) -> Config {
         bounds,
         apps: root.section("apps", apps::apps),
         egress: root.section("egress", apps::egress),
-        templates: root.section("templates", templates::templates),
         workspaces: root.section("workspaces", workspaces::workspaces),
+        templates: root.section("templates", templates::templates),
         defaults: root.section("defaults", |s| keys::defaults(s, any_tier)),
         providers,
         models,

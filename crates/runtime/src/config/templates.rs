@@ -1,10 +1,11 @@
 //! `[templates]`: where templates come from by themselves, and how what they install is built.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::reader::{Section, at_least, duration, list, parsed, text};
+use super::reader::{Section, at_least, boolean, duration, list, parsed, text};
 use super::tree::Node;
 use super::unit::{as_duration, format_size, parse_size};
 
@@ -28,6 +29,11 @@ const ENVIRONMENT: [&str; 12] = [
 /// `[templates]`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TemplatesConfig {
+    /// A folder whose directories are templates. They are applied at start and whenever they change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folder: Option<PathBuf>,
+    /// Whether a database that never had a template gets those that come with Bailey, and keeps them current.
+    pub starters: bool,
     /// When what a template installs is built.
     pub build: BuildWhen,
     /// The longest time that an install script may take.
@@ -46,7 +52,7 @@ pub struct TemplatesConfig {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BuildWhen {
-    /// When a version is pushed.
+    /// As soon as a version is in force.
     Push,
     /// When the first workspace needs it, or somebody asks for it.
     #[default]
@@ -54,8 +60,8 @@ pub enum BuildWhen {
 }
 
 impl TemplatesConfig {
-    /// Whether what is pushed is built at once.
-    pub const fn build_at_push(&self) -> bool {
+    /// Whether what is in force is built at once.
+    pub const fn build_at_once(&self) -> bool {
         matches!(self.build, BuildWhen::Push)
     }
 }
@@ -68,6 +74,8 @@ pub(super) fn templates(s: &mut Section<'_>) -> TemplatesConfig {
     };
     let bytes = |node: &Node| parse_size(&text(node)?);
     TemplatesConfig {
+        folder: s.path("folder"),
+        starters: s.or("starters", true, boolean),
         build: s.or("build", BuildWhen::default(), parsed(when)),
         build_timeout: s.or("build_timeout", Duration::from_mins(30), duration),
         parallel_builds: s.or("parallel_builds", 2, at_least(1)),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
@@ -23,6 +24,7 @@ use bailey_runtime::ids::NewId;
 use bailey_runtime::metrics::Registry;
 use bailey_runtime::{Clock, ManualClock, Tasks};
 use bailey_server::fleet::{Fleet, FleetOptions};
+use bailey_server::folder::Folder;
 use bailey_server::{App, AppParts, AppsOptions, bootstrap};
 use bailey_store::{JournalPosition, Store, Target};
 use bailey_testkit::db::{TestDb, TestTarget, on_sqlite};
@@ -42,6 +44,9 @@ pub(crate) struct TestApp {
     pub(crate) store: Store,
     pub(crate) gate: Arc<Gate>,
     pub(crate) clock: ManualClock,
+    /// The folder of templates, empty at first.
+    pub(crate) folder: Folder,
+    pub(crate) directory: PathBuf,
     router: Router,
     /// Whose journal the ledger's rows come from.
     writer: ReplicaId,
@@ -69,6 +74,7 @@ pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) text: String,
+    pub(crate) bytes: bytes::Bytes,
 }
 
 /// What holds where nothing is configured.
@@ -144,6 +150,10 @@ impl TestApp {
             metrics: bailey_gateway::metrics::Metrics::default(),
         });
         let (fleet, metrics) = fleet(&gate, &gateway);
+        let directory = dir.join("templates");
+        std::fs::create_dir(&directory).unwrap();
+        let folder = Folder::new(Some(directory.clone()));
+        folder.look(&store, T0).await;
         let app = App::new(AppParts {
             gate: Arc::clone(&gate),
             gateway,
@@ -156,6 +166,7 @@ impl TestApp {
                 port: 7080,
                 key: bailey_core::Secret::new([7; 32]),
             },
+            templates: folder.clone(),
         });
         Self {
             router: bailey_server::routes::router(&app),
@@ -163,6 +174,8 @@ impl TestApp {
             store,
             gate,
             clock: hand,
+            folder,
+            directory,
             writer,
             position: AtomicU64::new(1),
             _db: db,
@@ -307,7 +320,8 @@ impl Client {
         Reply {
             status: parts.status,
             headers: parts.headers,
-            text: String::from_utf8(bytes.to_vec()).unwrap(),
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+            bytes,
         }
     }
 

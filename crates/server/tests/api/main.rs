@@ -20,4 +20,6 @@ mod reach;
 #[cfg(test)]
 mod table;
 #[cfg(test)]
+mod templates;
+#[cfg(test)]
 mod writes;
