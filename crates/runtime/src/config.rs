@@ -41,7 +41,7 @@ pub use sections::{
     AuditConfig, AuditMode, DatabaseConfig, DrainConfig, LimitsConfig, LogConfig, LogFormat, RetriesConfig,
     ServerConfig,
 };
-pub use templates::TemplatesConfig;
+pub use templates::{BuildWhen, TemplatesConfig};
 pub use tree::Origin;
 pub use unit::{format_duration, format_size, parse_duration, parse_size};
 pub use workspaces::{LimitDefaults, QuotaConfig, WorkspacesConfig};
