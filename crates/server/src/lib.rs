@@ -21,6 +21,7 @@ pub mod routes;
 pub mod run;
 mod serve;
 pub mod starters;
+mod streams;
 
 pub use app::{App, AppParts};
 pub use apps::AppsOptions;

@@ -8,6 +8,7 @@ use bailey_store::StoreError;
 
 use crate::extract;
 use crate::reject::Reject;
+use crate::streams::StreamError;
 
 /// Why a use-case did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +56,9 @@ pub enum AppError {
     /// The process ends.
     #[error("the server is shutting down")]
     Interrupted,
+    /// There is no stream into a workspace.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
     /// The store failed.
     #[error(transparent)]
     Store(StoreError),
@@ -112,11 +116,29 @@ impl From<AppError> for Reject {
             AppError::Quota(errors) => Self::new(Code::QuotaExceeded, detail).errors(errors),
             AppError::Template(errors) => Self::new(Code::TemplateInvalid, detail).errors(errors),
             AppError::Interrupted => Self::new(Code::Unavailable, detail).retry_after(RETRY_AFTER),
+            AppError::Stream(error) => no_stream(&error, detail),
             AppError::Conflict { code, .. } => Self::new(code, detail),
             AppError::Store(error) => ours(Code::Internal, &error, unavailable(&error)),
             AppError::Gate(error) => ours(Code::Unavailable, &error, true),
             AppError::Random(error) => ours(Code::Internal, &error, false),
         }
+    }
+}
+
+fn no_stream(error: &StreamError, detail: String) -> Reject {
+    let code = match error {
+        StreamError::BrowserOnly(_) => Code::BrowserOnly,
+        StreamError::NotRunning { .. } => Code::WorkspaceNotRunning,
+        StreamError::NotConnected(_) => Code::WorkspaceNotConnected,
+        StreamError::Refused(_) => Code::WorkspaceRefuses,
+        StreamError::TooMany { .. } => Code::TooManyStreams,
+        StreamError::Upgrade => Code::UpgradeRequired,
+    };
+    let reject = Reject::new(code, detail);
+    match error {
+        // Its agent dials again within a second.
+        StreamError::NotConnected(_) => reject.retry_after(1),
+        _ => reject,
     }
 }
 
