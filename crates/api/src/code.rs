@@ -70,6 +70,8 @@ codes! {
     LastOwner = "last_owner", 409, "An active owner must remain";
     /// A build of the workspace is under way.
     BuildActive = "build_active", 409, "A build of the workspace is under way";
+    /// The owner of the workspace is suspended.
+    OwnerSuspended = "owner_suspended", 409, "The workspace's owner is suspended";
     /// A person's quota of workspaces has no room.
     QuotaExceeded = "quota_exceeded", 409, "The quota has no room for it";
     /// The body is too large.

@@ -3,11 +3,14 @@
 //! A build is carried out by a task of its own that looks, asks the planner, and does what it says, until the build is over. A
 //! server that was killed looks again at its next start; every step can be done twice.
 
+mod control;
 pub(crate) mod endpoint;
 mod journal;
 mod keys;
 mod runner;
+mod suspend;
 mod sweep;
+mod turns;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -27,8 +30,9 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::links::Links;
-use crate::outbound::Outbound;
+use crate::outbound::{Limits, Outbound};
 use crate::serve::ServeOptions;
+use turns::Turns;
 
 /// What [`Fleet::new`] needs.
 pub struct FleetOptions<'a> {
@@ -62,6 +66,7 @@ struct Inner {
     tasks: Tasks,
     closing: CancellationToken,
     places: Semaphore,
+    turns: Turns,
     /// The last activity of workspaces that is not in the store yet.
     active: Mutex<HashMap<WorkspaceId, Timestamp>>,
 }
@@ -118,7 +123,10 @@ impl Fleet {
         let outbound = Outbound::new(
             gateway,
             &ServeOptions::new(config),
-            &config.egress,
+            Limits {
+                egress: &config.egress,
+                connections: config.workspaces.connections,
+            },
             registry.families(),
             closing.clone(),
         );
@@ -134,6 +142,7 @@ impl Fleet {
             tasks,
             closing,
             places: Semaphore::new(config.workspaces.parallel_builds),
+            turns: Turns::default(),
             active: Mutex::default(),
         }))
     }

@@ -15,10 +15,12 @@ mod tar;
 
 pub use archive::{ArchiveError, unpack};
 pub use directory::DirectoryError;
-pub use layers::{LayerError, LayerJob, LayerOptions, LayerStore};
+pub use layers::{LayerError, LayerJob, LayerOptions, LayerStore, Piece};
 pub use package::{Fault, File, Package};
 pub use parts::{PartsError, layer_digest, parts};
-pub use roots::{RootError, unpack_root};
+pub use roots::RootError;
+
+use roots::unpack_root;
 pub use starters::{Starter, starters};
 
 /// The most bytes of an archive as it is sent.

@@ -75,6 +75,10 @@ impl From<StoreError> for AppError {
                 code: Code::NameTaken,
                 detail: format!("another {what} has this name"),
             },
+            StoreError::Conflict { field: "owner", .. } => Self::Conflict {
+                code: Code::OwnerSuspended,
+                detail: "the workspace's owner is suspended; it can be started once they are active again".to_owned(),
+            },
             StoreError::Conflict { .. } => Self::Conflict {
                 code: Code::AlreadyExists,
                 detail: error.to_string(),

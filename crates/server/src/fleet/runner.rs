@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bailey_api::agent::FromServer;
+use bailey_core::people::PersonStatus;
 use bailey_core::template::Root;
 use bailey_core::workspace::{Action, Build, Goal, Observed, SeenAgent, Transition, Workspace, plan};
 use bailey_core::{Secret, Timestamp};
 use bailey_gate::token::{self, Kind, Minted};
 use bailey_runtime::failpoint;
 use bailey_store::StoreError;
-use bailey_workspaces::driver::{Driver, DriverError, Instance};
+use bailey_workspaces::driver::{self, Driver, DriverError, Instance};
 use tokio::sync::watch;
 
 use super::Inner;
@@ -56,6 +57,7 @@ struct Run<'a> {
 impl Inner {
     /// Carries out a build to its end, whatever happens on the way.
     pub(super) async fn carry_out(&self, build: Build) {
+        let _turn = self.turns.take(build.workspace).await;
         // The semaphore is never closed.
         let Ok(_place) = self.places.acquire().await else {
             return;
@@ -103,12 +105,19 @@ impl Inner {
             fleet: self,
             journal: Journal::new(build.id),
             token: minted.map(|minted| minted.text),
-            phase: self.links.expect(build.workspace),
+            phase: if lives {
+                self.links.phase(build.workspace)
+            } else {
+                self.links.expect(build.workspace)
+            },
             failure: None,
             deadline: self.deadline(),
             build: build.clone(),
             workspace,
         };
+        if let Some(reason) = &build.reason {
+            run.say(reason.clone());
+        }
         run.go().await
     }
 
@@ -158,7 +167,15 @@ impl Run<'_> {
 
     async fn look(&self) -> Result<Observed, StoreError> {
         let id = self.workspace.id;
-        let seen = self.fleet.driver.observe(id).await.unwrap_or_default();
+        let seen = self.fleet.driver.observe(id).await.unwrap_or_else(|error| {
+            tracing::warn!(workspace.id = %id, error = &error as &dyn std::error::Error, "cannot look at a workspace");
+            // What cannot be seen may be there: it is stopped first, which fails and says why where that is impossible.
+            driver::Observed {
+                agent: true,
+                build: None,
+                home: true,
+            }
+        });
         Ok(Observed {
             home: seen.home,
             key: self.fleet.has_key(id).await?,
@@ -208,10 +225,12 @@ impl Run<'_> {
             Ok(()) => self.say("done"),
             Err(cause) => self.say(format!("the build failed: {cause}")),
         }
-        store.build_end(&self.build, outcome, self.fleet.now()).await?;
+        let revoked = store.build_end(&self.build, outcome, self.fleet.now()).await?;
+        self.fleet.keys_ended(&revoked.unwrap_or_default());
         self.journal.flush(store).await;
         if !self.goes_up() || self.failure.is_some() {
             self.fleet.links.close(self.workspace.id);
+            self.fleet.outbound.cut(self.workspace.id);
             self.fleet.active().remove(&self.workspace.id);
         }
         tracing::info!(
@@ -232,6 +251,9 @@ impl Run<'_> {
     async fn instance(&mut self) -> Result<Instance, StepError> {
         let owner = self.fleet.store().person_get(self.workspace.owner).await?;
         let owner = owner.ok_or_else(|| StepError::Other("its owner is gone".to_owned()))?;
+        if owner.status != PersonStatus::Active {
+            return Err(StepError::Other(format!("`{}`, who owns it, is suspended", owner.name)));
+        }
         let token = self.token.clone();
         let token = token.ok_or_else(|| StepError::Other("the agent ended while the server was away".to_owned()))?;
         let slot = self.workspace.host_slot;
