@@ -52,6 +52,8 @@ codes! {
     BeyondAuthority = "beyond_authority", 403, "More than you may grant";
     /// The person is suspended.
     PersonSuspended = "person_suspended", 403, "The person is suspended";
+    /// Nothing but the browser leads into the workspace.
+    BrowserOnly = "browser_only", 403, "Nothing but the browser leads into the workspace";
     /// Nothing there, or nothing that the asker may see.
     NotFound = "not_found", 404, "Not found";
     /// No such address.
@@ -74,6 +76,10 @@ codes! {
     OwnerSuspended = "owner_suspended", 409, "The workspace's owner is suspended";
     /// A person's quota of workspaces has no room.
     QuotaExceeded = "quota_exceeded", 409, "The quota has no room for it";
+    /// The workspace does not run.
+    WorkspaceNotRunning = "workspace_not_running", 409, "The workspace does not run";
+    /// The workspace's agent refuses.
+    WorkspaceRefuses = "workspace_refuses", 409, "The workspace refuses";
     /// The body is too large.
     BodyTooLarge = "body_too_large", 413, "The body is too large";
     /// The body is not declared as JSON.
@@ -82,10 +88,16 @@ codes! {
     HostNotAllowed = "host_not_allowed", 421, "This server does not answer to that host name";
     /// Fields of the body are unknown or wrong.
     InvalidFields = "invalid_fields", 422, "Fields of the request are wrong";
+    /// The address takes a WebSocket.
+    UpgradeRequired = "upgrade_required", 426, "The address takes a WebSocket";
+    /// There are as many streams into workspaces as there may be.
+    TooManyStreams = "too_many_streams", 429, "Too many streams into workspaces are open";
     /// A fault of the server.
     Internal = "internal", 500, "Something went wrong in the server";
     /// What is needed does not answer.
     Unavailable = "unavailable", 503, "Not available at the moment";
+    /// The workspace's agent is not linked.
+    WorkspaceNotConnected = "workspace_not_connected", 503, "The workspace is not connected at the moment";
     /// The server holds as many connections as it may.
     TooManyConnections = "too_many_connections", 503, "The server has as many connections as it may";
     /// The server is ending.

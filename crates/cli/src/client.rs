@@ -1,12 +1,14 @@
 //! Talking to a server.
 
+mod stream;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bailey_api::Problem;
 use bailey_core::Secret;
 use bailey_runtime::config::env;
-use bailey_runtime::http::{Client, ClientOptions, client};
+use bailey_runtime::http::{Client, ClientOptions, StreamClient, client, stream_client};
 use clap::Args;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, Method, Request, Uri};
@@ -16,6 +18,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::failure::{Explain, Failure};
+
+pub(crate) use stream::NoStream;
 
 /// Where a server is unless something else is said.
 const DEFAULT_URL: &str = "http://127.0.0.1:7080";
@@ -42,6 +46,7 @@ pub(crate) struct Remote {
 /// A server's API, with the token to use it.
 pub(crate) struct Api {
     client: Client,
+    streams: StreamClient,
     url: String,
     token: Secret<String>,
 }
@@ -68,10 +73,20 @@ impl Remote {
         }
         Ok(Api {
             client: client(&ClientOptions::default())?,
+            streams: stream_client(&ClientOptions::default())?,
             url,
             token: Secret::new(token),
         })
     }
+}
+
+const NO_HEADER: &str = "the API token has characters that no header can carry";
+
+fn unreachable() -> String {
+    format!(
+        "start one with `bailey server`, or name another with --url or {}",
+        env::URL
+    )
 }
 
 fn no_token() -> String {
@@ -204,24 +219,30 @@ impl Api {
     ) -> Result<Answer, Failure> {
         let query = serde_urlencoded::to_string(query)?;
         let separator = if query.is_empty() { "" } else { "?" };
-        let uri: Uri = format!("{}/api/v1{path}{separator}{query}", self.url)
-            .parse()
-            .doing(|| format!("`{}` is no address of a server", self.url))
-            .hint(|| "write it as http://HOST:PORT".to_owned())?;
-        let mut request = Request::builder()
-            .method(method)
-            .uri(uri)
-            .header(ACCEPT, "application/json, application/problem+json, text/csv")
-            .header(USER_AGENT, concat!("bailey/", env!("CARGO_PKG_VERSION")))
-            .header(AUTHORIZATION, format!("Bearer {}", self.token.expose()));
+        let mut request = self
+            .request(method, &format!("{path}{separator}{query}"))?
+            .header(ACCEPT, "application/json, application/problem+json, text/csv");
         if body.is_some() {
             request = request.header(CONTENT_TYPE, "application/json");
         }
         let request = request
             .body(Full::from(body.unwrap_or_default()))
-            .doing(|| "the API token has characters that no header can carry".to_owned())?;
+            .doing(|| NO_HEADER.to_owned())?;
         let answer = tokio::time::timeout(TIMEOUT, self.exchange(request)).await;
         answer.map_err(|_| Failure::new(format!("the server at {} did not answer within {TIMEOUT:?}", self.url)))?
+    }
+
+    /// A request for a path of the API, its query included.
+    fn request(&self, method: Method, path: &str) -> Result<http::request::Builder, Failure> {
+        let uri: Uri = format!("{}/api/v1{path}", self.url)
+            .parse()
+            .doing(|| format!("`{}` is no address of a server", self.url))
+            .hint(|| "write it as http://HOST:PORT".to_owned())?;
+        Ok(Request::builder()
+            .method(method)
+            .uri(uri)
+            .header(USER_AGENT, concat!("bailey/", env!("CARGO_PKG_VERSION")))
+            .header(AUTHORIZATION, format!("Bearer {}", self.token.expose())))
     }
 
     async fn exchange(&self, request: Request<Full<bytes::Bytes>>) -> Result<Answer, Failure> {
@@ -230,12 +251,7 @@ impl Api {
             .request(request)
             .await
             .doing(|| format!("cannot reach a server at {}", self.url))
-            .hint(|| {
-                format!(
-                    "start one with `bailey server`, or name another with --url or {}",
-                    env::URL
-                )
-            })?;
+            .hint(unreachable)?;
         let (head, body) = response.into_parts();
         let body = body
             .collect()

@@ -36,6 +36,7 @@ use tokio::sync::Mutex;
 
 use crate::apps::{Apps, AppsOptions, AppsParts};
 use crate::fleet::Fleet;
+use crate::streams::Open;
 
 pub use caller::Caller;
 pub use error::AppError;
@@ -63,6 +64,7 @@ pub struct App(Arc<Inner>);
 struct Inner {
     parts: AppParts,
     apps: Apps,
+    streams: Open,
     draining: AtomicBool,
     /// Held while an owner's role or status changes, so that two changes cannot together leave no owner.
     owners: Mutex<()>,
@@ -83,6 +85,7 @@ impl App {
         Self(Arc::new(Inner {
             parts,
             apps,
+            streams: Open::default(),
             draining: AtomicBool::new(false),
             owners: Mutex::new(()),
         }))
@@ -128,6 +131,11 @@ impl App {
     /// Apps of workspaces.
     pub(crate) fn apps(&self) -> &Apps {
         &self.0.apps
+    }
+
+    /// Streams into workspaces that are open over the API.
+    pub(crate) fn streams(&self) -> &Open {
+        &self.0.streams
     }
 
     pub(crate) fn owners(&self) -> &Mutex<()> {

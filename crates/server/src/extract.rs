@@ -3,10 +3,12 @@
 mod body;
 mod path;
 mod query;
+mod upgrade;
 
 pub(crate) use body::{Body, LIMIT, invalid};
 pub(crate) use path::{Id, Ids};
 pub(crate) use query::{Query, wrong};
+pub(crate) use upgrade::Upgrade;
 
 /// The longest text of an error that repeats what a client sent.
 const ECHO: usize = 300;

@@ -121,7 +121,7 @@ impl Links {
     /// Opens a stream to the agent of `workspace`; answers once the agent has accepted it.
     pub(crate) async fn open(&self, workspace: WorkspaceId, purpose: Purpose) -> Result<Stream, LinkError> {
         let class = match purpose {
-            Purpose::App { .. } => LinkClass::Bulk,
+            Purpose::App { .. } | Purpose::Http | Purpose::Exec(_) => LinkClass::Bulk,
             _ => LinkClass::Interactive,
         };
         let opener = {
@@ -130,8 +130,9 @@ impl Links {
             if entry.as_ref().is_some_and(|entry| entry.barred) {
                 return Err(LinkError::Refused("the workspace's owner is suspended".to_owned()));
             }
-            let attached = entry.and_then(|entry| entry.place(class).as_ref());
-            attached.map(|attached| attached.opener.clone())
+            // An agent that has only just come has one connection a moment before the other.
+            let opener = |entry: &mut Entry, class| entry.place(class).as_ref().map(|attached| attached.opener.clone());
+            entry.and_then(|entry| opener(entry, class).or_else(|| opener(entry, LinkClass::Interactive)))
         };
         let opener = opener.ok_or(LinkError::NotConnected)?;
         bailey_link::request(&opener, &purpose)

@@ -96,6 +96,8 @@ fn table() -> Vec<Row> {
         row(Needs(A::WorkspaceRead), routes!(workspaces::builds::handler)),
         row(Needs(A::WorkspaceRead), routes!(workspaces::build::handler)),
         row(Needs(A::WorkspaceRead), routes!(workspaces::log::handler)),
+        row(Needs(A::WorkspaceAccess), routes!(workspaces::terminal::handler)),
+        row(Needs(A::WorkspaceAccess), routes!(workspaces::exec::handler)),
         row(Needs(A::ModelRead), routes!(models::handler)),
         row(Needs(A::ModelRead), routes!(prices::handler)),
     ]

@@ -8,6 +8,7 @@ use bailey_store::StoreError;
 
 use crate::extract;
 use crate::reject::Reject;
+use crate::streams::StreamError;
 
 /// Why a use-case did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +50,9 @@ pub enum AppError {
     /// The quota has no room for it.
     #[error("the quota has no room for it")]
     Quota(Vec<FieldError>),
+    /// There is no stream into a workspace.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
     /// The store failed.
     #[error(transparent)]
     Store(StoreError),
@@ -104,11 +108,29 @@ impl From<AppError> for Reject {
             AppError::Query { parameter, detail } => extract::wrong(parameter, detail),
             AppError::NotFound => Self::new(Code::NotFound, detail),
             AppError::Quota(errors) => Self::new(Code::QuotaExceeded, detail).errors(errors),
+            AppError::Stream(error) => no_stream(&error, detail),
             AppError::Conflict { code, .. } => Self::new(code, detail),
             AppError::Store(error) => ours(Code::Internal, &error, unavailable(&error)),
             AppError::Gate(error) => ours(Code::Unavailable, &error, true),
             AppError::Random(error) => ours(Code::Internal, &error, false),
         }
+    }
+}
+
+fn no_stream(error: &StreamError, detail: String) -> Reject {
+    let code = match error {
+        StreamError::BrowserOnly(_) => Code::BrowserOnly,
+        StreamError::NotRunning { .. } => Code::WorkspaceNotRunning,
+        StreamError::NotConnected(_) => Code::WorkspaceNotConnected,
+        StreamError::Refused(_) => Code::WorkspaceRefuses,
+        StreamError::TooMany { .. } => Code::TooManyStreams,
+        StreamError::Upgrade => Code::UpgradeRequired,
+    };
+    let reject = Reject::new(code, detail);
+    match error {
+        // Its agent dials again within a second.
+        StreamError::NotConnected(_) => reject.retry_after(1),
+        _ => reject,
     }
 }
 

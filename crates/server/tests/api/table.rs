@@ -74,6 +74,8 @@ fn expected() -> BTreeMap<&'static str, Needs> {
         ("GET /api/v1/workspaces/{id}/builds/{number}", To(A::WorkspaceRead)),
         ("GET /api/v1/workspaces/{id}/builds/{number}/log", To(A::WorkspaceRead)),
         ("POST /api/v1/workspaces/{id}/apps/{app}/open", To(A::WorkspaceAccess)),
+        ("GET /api/v1/workspaces/{id}/terminal", To(A::WorkspaceAccess)),
+        ("GET /api/v1/workspaces/{id}/exec", To(A::WorkspaceAccess)),
         ("GET /api/v1/models", To(A::ModelRead)),
         ("GET /api/v1/prices", To(A::ModelRead)),
     ])
