@@ -9,7 +9,7 @@ mod purpose;
 mod stream;
 mod websocket;
 
-pub use connection::{MAX_STREAMS, Connection, Driver, Incoming, LinkError, MAX_STREAMS, Opener};
+pub use connection::{Connection, Driver, Incoming, LinkError, MAX_STREAMS, Opener};
 pub use dial::{DialError, dial};
 pub use frames::{FrameReader, FrameWriter, frames};
 pub use pipe::{MAX_MESSAGE, Transport};
