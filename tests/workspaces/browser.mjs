@@ -98,8 +98,9 @@ function rows() {
 
 async function until(page, part, seconds = 20) {
   const deadline = Date.now() + seconds * SECONDS;
-  while (!(await text(page)).includes(part)) {
-    if (Date.now() > deadline) throw new Error(`the terminal never shows ${JSON.stringify(part)}:\n${await text(page)}`);
+  const found = (screen) => (part instanceof RegExp ? part.test(screen) : screen.includes(part));
+  while (!found(await text(page))) {
+    if (Date.now() > deadline) throw new Error(`the terminal never shows ${part}:\n${await text(page)}`);
     await page.waitForTimeout(50);
   }
 }
@@ -140,13 +141,14 @@ async function terminal(page) {
   await second.setViewportSize({ width: 700, height: 500 });
   await second.goto(page.url());
   await until(second, "mark-42 €");
-  await type(second, "clear; stty size\n");
-  await until(page, "stty size");
+  await type(second, "clear; echo shared $(stty size)\n");
+  await until(page, /^shared \d+ \d+\n/);
   const shared = [await settled(page, "terminal-shared"), await settled(second, "terminal-second")];
   await second.close();
+  // Only then is the next size the new one.
   await page.waitForFunction((few) => document.querySelectorAll(".xterm-rows > div").length > few, rowsOf(shared[0]), { timeout: 10 * SECONDS });
-  await type(page, "clear; stty size\n");
-  await until(page, "stty size\n");
+  await type(page, "clear; echo alone $(stty size)\n");
+  await until(page, /^alone \d+ \d+\n/);
   const alone = await settled(page, "terminal-alone");
   await type(page, "exit\n");
   await page.waitForFunction(() => document.querySelector("#state").textContent.includes("ended"), null, { timeout: 10 * SECONDS });

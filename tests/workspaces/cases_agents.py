@@ -18,6 +18,9 @@ AGENTS = {
 }
 MODELS = '["claude-sonnet-4-5", "claude-haiku-4-5", "gpt-5", "llama-3.3-70b"]'
 
+# Browser-only workspaces take no commands, so the file to edit comes with the template. The first script is meant.
+NOTE = '\n[[files]]\npath = "/home/dev/note.txt"\ncontent = "written"\nkeep = true\n\n[[scripts]]'
+
 
 def layers(world):
     """What the templates install is built; the three agent templates share one layer."""
@@ -30,7 +33,7 @@ def layers(world):
     for name, directory in (
         ("agent-governed", TEMPLATES / "agent-governed"),
         ("agent-open", open_one),
-        ("web-ide", TEMPLATES / "web-ide"),
+        ("web-ide", variant("web-ide", world.scratch, "note", **{"\n[[scripts]]": NOTE})),
     ):
         bailey.push(directory, name)
         took[name] = bailey.build_layer(name)
@@ -123,21 +126,25 @@ def billed(world):
 
 
 def ide(world):
-    """A file is edited in code-server, its terminal works, there is no AI and no gallery."""
+    """A file is edited in code-server, its terminal works, there is no AI and no gallery. Nothing but the browser leads in."""
     bailey = world.bailey
     bailey.create("ide", "web-ide")
-    bailey.sh("ide", "printf written > ~/note.txt")
+    for command in (("exec", "ide", "--", "true"), ("open", "ide", "terminal")):
+        refused = bailey.run_cli(*command)
+        if (refused.returncode == 0) != (command[0] == "open"):
+            raise Failed(f"{command} in a browser-only workspace: {refused.stdout}")
+    home = bailey.home_of("ide")
     seen = browse(world, "ide", bailey.open("ide", "ide"))
-    if bailey.sh("ide", "cat ~/note.txt") != "written and edited in the browser":
-        raise Failed(f"the file holds {bailey.sh('ide', 'cat ~/note.txt')!r}")
-    expect_in("from the terminal 42", bailey.sh("ide", "cat ~/ide-terminal.txt"))
+    if (home / "note.txt").read_text() != "written and edited in the browser":
+        raise Failed(f"the file holds {(home / 'note.txt').read_text()!r}")
+    expect_in("from the terminal 42", (home / "ide-terminal.txt").read_text())
     # One command is left, which would set Copilot up and has nothing to set up.
     if [c for c in seen["chatCommands"] if "Use AI Features" not in c] or seen["copilot"] or seen["chatViews"]:
         raise Failed(f"the IDE offers an AI: {seen}")
     if any(line.startswith("Extensions: Install Extensions") for line in seen["galleryCommands"]):
         raise Failed(f"the IDE offers a gallery of extensions: {seen}")
-    profile = json.loads(bailey.sh("ide", "cat ~/.config/roo-code/settings.json"))["providerProfiles"]["apiConfigs"]["bailey"]
-    if profile["openAiApiKey"] != bailey.sh("ide", 'printf %s "$BAILEY_KEY"') or "127.0.0.1:7080" not in profile["openAiBaseUrl"]:
+    profile = json.loads((home / ".config/roo-code/settings.json").read_text())["providerProfiles"]["apiConfigs"]["bailey"]
+    if ask(bailey.url, profile["openAiApiKey"]) != 200 or "127.0.0.1:7080" not in profile["openAiBaseUrl"]:
         raise Failed("Roo Code's settings do not lead to the gate")
     bailey.delete("ide")
 

@@ -22,7 +22,7 @@ def in_chromium(world):
 
 def size_of(screen):
     """What `stty size` has printed."""
-    return [int(number) for number in screen["text"].splitlines()[1].split()]
+    return [int(number) for number in screen["text"].splitlines()[0].split()[1:]]
 
 
 def vim(world):

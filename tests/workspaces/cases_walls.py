@@ -9,6 +9,7 @@ import http.server
 import shlex
 import socket
 import subprocess
+import tempfile
 import threading
 
 from deployment import variant
@@ -65,7 +66,11 @@ def judge(bailey, name, program, attempts):
         if made.returncode != 0:
             raise Failed(f"control run of {attempt}: it fails outside too: {made.stdout}{made.stderr}")
     script = "\n".join(f"~/attempt {shlex.join(attempt)}; echo \"status $?\"" for attempt in attempts)
-    output = bailey.sh(name, script, timeout=120)
+    with tempfile.TemporaryFile("w+") as stdin:
+        # Too long for a command line.
+        stdin.write(script)
+        stdin.seek(0)
+        output = bailey.exec(name, "sh", "-s", stdin=stdin, timeout=120)
     statuses = [line for line in output.splitlines() if line.startswith("status ")]
     if len(statuses) != len(attempts) or "no such attempt" in output:
         raise Failed(f"{len(statuses)} of {len(attempts)} attempts were made:\n{output[-2000:]}")

@@ -153,6 +153,14 @@ class Deployment(Bailey):
         """The agent's process, from the lock that it holds."""
         return int((self.directory_of(name) / "lock").read_text().strip())
 
+    def home_of(self, name):
+        """The home directory as it is inside, seen from outside: by way of what runs in the workspace."""
+        children = pathlib.Path(f"/proc/{self.agent_pid(name)}/task").glob("*/children")
+        inside = [pid for file in children for pid in file.read_text().split()]
+        if not inside:
+            raise Failed(f"nothing runs in {name}")
+        return pathlib.Path(f"/proc/{inside[0]}/root/home/dev")
+
     def terminal_url(self, name):
         return f"{self.url.replace('http', 'ws')}/api/v1/workspaces/{self.show(name)['id']}/terminal"
 
@@ -209,7 +217,7 @@ def variant(name, scratch, label, **replacements):
     for old, new in replacements.items():
         if old not in text:
             raise Failed(f"{name}/template.toml has no {old!r}")
-        text = text.replace(old, new)
+        text = text.replace(old, new, 1)
     path.write_text(text)
     return copy
 
