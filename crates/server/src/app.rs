@@ -41,6 +41,7 @@ use crate::folder::Folder;
 
 pub use caller::Caller;
 pub use error::AppError;
+pub use templates::LayerEvent;
 
 /// What the use-cases work with.
 pub struct AppParts {
