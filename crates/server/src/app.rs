@@ -42,6 +42,7 @@ use crate::streams::Open;
 
 pub use caller::Caller;
 pub use error::AppError;
+pub use templates::LayerEvent;
 
 /// What the use-cases work with.
 pub struct AppParts {

@@ -171,6 +171,7 @@ impl Fleet {
         }
         self.0.layers.sweep().await;
         self.0.tasks.spawn(Arc::clone(&self.0.layers).look_after());
+        self.0.tasks.spawn(Arc::clone(&self.0.layers).build_ahead());
         for build in unfinished {
             self.carry_out(build);
         }

@@ -53,8 +53,10 @@ impl App {
             Some(person) => Some(names.person(self, person).await?),
             None => None,
         };
+        let layer = self.layer_state(version.id).await?;
         Ok(wire::TemplateVersion {
             id: version.id,
+            layer,
             number: u64::from(version.number),
             active: template.active == Some(version.number),
             digest: version.digest,
