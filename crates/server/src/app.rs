@@ -40,6 +40,7 @@ use crate::streams::Open;
 
 pub use caller::Caller;
 pub use error::AppError;
+pub(crate) use workspaces::follow;
 
 /// What the use-cases work with.
 pub struct AppParts {
