@@ -27,7 +27,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 pub use body::{StreamBody, channel};
 pub use socket::{Arrived, Opened, Reader, SocketError, Writer, websocket};
 
-/// A client whose bodies are streams, and whose connections can become WebSockets: HTTP/1.1 alone.
+/// A client whose bodies are streams, and whose connections can be upgraded: HTTP/1.1 alone.
 pub type StreamClient = Legacy<HttpsConnector<HttpConnector>, StreamBody>;
 /// A client with a pool of connections.
 pub type Client = Legacy<HttpsConnector<HttpConnector>, Full<Bytes>>;

@@ -166,6 +166,10 @@ impl App {
         let away = || StreamError::NotConnected(site.name.clone());
         let stream = opened.map_err(|_| away())?.map_err(|error| match error {
             LinkError::Refused(why) => StreamError::Refused(why),
+            LinkError::Busy => StreamError::TooMany {
+                whose: "the workspace's link",
+                most: bailey_link::MAX_STREAMS,
+            },
             LinkError::NotConnected | LinkError::Broken(_) => away(),
         })?;
         Ok(stream)

@@ -1,4 +1,4 @@
-//! WebSockets to a server.
+//! `WebSocket` connections to a server.
 
 use bytes::Bytes;
 use futures_util::stream::{SplitSink, SplitStream};
