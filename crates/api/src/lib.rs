@@ -5,6 +5,7 @@ pub mod amount;
 pub mod apps;
 pub mod budgets;
 pub mod code;
+pub mod files;
 pub mod frame;
 pub mod groups;
 pub mod health;

@@ -111,6 +111,18 @@ fn table() -> Vec<Row> {
         row(Needs(A::WorkspaceRead), routes!(workspaces::log::handler)),
         row(Needs(A::WorkspaceAccess), routes!(workspaces::terminal::handler)),
         row(Needs(A::WorkspaceAccess), routes!(workspaces::exec::handler)),
+        row(Needs(A::WorkspaceAccess), routes!(workspaces::files::read::handler)),
+        row(Needs(A::WorkspaceAccess), routes!(workspaces::files::write::handler)),
+        row(Needs(A::WorkspaceAccess), routes!(workspaces::files::delete::handler)),
+        row(Needs(A::WorkspaceAccess), routes!(workspaces::files::stat::handler)),
+        row(Needs(A::WorkspaceAccess), routes!(workspaces::files::list::handler)),
+        row(Needs(A::WorkspaceAccess), routes!(workspaces::files::search::handler)),
+        row(
+            Needs(A::WorkspaceAccess),
+            routes!(workspaces::files::directory::handler),
+        ),
+        row(Needs(A::WorkspaceAccess), routes!(workspaces::files::rename::handler)),
+        row(Needs(A::WorkspaceAccess), routes!(workspaces::ports::handler)),
         row(Needs(A::ModelRead), routes!(models::handler)),
         row(Needs(A::ModelRead), routes!(prices::handler)),
     ]
