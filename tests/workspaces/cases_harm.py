@@ -15,7 +15,7 @@ HARM = {
     "rm -rf /": "rm -rf --no-preserve-root / 2>/dev/null; ls -A ~ | wc -l",
     "fork bomb": "timeout -s KILL 8 sh -c 'b() { b | b & b; }; b' 2>/dev/null; true",
     "memory hog": f"timeout 20 /usr/bin/python3 -c '{MEMORY_HOG}'; echo ended with $?",
-    "full disk": "dd if=/dev/zero of=$HOME/full bs=1M count=4000 2>&1; du -sm ~ | cut -f1",
+    "full disk": "dd if=/dev/zero of=$HOME/full bs=1M count=4000 2>&1; du -sm ~ 2>/dev/null | cut -f1",
     "flood of output": "timeout 5 yes flood >/dev/null; timeout 5 sh -c 'while :; do echo flood; done' | tail -1",
 }
 
