@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     admin, budgets, config, doctor, exec, groups, keys, mock, models, open, org, prices, requests, server, spend,
-    terminal, tokens, users, workspaces,
+    templates, terminal, tokens, users, workspaces,
 };
 
 /// One gate for every model call: keys, budgets, routes, and a ledger of what was spent.
@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Open(open::Arguments),
     /// Show the log of a workspace's build
     Logs(workspaces::Logs),
+    /// Manage templates, which workspaces are made from
+    Templates(templates::Arguments),
     /// Manage keys, which open the model door
     Keys(keys::Arguments),
     /// Show what was spent

@@ -16,6 +16,7 @@ pub(crate) mod prices;
 pub(crate) mod requests;
 pub(crate) mod server;
 pub(crate) mod spend;
+pub(crate) mod templates;
 pub(crate) mod terminal;
 pub(crate) mod tokens;
 pub(crate) mod users;
@@ -78,6 +79,7 @@ async fn act(command: Command, env: &Env) -> Result<(), Failure> {
         Command::Delete(arguments) => workspaces::delete(arguments, env).await,
         Command::Open(arguments) => open::run(arguments, env).await,
         Command::Logs(arguments) => workspaces::logs(arguments, env).await,
+        Command::Templates(arguments) => templates::run(arguments, env).await,
         Command::Keys(arguments) => keys::run(arguments, env).await,
         Command::Spend(arguments) => spend::run(&arguments, env).await,
         Command::Requests(arguments) => requests::run(&arguments, env).await,

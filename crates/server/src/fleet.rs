@@ -7,6 +7,7 @@ mod control;
 pub(crate) mod endpoint;
 mod journal;
 mod keys;
+pub(crate) mod layers;
 mod runner;
 mod suspend;
 mod sweep;
@@ -25,13 +26,14 @@ use bailey_gateway::Gateway;
 use bailey_runtime::config::{Config, KeyDefaults, WorkspacesConfig};
 use bailey_runtime::{Clock, Tasks, metrics};
 use bailey_store::{Store, StoreError};
-use bailey_workspaces::driver::{AnyDriver, SandboxDriver, SandboxOptions};
+use bailey_workspaces::driver::{AnyDriver, Driver as _, SandboxDriver, SandboxOptions};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::links::Links;
 use crate::outbound::{Limits, Outbound};
 use crate::serve::ServeOptions;
+use layers::{Layers, LayersParts};
 use turns::Turns;
 
 /// What [`Fleet::new`] needs.
@@ -62,7 +64,7 @@ struct Inner {
     settings: WorkspacesConfig,
     key_defaults: KeyDefaults,
     address: ServerAddress,
-    data_dir: PathBuf,
+    layers: Arc<Layers>,
     tasks: Tasks,
     closing: CancellationToken,
     places: Semaphore,
@@ -74,9 +76,8 @@ struct Inner {
 /// The driver that a configuration names.
 pub fn driver(config: &Config) -> AnyDriver {
     let settings = &config.workspaces;
-    let agent = settings.agent.clone().unwrap_or_else(beside);
     AnyDriver::Sandbox(SandboxDriver::new(SandboxOptions {
-        agent,
+        agent: agent(config),
         directory: config.server.data_dir.join("workspaces"),
         allow_missing: settings
             .allow_missing_limits
@@ -87,6 +88,11 @@ pub fn driver(config: &Config) -> AnyDriver {
         defaults: settings.limits.resources(),
         first_id: settings.first_id,
     }))
+}
+
+/// The agent's program.
+fn agent(config: &Config) -> PathBuf {
+    config.workspaces.agent.clone().unwrap_or_else(beside)
 }
 
 /// The agent's program that lies beside this one.
@@ -130,6 +136,13 @@ impl Fleet {
             registry.families(),
             closing.clone(),
         );
+        let layers = LayersParts {
+            store: gate.store().clone(),
+            clock: gate.clock().clone(),
+            tasks: tasks.clone(),
+            closing: closing.clone(),
+            agent: agent(config),
+        };
         Self(Arc::new(Inner {
             gate,
             driver,
@@ -138,7 +151,7 @@ impl Fleet {
             settings: config.workspaces.clone(),
             key_defaults: config.defaults.key(bailey_core::key::KeyScope::Workspace),
             address: ServerAddress::File(config.server.data_dir.join(crate::run::ADDRESS)),
-            data_dir: config.server.data_dir.clone(),
+            layers: Layers::new(config, layers),
             tasks,
             closing,
             places: Semaphore::new(config.workspaces.parallel_builds),
@@ -153,6 +166,11 @@ impl Fleet {
     /// Where the store cannot be read.
     pub async fn start(&self) -> Result<(), StoreError> {
         let unfinished = self.0.store().builds_unfinished().await?;
+        if let Err(error) = self.0.driver.sweep().await {
+            tracing::warn!(%error, "what killed agents left stays for now");
+        }
+        self.0.layers.sweep().await;
+        self.0.tasks.spawn(Arc::clone(&self.0.layers).look_after());
         for build in unfinished {
             self.carry_out(build);
         }
@@ -170,6 +188,11 @@ impl Fleet {
     /// The links.
     pub(crate) fn links(&self) -> &Links {
         &self.0.links
+    }
+
+    /// What templates install.
+    pub(crate) fn layers(&self) -> &Arc<Layers> {
+        &self.0.layers
     }
 
     /// What is configured.

@@ -91,6 +91,23 @@ pub(super) fn missing() -> BTreeMap<Limit, String> {
         .collect()
 }
 
+/// Which cgroups this machine has for workspaces, in words.
+pub(super) fn found() -> Option<String> {
+    let machine = Machine::find();
+    let mut versions = BTreeMap::new();
+    for (_, controller) in LIMITS {
+        if let Ok(parent) = machine.parent(controller) {
+            let number = if parent.version == Version::Two { 2 } else { 1 };
+            versions.entry(number).or_insert_with(Vec::new).push(*controller);
+        }
+    }
+    let words: Vec<String> = versions
+        .into_iter()
+        .map(|(number, controllers)| format!("version {number} with {}", controllers.join(", ")))
+        .collect();
+    (!words.is_empty()).then(|| words.join("; "))
+}
+
 /// Removes the cgroups below ours that hold no process and belong to no agent that lives, and answers with their names. An
 /// agent that is killed leaves them.
 pub fn sweep() -> Vec<String> {

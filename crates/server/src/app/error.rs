@@ -50,6 +50,12 @@ pub enum AppError {
     /// The quota has no room for it.
     #[error("the quota has no room for it")]
     Quota(Vec<FieldError>),
+    /// A template has faults.
+    #[error("nothing was stored: the template has {} fault{}", .0.len(), if .0.len() == 1 { "" } else { "s" })]
+    Template(Vec<FieldError>),
+    /// The process ends.
+    #[error("the server is shutting down")]
+    Interrupted,
     /// There is no stream into a workspace.
     #[error(transparent)]
     Stream(#[from] StreamError),
@@ -108,6 +114,8 @@ impl From<AppError> for Reject {
             AppError::Query { parameter, detail } => extract::wrong(parameter, detail),
             AppError::NotFound => Self::new(Code::NotFound, detail),
             AppError::Quota(errors) => Self::new(Code::QuotaExceeded, detail).errors(errors),
+            AppError::Template(errors) => Self::new(Code::TemplateInvalid, detail).errors(errors),
+            AppError::Interrupted => Self::new(Code::Unavailable, detail).retry_after(RETRY_AFTER),
             AppError::Stream(error) => no_stream(&error, detail),
             AppError::Conflict { code, .. } => Self::new(code, detail),
             AppError::Store(error) => ours(Code::Internal, &error, unavailable(&error)),

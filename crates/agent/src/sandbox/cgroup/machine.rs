@@ -51,9 +51,14 @@ impl Machine {
     }
 
     pub(super) fn parent(&self, controller: &str) -> Result<&Parent, String> {
-        self.parents
-            .get(controller)
-            .ok_or_else(|| format!("there is no cgroup controller {controller} that may be used"))
+        self.parents.get(controller).ok_or_else(|| {
+            let why = format!("there is no cgroup controller {controller} that may be used");
+            if rustix::process::geteuid().is_root() {
+                format!("{why}: mount cgroup2 writable at /sys/fs/cgroup, with {controller} enabled")
+            } else {
+                format!("{why}: run the server as root, or as a systemd service with Delegate=yes")
+            }
+        })
     }
 
     /// All directories that hold cgroups of workspaces.

@@ -189,7 +189,10 @@ async fn what_is_held_is_not_taken_away() {
     let (store, job) = (store(dir.path(), "mkdir d; touch d/x; chmod 500 d"), job());
     let piece = layer(&job);
     assert!(!store.hold(&piece).unwrap());
-    let (past, future) = (Timestamp::from_seconds(1_000_000), Timestamp::from_seconds(100_000_000_000));
+    let (past, future) = (
+        Timestamp::from_seconds(1_000_000),
+        Timestamp::from_seconds(100_000_000_000),
+    );
     assert!(!store.retire(&piece, future).await.unwrap());
     build(&store, &job).await.0.unwrap();
     assert!(store.hold(&piece).unwrap());
