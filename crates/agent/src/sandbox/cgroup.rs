@@ -15,6 +15,9 @@ use super::SandboxError;
 
 /// The cgroup that holds those of all workspaces.
 const PARENT: &str = "bailey";
+/// How often, and how long in between, what is left of a killed sandbox is tried to be removed.
+const FORGET_TRIES: u32 = 100;
+const FORGET_PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
 const ENTRANCE: &str = "cgroup.procs";
 const CONTROLLERS: &str = "cgroup.controllers";
 const DELEGATED: &str = "cgroup.subtree_control";
@@ -158,16 +161,27 @@ pub(super) fn missing() -> BTreeMap<Limit, String> {
 /// Removes the cgroups below ours that hold no process and are not in `keep`, and answers with their names. An agent that
 /// is killed leaves them. `keep` names every sandbox that runs or is being made.
 pub fn sweep(keep: &[String]) -> Vec<String> {
-    remove(|name| !keep.iter().any(|kept| kept == name))
+    remove(|name| !keep.iter().any(|kept| kept == name)).0
 }
 
-/// Removes the cgroups of sandboxes of these names, as far as they hold no process, and answers with the names of those.
+/// Removes the cgroups of sandboxes of these names, and answers with the names of those. What ran in them was killed, and is
+/// waited for until the kernel has taken it off the books.
 pub fn forget(names: &[String]) -> Vec<String> {
-    remove(|name| names.iter().any(|forgotten| forgotten == name))
+    let mut all = BTreeSet::new();
+    for _ in 0..FORGET_TRIES {
+        let (removed, left) = remove(|name| names.iter().any(|forgotten| forgotten == name));
+        all.extend(removed);
+        if !left {
+            break;
+        }
+        std::thread::sleep(FORGET_PAUSE);
+    }
+    all.into_iter().collect()
 }
 
-fn remove(wanted: impl Fn(&str) -> bool) -> Vec<String> {
-    let mut removed = BTreeSet::new();
+/// Removes what is wanted; says what was, and whether some of it is still there.
+fn remove(wanted: impl Fn(&str) -> bool) -> (Vec<String>, bool) {
+    let (mut removed, mut left) = (BTreeSet::new(), false);
     let directories: BTreeSet<PathBuf> = Machine::find()
         .parents
         .into_values()
@@ -182,12 +196,18 @@ fn remove(wanted: impl Fn(&str) -> bool) -> Vec<String> {
         let Ok(name) = entry.file_name().into_string() else {
             continue;
         };
+        if !wanted(&name) {
+            continue;
+        }
         // The kernel refuses to remove one that holds a process, and a file.
-        if wanted(&name) && fs::remove_dir(entry.path()).is_ok() {
-            removed.insert(name);
+        match fs::remove_dir(entry.path()) {
+            Ok(()) => {
+                removed.insert(name);
+            }
+            Err(error) => left |= error.kind() == io::ErrorKind::ResourceBusy,
         }
     }
-    removed.into_iter().collect()
+    (removed.into_iter().collect(), left)
 }
 
 fn is_wanted(limits: &Resources, limit: Limit) -> bool {
