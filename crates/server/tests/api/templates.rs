@@ -199,6 +199,7 @@ fn versions_count_up_and_one_is_in_force() {
             (&again["created"], &again["version"]),
             (&json!(false), &first["version"])
         );
+        app.clock.advance(1);
         let second = push(&admin, "name=t&promote=false", &small("two")).await.ok(201);
         assert_eq!(
             (&second["version"]["number"], &second["version"]["active"]),
