@@ -104,7 +104,7 @@ pub(super) fn content(template: &Template) -> TemplateContent {
         icon: template.icon.clone(),
         parameters: template.parameters.iter().map(parameter).collect(),
         presets: template.presets.iter().map(preset).collect(),
-        apps: template.apps().map(app).collect(),
+        apps: template.apps().map(|outline| app(&outline)).collect(),
         tasks: template
             .tasks()
             .map(|task| TemplateTask {
@@ -158,7 +158,7 @@ fn preset(preset: &Preset) -> TemplatePreset {
     }
 }
 
-fn app(app: bailey_core::template::AppOutline<'_>) -> TemplateApp {
+fn app(app: &bailey_core::template::AppOutline<'_>) -> TemplateApp {
     TemplateApp {
         name: app.name.to_owned(),
         display_name: app.display_name.to_owned(),
