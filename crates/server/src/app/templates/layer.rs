@@ -11,7 +11,7 @@ use futures_util::Stream;
 use futures_util::stream::unfold;
 
 use crate::app::{App, AppError, Caller, cursor};
-use crate::fleet::layers::{Flight, LayerStatus, NeedsError, Progress};
+use crate::fleet::layers::{Flight, LayerStatus, NeedsError};
 
 /// The most lines that are read at once.
 const LINES: u32 = 1000;
