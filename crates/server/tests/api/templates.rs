@@ -200,6 +200,7 @@ fn versions_count_up_and_one_is_in_force() {
             (&again["created"], &again["version"]),
             (&json!(false), &first["version"])
         );
+        app.clock.advance(1);
         let second = push(&admin, "name=t&promote=false", &small("two")).await.ok(201);
         assert_eq!(
             (&second["version"]["number"], &second["version"]["active"]),
@@ -377,7 +378,7 @@ fn lists_come_in_pages_and_are_filtered() {
         let admin = app.person("tess", Role::TemplateAdmin).await;
         for name in ["a", "b", "c"] {
             push(&admin, &format!("name={name}"), &small(name)).await.ok(201);
-            app.clock.advance(std::time::Duration::from_secs(1));
+            app.clock.advance(1);
         }
         let first = admin.get("/api/v1/templates?limit=2").await.ok(200);
         assert_eq!(fields(&first, "name"), ["c", "b"]);
