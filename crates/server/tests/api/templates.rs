@@ -1,5 +1,6 @@
 //! Templates: pushed, read, put in force, taken back, pulled and deleted; and what is refused.
 
+mod build;
 mod folder;
 mod hostile;
 
