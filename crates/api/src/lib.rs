@@ -10,6 +10,7 @@ pub mod frame;
 pub mod groups;
 pub mod health;
 pub mod keys;
+pub mod layers;
 pub mod me;
 pub mod models;
 pub mod organization;

@@ -118,16 +118,16 @@ impl Open {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut counts = self.open.0.lock().unwrap_or_else(PoisonError::into_inner);
-        leave(&mut counts.workspaces, self.workspace);
-        leave(&mut counts.people, self.person);
+        leave(&mut counts.workspaces, &self.workspace);
+        leave(&mut counts.people, &self.person);
     }
 }
 
-fn leave<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: K) {
-    if let Some(count) = counts.get_mut(&key) {
+fn leave<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
         *count = count.saturating_sub(1);
         if *count == 0 {
-            counts.remove(&key);
+            counts.remove(key);
         }
     }
 }

@@ -169,7 +169,8 @@ command = "sleep 86400; : {mark}"
             id: TemplateVersionId::new_at(now),
             digest: &digest,
             manifest: &manifest,
-            archive: &[],
+            // A tar archive with nothing in it.
+            archive: &[0; 1024],
             message: "",
             at: now,
             by: None,

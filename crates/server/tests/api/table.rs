@@ -70,6 +70,18 @@ fn expected() -> BTreeMap<&'static str, Needs> {
             "GET /api/v1/templates/{id}/versions/{number}/archive",
             To(A::TemplateRead),
         ),
+        (
+            "POST /api/v1/templates/{id}/versions/{number}/build",
+            To(A::TemplateWrite),
+        ),
+        (
+            "GET /api/v1/templates/{id}/versions/{number}/build",
+            To(A::TemplateRead),
+        ),
+        (
+            "GET /api/v1/templates/{id}/versions/{number}/build/log",
+            To(A::TemplateWrite),
+        ),
         ("POST /api/v1/templates/{id}/promote", To(A::TemplateWrite)),
         ("POST /api/v1/templates/{id}/rollback", To(A::TemplateWrite)),
         ("POST /api/v1/workspaces", To(A::WorkspaceCreate)),
