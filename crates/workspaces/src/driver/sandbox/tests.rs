@@ -101,7 +101,7 @@ async fn an_agent_outlives_its_driver_and_is_started_once() {
 }
 
 #[tokio::test]
-async fn the_agent_is_asked_to_sweep_only_where_there_are_workspaces() {
+async fn a_sweep_is_the_agents_where_there_are_workspaces() {
     let fixture = Fixture::new(CAN_ALL, Vec::new());
     let swept = fixture.directory.path().join("swept");
     fixture.driver.sweep().await.unwrap();
