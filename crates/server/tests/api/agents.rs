@@ -134,7 +134,8 @@ pub(crate) fn version(manifest: &str) -> VersionPush<'_> {
         id: TemplateVersionId::new_at(T0),
         digest: "0000",
         manifest,
-        archive: &[],
+        // A tar archive with nothing in it.
+        archive: &[0; 1024],
         message: "",
         at: T0,
         by: None,
