@@ -10,6 +10,7 @@ mod cursor;
 mod error;
 mod groups;
 mod health;
+mod invitations;
 mod keys;
 mod ledger;
 mod lookup;
@@ -17,6 +18,9 @@ mod me;
 mod models;
 mod names;
 mod organization;
+mod second_factor;
+mod sessions;
+mod sign_in;
 mod spend;
 mod tokens;
 mod users;
@@ -36,9 +40,11 @@ use tokio::sync::Mutex;
 
 use crate::apps::{Apps, AppsOptions, AppsParts};
 use crate::fleet::Fleet;
+use crate::identity::{Identity, IdentityOptions};
 
 pub use caller::Caller;
 pub use error::AppError;
+pub(crate) use sign_in::{Began, Visitor};
 
 /// What the use-cases work with.
 pub struct AppParts {
@@ -54,6 +60,8 @@ pub struct AppParts {
     pub fleet: Fleet,
     /// How apps of workspaces are served.
     pub apps: AppsOptions,
+    /// How people sign in.
+    pub identity: IdentityOptions,
 }
 
 /// The application. Cheap to clone.
@@ -63,6 +71,7 @@ pub struct App(Arc<Inner>);
 struct Inner {
     parts: AppParts,
     apps: Apps,
+    identity: Identity,
     draining: AtomicBool,
     /// Held while an owner's role or status changes, so that two changes cannot together leave no owner.
     owners: Mutex<()>,
@@ -80,9 +89,11 @@ impl App {
             clock: parts.gate.clock().clone(),
             tasks: parts.gate.tasks().clone(),
         });
+        let identity = Identity::new(parts.identity.clone());
         Self(Arc::new(Inner {
             parts,
             apps,
+            identity,
             draining: AtomicBool::new(false),
             owners: Mutex::new(()),
         }))
@@ -128,6 +139,11 @@ impl App {
     /// Apps of workspaces.
     pub(crate) fn apps(&self) -> &Apps {
         &self.0.apps
+    }
+
+    /// How people show who they are.
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.0.identity
     }
 
     pub(crate) fn owners(&self) -> &Mutex<()> {

@@ -18,6 +18,8 @@ mod problems;
 #[cfg(test)]
 mod reach;
 #[cfg(test)]
+mod sign_in;
+#[cfg(test)]
 mod table;
 #[cfg(test)]
 mod writes;
