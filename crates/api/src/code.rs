@@ -42,6 +42,8 @@ codes! {
     InvalidQuery = "invalid_query", 400, "A query parameter is wrong";
     /// The body could not be read to its end.
     BodyCut = "body_cut", 400, "The body ended before it was whole";
+    /// A path inside a workspace cannot be used so.
+    FileInvalid = "file_invalid", 400, "The path cannot be used so";
     /// No token was sent.
     TokenMissing = "token_missing", 401, "No API token was sent";
     /// The token is not good.
@@ -64,8 +66,14 @@ codes! {
     HttpsRequired = "https_required", 403, "Signing in takes https";
     /// The one-time link is not good.
     LinkInvalid = "link_invalid", 403, "The link is not good";
+    /// Nothing but the browser leads into the workspace.
+    BrowserOnly = "browser_only", 403, "Nothing but the browser leads into the workspace";
+    /// The workspace's person may not do this to the file.
+    FileForbidden = "file_forbidden", 403, "The file's permissions do not allow it";
     /// Nothing there, or nothing that the asker may see.
     NotFound = "not_found", 404, "Not found";
+    /// There is no such file in the workspace.
+    FileNotFound = "file_not_found", 404, "There is no such file";
     /// No such address.
     NoSuchRoute = "no_such_route", 404, "No such address";
     /// The address does not take this method.
@@ -82,30 +90,56 @@ codes! {
     LastOwner = "last_owner", 409, "An active owner must remain";
     /// A build of the workspace is under way.
     BuildActive = "build_active", 409, "A build of the workspace is under way";
+    /// The owner of the workspace is suspended.
+    OwnerSuspended = "owner_suspended", 409, "The workspace's owner is suspended";
     /// A person's quota of workspaces has no room.
     QuotaExceeded = "quota_exceeded", 409, "The quota has no room for it";
+    /// The folder of templates has this template.
+    TemplateManaged = "template_managed", 409, "The folder of templates has this template";
+    /// Workspaces use the template.
+    TemplateInUse = "template_in_use", 409, "Workspaces use the template";
+    /// No version was in force before.
+    NoPreviousVersion = "no_previous_version", 409, "No version was in force before";
+    /// The workspace does not run.
+    WorkspaceNotRunning = "workspace_not_running", 409, "The workspace does not run";
+    /// The workspace's agent refuses.
+    WorkspaceRefuses = "workspace_refuses", 409, "The workspace refuses";
+    /// What is there already stands against it.
+    FileConflict = "file_conflict", 409, "What is there already stands against it";
     /// The body is too large.
     BodyTooLarge = "body_too_large", 413, "The body is too large";
-    /// The body is not declared as JSON.
-    UnsupportedMediaType = "unsupported_media_type", 415, "The body must be application/json";
+    /// The body is not declared as what the address takes.
+    UnsupportedMediaType = "unsupported_media_type", 415, "The body is of a type that the address does not take";
     /// The Host header names another host.
     HostNotAllowed = "host_not_allowed", 421, "This server does not answer to that host name";
     /// Fields of the body are unknown or wrong.
     InvalidFields = "invalid_fields", 422, "Fields of the request are wrong";
     /// Too many tries to sign in.
     SignInLimited = "sign_in_limited", 429, "Too many tries to sign in";
+    /// The template has faults.
+    TemplateInvalid = "template_invalid", 422, "The template is not valid";
+    /// The address takes a WebSocket.
+    UpgradeRequired = "upgrade_required", 426, "The address takes a WebSocket";
+    /// There are as many streams into workspaces as there may be.
+    TooManyStreams = "too_many_streams", 429, "Too many streams into workspaces are open";
     /// A fault of the server.
     Internal = "internal", 500, "Something went wrong in the server";
     /// What is needed does not answer.
     Unavailable = "unavailable", 503, "Not available at the moment";
+    /// The workspace's agent is not linked.
+    WorkspaceNotConnected = "workspace_not_connected", 503, "The workspace is not connected at the moment";
     /// The server holds as many connections as it may.
     TooManyConnections = "too_many_connections", 503, "The server has as many connections as it may";
+    /// The workspace's disk is full.
+    DiskFull = "disk_full", 507, "The workspace's disk is full";
     /// The server is ending.
     ShuttingDown = "shutting_down", 503, "The server is shutting down";
     /// The key is missing or unknown (model door).
     KeyInvalid = "key_invalid", 401, "The key is missing or not known";
     /// The key was good once (model door).
     KeyEnded = "key_ended", 401, "The key is revoked or expired";
+    /// The key is not that of the workspace where it is used (model door).
+    KeyNotOfWorkspace = "key_not_of_workspace", 401, "The key is not the one of the workspace that it is used in";
     /// The key may not use the model (model door).
     ModelNotAllowed = "model_not_allowed", 403, "The key may not use the model";
     /// Requests per minute (model door).

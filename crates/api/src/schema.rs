@@ -6,7 +6,7 @@ use bailey_core::key::{KeyScope, Tier};
 use bailey_core::ledger::{ChargeFlag, Outcome};
 use bailey_core::period::Period;
 use bailey_core::workspace::{BuildState, Transition, WorkspaceStatus};
-use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, SchemaType, Type};
+use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -66,6 +66,12 @@ closed_lists! {
     WorkspaceStatusSchema as "WorkspaceStatus" = WorkspaceStatus::ALL.iter().map(|s| s.as_str());
     /// Schema of [`bailey_core::template::Sharing`].
     SharingSchema as "Sharing" = ["owner", "authenticated", "public"];
+    /// Schema of [`bailey_core::template::ParameterType`].
+    ParameterTypeSchema as "ParameterType" = ["string", "number", "bool", "list"];
+    /// Schema of [`bailey_core::template::Form`].
+    FormSchema as "Form" = ["slider", "dropdown", "radio", "switch", "input", "textarea"];
+    /// Schema of [`bailey_core::template::Monotonic`].
+    MonotonicSchema as "Monotonic" = ["increasing", "decreasing"];
     /// Schema of [`crate::agent::AppHealth`].
     AppHealthSchema as "AppHealth" = ["starting", "healthy", "unhealthy"];
     /// Schema of [`bailey_core::authz::Reach`].
@@ -94,6 +100,26 @@ impl PartialSchema for ParameterValueSchema {
 impl ToSchema for ParameterValueSchema {
     fn name() -> std::borrow::Cow<'static, str> {
         "ParameterValue".into()
+    }
+}
+
+/// Schema of an archive's bytes.
+#[derive(Debug)]
+pub struct ArchiveSchema;
+
+impl PartialSchema for ArchiveSchema {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(SchemaType::Type(Type::String))
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
+            .description(Some("The bytes of an archive."))
+            .into()
+    }
+}
+
+impl ToSchema for ArchiveSchema {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "Archive".into()
     }
 }
 

@@ -17,6 +17,7 @@ mod reader;
 mod secret;
 mod sections;
 mod sign_in;
+mod templates;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -42,6 +43,7 @@ pub use sections::{
     ServerConfig,
 };
 pub use sign_in::SignInConfig;
+pub use templates::{BuildWhen, TemplatesConfig};
 pub use tree::Origin;
 pub use unit::{format_duration, format_size, parse_duration, parse_size};
 pub use workspaces::{LimitDefaults, QuotaConfig, WorkspacesConfig};
@@ -86,6 +88,8 @@ pub struct Config {
     pub workspaces: WorkspacesConfig,
     /// How people sign in.
     pub sign_in: SignInConfig,
+    /// Where templates come from.
+    pub templates: TemplatesConfig,
     /// What keys get.
     pub defaults: DefaultsConfig,
     /// Providers by name; never empty.
@@ -194,6 +198,7 @@ fn read(root: &mut Section<'_>, file: Option<&Path>) -> Config {
         egress: root.section("egress", apps::egress),
         workspaces: root.section("workspaces", workspaces::workspaces),
         sign_in: root.section("sign_in", sign_in::sign_in),
+        templates: root.section("templates", templates::templates),
         defaults: root.section("defaults", |s| keys::defaults(s, any_tier)),
         providers,
         models,

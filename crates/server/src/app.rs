@@ -22,6 +22,7 @@ mod second_factor;
 mod sessions;
 mod sign_in;
 mod spend;
+mod templates;
 mod tokens;
 mod users;
 mod view;
@@ -36,15 +37,19 @@ use bailey_gateway::Gateway;
 use bailey_runtime::config::DefaultsConfig;
 use bailey_runtime::metrics::Registry;
 use bailey_store::Store;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::apps::{Apps, AppsOptions, AppsParts};
 use crate::fleet::Fleet;
+use crate::folder::Folder;
 use crate::identity::{Identity, IdentityOptions};
+use crate::streams::Open;
 
 pub use caller::Caller;
 pub use error::AppError;
 pub(crate) use sign_in::{Began, Visitor};
+pub use templates::LayerEvent;
+pub(crate) use workspaces::follow;
 
 /// What the use-cases work with.
 pub struct AppParts {
@@ -62,6 +67,8 @@ pub struct AppParts {
     pub apps: AppsOptions,
     /// How people sign in.
     pub identity: IdentityOptions,
+    /// The folder of templates.
+    pub templates: Folder,
 }
 
 /// The application. Cheap to clone.
@@ -72,10 +79,16 @@ struct Inner {
     parts: AppParts,
     apps: Apps,
     identity: Identity,
+    streams: Open,
     draining: AtomicBool,
     /// Held while an owner's role or status changes, so that two changes cannot together leave no owner.
     owners: Mutex<()>,
+    /// Archives that are unpacked at the same time, each of which may come to much more than its own size.
+    unpacking: Semaphore,
 }
+
+/// Archives that are unpacked at the same time.
+const UNPACKING: usize = 2;
 
 impl App {
     /// An application of these parts.
@@ -94,8 +107,10 @@ impl App {
             parts,
             apps,
             identity,
+            streams: Open::default(),
             draining: AtomicBool::new(false),
             owners: Mutex::new(()),
+            unpacking: Semaphore::new(UNPACKING),
         }))
     }
 
@@ -132,6 +147,15 @@ impl App {
         &self.0.parts.fleet
     }
 
+    /// The folder of templates.
+    pub(crate) fn templates(&self) -> &Folder {
+        &self.0.parts.templates
+    }
+
+    pub(crate) fn unpacking(&self) -> &Semaphore {
+        &self.0.unpacking
+    }
+
     pub(crate) fn metrics(&self) -> &Registry {
         &self.0.parts.metrics
     }
@@ -144,6 +168,11 @@ impl App {
     /// How people show who they are.
     pub(crate) fn identity(&self) -> &Identity {
         &self.0.identity
+    }
+
+    /// Streams into workspaces that are open over the API.
+    pub(crate) fn streams(&self) -> &Open {
+        &self.0.streams
     }
 
     pub(crate) fn owners(&self) -> &Mutex<()> {

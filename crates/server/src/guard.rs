@@ -5,7 +5,8 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bailey_core::authz::{Action, Reach, TokenScopes};
-use bailey_core::people::PersonStatus;
+use bailey_core::identity::Session;
+use bailey_core::people::{ApiToken, PersonStatus};
 use bailey_core::{PersonId, SessionId, TokenId};
 use bailey_gate::authorize::{Actor, Denied};
 use bailey_gate::token::{self, Kind};
@@ -100,14 +101,7 @@ async fn by_token(app: &App, value: &HeaderValue) -> Result<Actor, AppError> {
     let record = record
         .filter(|r| token::matches(&r.hash, &parsed.hash))
         .ok_or(UNKNOWN)?;
-    if record.revoked_at.is_some() {
-        return Err(AppError::TokenInvalid("this token is revoked"));
-    }
-    if record.expires_at.is_some_and(|at| at <= app.now()) {
-        return Err(AppError::TokenInvalid("this token is expired"));
-    }
-    let with = (record.scopes, Some(record.id), None);
-    actor(app, record.person, with).await?.ok_or(UNKNOWN)
+    of_token(app, record).await
 }
 
 /// How often it is noted that a session is used, in seconds.
@@ -127,10 +121,9 @@ async fn by_session(app: &App, asked: Credentials<'_>) -> Result<Actor, AppError
     let now = app.now();
     let session = app.store().session_by_public_id(parsed.public_id).await?;
     let session = session
-        .filter(|s| token::matches(&s.hash, &parsed.hash) && app.identity().is_good(s, now))
+        .filter(|s| token::matches(&s.hash, &parsed.hash))
         .ok_or(AppError::SessionEnded)?;
-    let with = (TokenScopes::All, None, Some(session.id));
-    let actor = actor(app, session.person, with).await?.ok_or(AppError::SessionEnded)?;
+    let actor = of_session(app, &session).await?;
     if now.seconds().saturating_sub(session.last_used_at.seconds()) >= NOTED {
         app.store().session_touch(session.id, now).await?;
     }
@@ -145,6 +138,27 @@ fn from_own_page(asked: &Credentials<'_>) -> bool {
         upgrade: asked.headers.contains_key(http::header::UPGRADE),
         session: true,
     })
+}
+
+/// Who a token's record is for, if it is good.
+async fn of_token(app: &App, record: ApiToken) -> Result<Actor, AppError> {
+    if record.revoked_at.is_some() {
+        return Err(AppError::TokenInvalid("this token is revoked"));
+    }
+    if record.expires_at.is_some_and(|at| at <= app.now()) {
+        return Err(AppError::TokenInvalid("this token is expired"));
+    }
+    let with = (record.scopes, Some(record.id), None);
+    actor(app, record.person, with).await?.ok_or(UNKNOWN)
+}
+
+/// Who a session is for, if it is good.
+async fn of_session(app: &App, session: &Session) -> Result<Actor, AppError> {
+    if !app.identity().is_good(session, app.now()) {
+        return Err(AppError::SessionEnded);
+    }
+    let with = (TokenScopes::All, None, Some(session.id));
+    actor(app, session.person, with).await?.ok_or(AppError::SessionEnded)
 }
 
 /// The person as they are now, with what they came with; `None` = there is no such person.
@@ -167,4 +181,21 @@ async fn actor(
         token,
         session,
     }))
+}
+
+/// The same caller as things are now, for what lasts longer than a request: the token or session, the person and their role
+/// may have changed meanwhile.
+pub(crate) async fn renew(app: &App, caller: &Caller, action: Action) -> Result<Caller, AppError> {
+    let actor = match (caller.actor.token, caller.actor.session) {
+        (Some(token), _) => {
+            let record = app.store().token_get(token).await?;
+            of_token(app, record.ok_or(UNKNOWN)?).await?
+        }
+        (None, Some(session)) => {
+            let session = app.store().session_get(session).await?;
+            of_session(app, &session.ok_or(AppError::SessionEnded)?).await?
+        }
+        (None, None) => return Err(AppError::TokenMissing),
+    };
+    Ok(Caller::authorize(actor, action)?)
 }

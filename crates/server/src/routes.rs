@@ -14,6 +14,7 @@ mod requests;
 mod sessions;
 mod sign_in;
 mod spend;
+mod templates;
 mod tokens;
 mod users;
 mod workspaces;
@@ -46,17 +47,17 @@ struct Row {
 
 /// The authorization table. A route that does not stand here does not exist.
 fn table() -> Vec<Row> {
+    let mut rows = rows_of_identity();
+    rows.extend(rows_of_the_gate());
+    rows.extend(rows_of_workspaces());
+    rows
+}
+
+fn rows_of_identity() -> Vec<Row> {
     use Access::{Anyone, Needs, Public, Session};
     use Action as A;
     let row = |access, routes| Row { access, routes };
     vec![
-        row(Public, routes!(public::livez::handler)),
-        row(Public, routes!(public::readyz::handler)),
-        row(Public, routes!(public::metrics::handler)),
-        row(Public, routes!(public::openapi::handler)),
-        row(Public, routes!(public::error_page::handler)),
-        // For agents, whose tokens are of another kind: the handler authenticates them.
-        row(Public, routes!(fleet::endpoint::handler)),
         row(Public, routes!(sign_in::options::handler)),
         row(Public, routes!(sign_in::password::handler)),
         row(Public, routes!(sign_in::claim::handler)),
@@ -72,6 +73,21 @@ fn table() -> Vec<Row> {
         row(Needs(A::PersonWrite), routes!(invitations::create::handler)),
         row(Needs(A::PersonWrite), routes!(invitations::list::handler)),
         row(Needs(A::PersonWrite), routes!(invitations::revoke::handler)),
+    ]
+}
+
+fn rows_of_the_gate() -> Vec<Row> {
+    use Access::{Needs, Public};
+    use Action as A;
+    let row = |access, routes| Row { access, routes };
+    vec![
+        row(Public, routes!(public::livez::handler)),
+        row(Public, routes!(public::readyz::handler)),
+        row(Public, routes!(public::metrics::handler)),
+        row(Public, routes!(public::openapi::handler)),
+        row(Public, routes!(public::error_page::handler)),
+        // For agents, whose tokens are of another kind: the handler authenticates them.
+        row(Public, routes!(fleet::endpoint::handler)),
         row(Needs(A::KeyCreate), routes!(keys::create::handler)),
         row(Needs(A::KeyRead), routes!(keys::list::handler)),
         row(Needs(A::KeyRead), routes!(keys::get::handler)),
@@ -102,6 +118,28 @@ fn table() -> Vec<Row> {
         row(Needs(A::LedgerRead), routes!(requests::list::handler)),
         row(Needs(A::LedgerRead), routes!(requests::get::handler)),
         row(Needs(A::LedgerRead), routes!(spend::handler)),
+        row(Needs(A::ModelRead), routes!(models::handler)),
+        row(Needs(A::ModelRead), routes!(prices::handler)),
+    ]
+}
+
+fn rows_of_workspaces() -> Vec<Row> {
+    use Access::Needs;
+    use Action as A;
+    let row = |access, routes| Row { access, routes };
+    vec![
+        row(Needs(A::TemplateWrite), routes!(templates::push::handler)),
+        row(Needs(A::TemplateRead), routes!(templates::list::handler)),
+        row(Needs(A::TemplateRead), routes!(templates::get::handler)),
+        row(Needs(A::TemplateWrite), routes!(templates::delete::handler)),
+        row(Needs(A::TemplateRead), routes!(templates::versions::handler)),
+        row(Needs(A::TemplateRead), routes!(templates::version::handler)),
+        row(Needs(A::TemplateRead), routes!(templates::archive::handler)),
+        row(Needs(A::TemplateWrite), routes!(templates::build::begin)),
+        row(Needs(A::TemplateRead), routes!(templates::build::get)),
+        row(Needs(A::TemplateWrite), routes!(templates::build_log::handler)),
+        row(Needs(A::TemplateWrite), routes!(templates::promote::handler)),
+        row(Needs(A::TemplateWrite), routes!(templates::rollback::handler)),
         row(Needs(A::WorkspaceAccess), routes!(apps::open::handler)),
         row(Needs(A::WorkspaceCreate), routes!(workspaces::create::handler)),
         row(Needs(A::WorkspaceRead), routes!(workspaces::list::handler)),
@@ -116,8 +154,20 @@ fn table() -> Vec<Row> {
         row(Needs(A::WorkspaceRead), routes!(workspaces::builds::handler)),
         row(Needs(A::WorkspaceRead), routes!(workspaces::build::handler)),
         row(Needs(A::WorkspaceRead), routes!(workspaces::log::handler)),
-        row(Needs(A::ModelRead), routes!(models::handler)),
-        row(Needs(A::ModelRead), routes!(prices::handler)),
+        row(Needs(A::WorkspaceAccess), routes!(workspaces::terminal::handler)),
+        row(Needs(A::WorkspaceAccess), routes!(workspaces::exec::handler)),
+        row(Needs(A::WorkspaceAccess), routes!(workspaces::files::read::handler)),
+        row(Needs(A::WorkspaceAccess), routes!(workspaces::files::write::handler)),
+        row(Needs(A::WorkspaceAccess), routes!(workspaces::files::delete::handler)),
+        row(Needs(A::WorkspaceAccess), routes!(workspaces::files::stat::handler)),
+        row(Needs(A::WorkspaceAccess), routes!(workspaces::files::list::handler)),
+        row(Needs(A::WorkspaceAccess), routes!(workspaces::files::search::handler)),
+        row(
+            Needs(A::WorkspaceAccess),
+            routes!(workspaces::files::directory::handler),
+        ),
+        row(Needs(A::WorkspaceAccess), routes!(workspaces::files::rename::handler)),
+        row(Needs(A::WorkspaceAccess), routes!(workspaces::ports::handler)),
     ]
 }
 

@@ -26,6 +26,7 @@ use crate::apps::AppsOptions;
 use crate::bootstrap::{self, AdminError};
 use crate::door::{self, DoorError};
 use crate::fleet::{self, Fleet, FleetOptions};
+use crate::folder::{Folder, FolderEvent};
 use crate::identity::{IdentityOptions, MasterKey, Purpose};
 use crate::prices::{self, PricesError};
 use crate::serve::{ServeOptions, serve};
@@ -106,7 +107,12 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let listener = listen(&config).await?;
     let store = Store::open(&target(&config)).await?;
     let fresh = bootstrap::ensure(&store, clock.now()).await?;
-    crate::starters::ensure(&store, clock.now()).await?;
+    if config.templates.starters {
+        crate::starters::ensure(&store, clock.now()).await?;
+    }
+    // Before anything is served: what a lost database took with it is back by then.
+    let folder = Folder::new(config.templates.folder.clone());
+    folder.look(&store, clock.now()).await.iter().for_each(FolderEvent::log);
     let tasks = Tasks::new();
     let gate = Gate::start(gate_options(&config, &store, &clock, &tasks)?).await?;
     let prices = prices::load(&config, &store, &clock).await?;
@@ -143,7 +149,9 @@ pub async fn run(config: Config) -> Result<(), RunError> {
             proxies: config.server.trusted_proxies.clone(),
             key,
         },
+        templates: folder.clone(),
     });
+    tasks.spawn(folder.watch(store.clone(), clock.clone(), stop.clone()));
     tasks.spawn(prices::watch(
         prices,
         config.clone(),

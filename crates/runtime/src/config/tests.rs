@@ -338,3 +338,16 @@ fn addresses_and_times_of_signing_in_are_checked() {
         assert!(errors(text)[0].contains(at), "{:?}", errors(text));
     }
 }
+
+#[test]
+fn templates_come_from_a_folder_and_with_bailey() {
+    let config = load("").unwrap();
+    assert_eq!((config.templates.folder, config.templates.starters), (None, true));
+    let config = load("[templates]\nfolder = \"templates\"\nstarters = false\n").unwrap();
+    assert_eq!(
+        config.templates.folder.as_deref(),
+        Some(Path::new("/etc/bailey/templates"))
+    );
+    assert!(!config.templates.starters);
+    assert_eq!(errors("[templates]\nfolders = \"x\"\n").len(), 1);
+}
