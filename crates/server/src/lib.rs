@@ -20,6 +20,7 @@ pub mod routes;
 pub mod run;
 mod serve;
 mod starters;
+mod web;
 
 pub use app::{App, AppParts};
 pub use apps::AppsOptions;
