@@ -30,7 +30,7 @@ test: ## lint, all tests on SQLite and PostgreSQL, doc tests (about 15 minutes o
 test-clients: build ## real coding agents and SDKs, each doing a task through Bailey
 	@tests/clients/run.sh
 
-test-workspaces: ## real workspaces: editors, coding agents, Chromium, hostile programs, kill -9; needs root
+test-workspaces: build ## real workspaces: editors, coding agents, Chromium, hostile programs, kill -9; needs root
 	@tests/workspaces/run.sh $(ARGS)
 
 test-long: ## fuzzing and soak tests
@@ -39,7 +39,7 @@ test-long: ## fuzzing and soak tests
 bench: ## CPU per request and memory beside nginx; ARGS="--help" for its flags
 	@bench/run.sh $(ARGS)
 
-bench-workspaces: ## create to first prompt, echo of terminals, memory of workspaces; needs root
+bench-workspaces: build ## create to first prompt, echo of terminals, memory of workspaces; needs root
 	@bench/workspaces.sh $(ARGS)
 
 fmt: ## format all Rust code

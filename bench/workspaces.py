@@ -1,160 +1,103 @@
 #!/usr/bin/env python3
-"""Measures workspaces: create to first prompt, echo of terminals, memory; beside bubblewrap and a local terminal.
+"""Measures workspaces: create to first prompt, echo of terminals, app proxying, memory; each beside what it is compared with.
 
-Run by `bench/workspaces.sh`, which starts it in the environment of `tests/workspaces`. Prints a table.
+Run by `bench/workspaces.sh`, which starts it in the environment of `tests/workspaces`. Prints a table; see README.md.
 """
 
 import argparse
 import asyncio
-import os
 import pathlib
-import pty
-import select
-import shutil
-import statistics
-import subprocess
 import sys
 import tempfile
-import termios
-import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests/workspaces"), str(ROOT / "tests/clients")]
 
-from deployment import TEMPLATES, Deployment  # noqa: E402
-from harness import Failed  # noqa: E402
-from viewer import Viewer  # noqa: E402
+import report  # noqa: E402
+import workspaces_apps as apps  # noqa: E402
+import workspaces_memory as memory  # noqa: E402
+import workspaces_terminals as terminals  # noqa: E402
+from deployment import Deployment  # noqa: E402
+
+# Figure, unit, goals of p50 and p99; what has none is there to compare with.
+GOALS = {
+    "bubblewrap, bare start": ("ms", None, None),
+    "create to first prompt": ("ms", 90, 250),
+    "echo, local terminal": ("ms", None, None),
+    "echo through the server": ("ms", None, None),
+    "echo, another workspace floods": ("ms", None, None),
+    "echo, another terminal of the workspace floods": ("ms", None, None),
+}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--release", required=True, help="directory of the release binaries")
+    parser.add_argument("--release", type=pathlib.Path, required=True, help="directory of the release binaries")
+    parser.add_argument("--out", type=pathlib.Path, required=True, help="where the figures go, as JSON")
     parser.add_argument("--runs", type=int, default=100, help="workspaces that are made")
-    parser.add_argument("--keys", type=int, default=500, help="keys that are pressed for each figure of echo")
-    parser.add_argument("--baselines-only", action="store_true", help="measure without Bailey")
+    parser.add_argument("--keys", type=int, default=1000, help="keys that are pressed for each figure of echo")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of app proxying")
+    parser.add_argument("--seconds", type=int, default=4, help="seconds of each round that are measured")
+    parser.add_argument("--only", choices=("create", "echo", "apps", "memory"), help="only this part")
     arguments = parser.parse_args()
-    row("bubblewrap, bare start", bubblewrap(arguments.runs), "ms")
-    local = local_echo(arguments.keys)
-    row("echo, local terminal", local, "ms")
-    if arguments.baselines_only:
-        return
+    where = report.conditions()
+    print(" | ".join(f"{name}: {value}" for name, value in where.items()), flush=True)
+    figures, lines = {}, []
     with tempfile.TemporaryDirectory(prefix="bailey-bench-") as scratch:
-        bailey = Deployment(arguments.release, pathlib.Path(scratch), "http://127.0.0.1:9")
+        scratch = pathlib.Path(scratch)
+        # nginx's worker is another account when this runs as root.
+        scratch.chmod(0o755)
+        bailey = Deployment(arguments.release, scratch / "bailey", "http://127.0.0.1:9")
         try:
-            bailey.push(TEMPLATES / "shell")
-            asyncio.run(measure(bailey, arguments, local))
+            wanted = lambda part: arguments.only in (None, part)  # noqa: E731
+            if wanted("create"):
+                figures |= asyncio.run(terminals.create(bailey, arguments.runs))
+            if wanted("echo"):
+                figures |= asyncio.run(terminals.echoes(bailey, arguments.keys))
+            if wanted("memory"):
+                lines += memory.measure(bailey)
+            if wanted("apps"):
+                lines += apps.measure(bailey, scratch, arguments.rounds, arguments.seconds)
         finally:
-            for name in bailey.names():
-                bailey.run_cli("delete", name, "--yes")
-            bailey.stop()
+            bailey.end()
+    report.save(arguments.out / "workspaces.json", figures, where)
+    print("\n" + "\n".join(table(figures) + compared(figures) + lines))
 
 
-def row(what, values, unit):
+def table(figures):
+    """A line of each figure: p50, p99, largest, and whether its goal is met."""
+    lines = ["| figure | p50 | p99 | largest | unit | of | goal |", "|---|---|---|---|---|---|---|"]
+    for what, (unit, goal50, goal99) in GOALS.items():
+        if what in figures:
+            values = figures[what]
+            p50, p99 = at(values, 0.5), at(values, 0.99)
+            goal = "-" if goal50 is None else f"p50 <= {goal50}: {met(p50 <= goal50)}, p99 <= {goal99}: {met(p99 <= goal99)}"
+            lines.append(f"| {what} | {p50:.2f} | {p99:.2f} | {max(values):.2f} | {unit} | {len(values)} | {goal} |")
+    return lines
+
+
+def compared(figures):
+    """What is judged by a difference."""
+    if "echo through the server" not in figures:
+        return []
+    server = figures["echo through the server"]
+    added = at(server, 0.5) - at(figures["echo, local terminal"], 0.5)
+    lines = ["", "| compared | difference | goal |", "|---|---|---|"]
+    lines.append(f"| echo p50, through the server and local | {added:+.2f} ms | <= 1 ms: {met(added <= 1)} |")
+    for what, values in figures.items():
+        if "floods" in what:
+            moved = at(values, 0.99) - at(server, 0.99)
+            lines.append(f"| {what}: p99 | {moved:+.2f} ms | < 5 ms: {met(moved < 5)} |")
+    return lines
+
+
+def at(values, share):
     values = sorted(values)
-    at = lambda share: values[min(len(values) - 1, int(len(values) * share))]  # noqa: E731
-    print(f"| {what} | {at(0.5):.2f} | {at(0.99):.2f} | {unit} | {len(values)} |", flush=True)
+    return values[min(len(values) - 1, int(len(values) * share))]
 
 
-def bubblewrap(runs):
-    """All namespaces, a read-only /usr, its own /proc and /dev, /bin/true."""
-    if not shutil.which("bwrap"):
-        raise Failed("bwrap is missing")
-    command = "bwrap --unshare-all --ro-bind /usr /usr --symlink usr/bin /bin --symlink usr/lib /lib --symlink usr/lib64 /lib64"
-    command = [*command.split(), "--proc", "/proc", "--dev", "/dev", "/bin/true"]
-    took = []
-    for _ in range(runs + 5):
-        started = time.perf_counter()
-        subprocess.run(command, check=True)
-        took.append((time.perf_counter() - started) * 1000)
-    return took[5:]
-
-
-def local_echo(keys):
-    """One key at a time into `cat` on a terminal of this machine."""
-    pid, master = pty.fork()
-    if pid == 0:
-        os.execvp("cat", ["cat"])
-    time.sleep(0.2)
-    attributes = termios.tcgetattr(master)
-    took = []
-    try:
-        for _ in range(keys):
-            started = time.perf_counter()
-            os.write(master, b"x")
-            select.select([master], [], [], 5)
-            os.read(master, 100)
-            took.append((time.perf_counter() - started) * 1000)
-            time.sleep(0.002)
-    finally:
-        termios.tcsetattr(master, termios.TCSANOW, attributes)
-        os.kill(pid, 9)
-        os.waitpid(pid, 0)
-    return took
-
-
-async def echo(viewer, keys):
-    """One key at a time into `cat`; the time until its echo is there."""
-    took = []
-    for _ in range(keys):
-        before = len(viewer.output)
-        started = time.perf_counter()
-        await viewer.type("x")
-        while len(viewer.output) == before:
-            if not await viewer.read(5):
-                raise Failed("no echo")
-        took.append((time.perf_counter() - started) * 1000)
-        await asyncio.sleep(0.002)
-    return took
-
-
-async def measure(bailey, arguments, local):
-    took = []
-    for number in range(arguments.runs):
-        name = f"b{number}"
-        started = time.perf_counter()
-        await asyncio.to_thread(bailey.post, "/api/v1/workspaces", {"name": name, "template": "shell"})
-        viewer = Viewer(bailey.terminal_url(name), bailey.token)
-        await viewer.connect_when_up()
-        await viewer.until("$")
-        took.append((time.perf_counter() - started) * 1000)
-        await viewer.close()
-        if number >= 2:
-            await asyncio.to_thread(bailey.delete, name)
-    row("create to first prompt", took, "ms")
-
-    quiet = await opened(bailey, "b0")
-    alone = await echo(quiet, arguments.keys)
-    row("echo through the server", alone, "ms")
-    print(f"  added at the median: {statistics.median(alone) - statistics.median(local):.2f} ms")
-    loud = Viewer(bailey.terminal_url("b1"), bailey.token, name="loud")
-    await loud.connect()
-    await loud.type("yes flood\r")
-    reader = asyncio.create_task(flood(loud))
-    beside = await echo(quiet, arguments.keys)
-    reader.cancel()
-    row("echo while another terminal floods", beside, "ms")
-    for name in ("b0", "b1"):
-        print(f"  agent of {name}: {memory(bailey.agent_pid(name))}")
-
-
-async def opened(bailey, name):
-    viewer = Viewer(bailey.terminal_url(name), bailey.token, name="echo")
-    await viewer.connect()
-    await viewer.until("$")
-    await viewer.type("exec cat\r")
-    await viewer.settle()
-    return viewer
-
-
-async def flood(viewer):
-    while True:
-        await viewer.read(1)
-
-
-def memory(pid):
-    rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().split("\n")
-    figures = {line.split(":")[0]: int(line.split()[1]) for line in rollup if line.startswith(("Rss", "Pss:"))}
-    return f"{figures['Rss'] / 1024:.1f} MB resident, {figures['Pss'] / 1024:.1f} MB proportional"
+def met(good):
+    return "yes" if good else "NO"
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sees to bubblewrap and release builds, then measures workspaces. Arguments go to workspaces.py.
+# Sees to what is measured beside, and measures workspaces. Arguments go to workspaces.py. The release builds are there already.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/../scripts/lib.sh"
@@ -7,15 +7,8 @@ cd "$ROOT"
 
 scripts/setup-workspaces.sh
 have bwrap || apt_install bubblewrap bubblewrap
-section "release builds"
-cargo build --locked --release -p bailey-cli -p bailey-agent
+have wrk || apt_install wrk wrk
+have nginx || [ -x /usr/sbin/nginx ] || apt_install nginx nginx-light
+scripts/workspaces-venv.sh
 
-VENV=$ROOT/.cache/workspaces/venv
-if ! cmp -s tests/workspaces/requirements.txt "$VENV/pinned"; then
-  rm -rf "$VENV"
-  python3 -m venv "$VENV"
-  "$VENV/bin/pip" install --quiet --disable-pip-version-check -r tests/workspaces/requirements.txt
-  cp tests/workspaces/requirements.txt "$VENV/pinned"
-fi
-
-exec "$VENV/bin/python" bench/workspaces.py --release "$TARGET_DIR/release" "$@"
+exec .cache/workspaces/venv/bin/python bench/workspaces.py --release "$TARGET_DIR/release" --out "$TARGET_DIR/bench" "$@"

@@ -1,48 +1,82 @@
-"""Coding agents inside a workspace, the way out, and the IDE in Chromium."""
+"""Coding agents inside a workspace, the pair that shows the firewall's point, and the IDE in Chromium."""
 
-import http.server
 import json
-import subprocess
-import threading
 import urllib.error
 import urllib.request
 
+from accounts import Judge
+from browser import browse
 from deployment import TEMPLATES, variant
-from harness import Failed, expect_in
+from harness import Failed, expect_in, get_json
 
 TASK = "Write made.txt."
-AGENTS = [
-    ("claude code", f"claude -p '{TASK}' --model claude-sonnet-4-5 --output-format json --allowedTools Bash"),
-    ("codex", f"codex exec --skip-git-repo-check -m gpt-5 '{TASK}'"),
-    ("opencode", f"opencode run -m bailey/llama-3.3-70b '{TASK}'"),
-]
+# As a person would call each inside: the address of the gate, the key and the settings are there already.
+AGENTS = {
+    "Claude Code": f"claude -p '{TASK}' --model claude-sonnet-4-5 --output-format json --allowedTools Bash",
+    "Codex": f"codex exec --skip-git-repo-check -m gpt-5 '{TASK}'",
+    "OpenCode": f"opencode run -m bailey/llama-3.3-70b '{TASK}'",
+}
+MODELS = '["claude-sonnet-4-5", "claude-haiku-4-5", "gpt-5", "llama-3.3-70b"]'
+
+# Browser-only workspaces take no commands, so the file to edit comes with the template. The first script is meant.
+NOTE = '\n[[files]]\npath = "/home/dev/note.txt"\ncontent = "written"\nkeep = true\n\n[[scripts]]'
 
 
-def coding_agents(world):
-    """Each completes a loop through the gate with the key it was given, and really ran its tool. The key dies at stop."""
+def layers(world):
+    """What the templates install is built; the three agent templates share one layer."""
     bailey = world.bailey
-    template = world.agent_template("agent-governed")
-    models = "claude-sonnet-4-5,claude-haiku-4-5,gpt-5,llama-3.3-70b"
-    bailey.create("coder", template, models=models, enforcement="standard")
-    calls = 0
-    for name, command in AGENTS:
-        place = name.replace(" ", "-")
-        bailey.sh("coder", f"mkdir -p ~/{place} && cd ~/{place} && {command} </dev/null", timeout=120)
-        made = bailey.sh("coder", f"cat ~/{place}/made.txt").strip()
-        if made != f"made by {name}":
-            raise Failed(f"{name} wrote {made!r}")
-    key = bailey.sh("coder", "printf %s \"$BAILEY_KEY\"").strip()
-    if ask(bailey.url, key) != 200:
-        raise Failed("the workspace's key is refused while it runs")
-    calls = world.judge_workspace(bailey.show("coder"))
-    if calls < 2 * len(AGENTS):
+    mock_port = world.mock_url.rsplit(":", 1)[1]
+    anthropic = '  { host = "api.anthropic.com", port = 443 },\n'
+    rule = f'  {{ host = "provider.example.test", port = {mock_port} }},\n'
+    open_one = variant("agent-open", world.scratch, "provider", **{anthropic: anthropic + rule})
+    took = {}
+    for name, directory in (
+        ("agent-governed", TEMPLATES / "agent-governed"),
+        ("agent-open", open_one),
+        ("web-ide", variant("web-ide", world.scratch, "note", **{"\n[[scripts]]": NOTE})),
+    ):
+        bailey.push(directory, name)
+        took[name] = bailey.build_layer(name)
+    if took["agent-open"] > 10:
+        raise Failed(f"the layer of agent-governed was built again for agent-open: {took}")
+    return ", ".join(f"{name} {seconds:.0f} s" for name, seconds in took.items())
+
+
+def coding_agent(world, name):
+    """It completes a loop through the gate with the key it was given, and really ran its tool."""
+    bailey = world.bailey
+    if "coder" not in bailey.names():
+        bailey.create("coder", "agent-governed", models=MODELS, enforcement="standard")
+        world.judge = Judge(bailey, world.mock_url)
+        world.judge.seen = len(get_json(f"{world.mock_url}/ledger")["entries"])
+    place = name.replace(" ", "-").lower()
+    output = bailey.sh("coder", f"mkdir -p ~/{place} && cd ~/{place} && {AGENTS[name]} </dev/null", timeout=180)
+    expect_in(f"{name} has written made.txt.", output)
+    made = bailey.sh("coder", f"cat ~/{place}/made.txt").strip()
+    if made != f"made by {name.lower()}":
+        raise Failed(f"{name} wrote {made!r}")
+    calls = world.judge.compare(bailey.key_of("coder"))
+    if calls < 2:
         raise Failed(f"only {calls} calls are in the ledger")
+    return f"{calls} calls, ledgers equal"
+
+
+def key_dies(world):
+    """The key works while the workspace runs, from inside and outside; it is refused after stop, and the next start has another."""
+    bailey = world.bailey
+    key = bailey.sh("coder", 'printf %s "$BAILEY_KEY"').strip()
+    status = 'curl -s -o /dev/null -w "%{http_code}" -H "Authorization: Bearer $BAILEY_KEY" $BAILEY_GATE/v1/models'
+    if bailey.sh("coder", status).strip() != "200" or ask(bailey.url, key) != 200:
+        raise Failed("the workspace's key is refused while it runs")
     bailey.stop_workspace("coder")
-    if (status := ask(bailey.url, key)) != 401:
-        raise Failed(f"after stop the key is answered with {status}")
+    if (answer := ask(bailey.url, key)) != 401:
+        raise Failed(f"after stop the key is answered with {answer}")
     bailey.start_workspace("coder")
-    if bailey.sh("coder", "printf %s \"$BAILEY_KEY\"").strip() in ("", key):
+    if bailey.sh("coder", 'printf %s "$BAILEY_KEY"').strip() in ("", key):
         raise Failed("the next start has no key of its own")
+    if ask(bailey.url, key) != 401:
+        raise Failed("the key of before works again after the next start")
+    expect_in("made by codex", bailey.sh("coder", "cat ~/codex/made.txt"))
     bailey.delete("coder")
 
 
@@ -55,111 +89,70 @@ def ask(url, key):
         return error.code
 
 
-class Hello(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b"hello from outside\n")
-
-    def log_message(self, *_):
-        pass
-
-
-def way_out(world):
-    """What a template names is reached, by name and port; everything else is not, whatever is tried."""
-    outside = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hello)
-    threading.Thread(target=outside.serve_forever, daemon=True).start()
-    port = outside.server_address[1]
-    rule = f'\n[egress]\nallow = [{{ host = "allowed.example.test", port = {port} }}]\n\n[lifecycle]'
-    template = world.bailey.push(variant("shell", world.scratch, **{"\n[lifecycle]": rule}), "shell-egress")
-    bailey = world.bailey
-    bailey.create("out", template)
-    get = "curl -sS --max-time 5 "
-    expect_in("hello from outside", bailey.sh("out", f"{get} http://allowed.example.test:{port}/"))
-    # The same from outside the sandbox succeeds, so a failure inside means something.
-    for url in (f"http://127.0.0.1:{port}/", f"{bailey.url}/readyz"):
-        with urllib.request.urlopen(url, timeout=5) as response:
-            assert response.status == 200
-    for url in (
-        f"http://other.example.test:{port}/",
-        f"http://127.0.0.1:{port}/",
-        f"http://allowed.example.test:{port + 1}/",
-        f"{bailey.url}/readyz",
-        "http://169.254.169.254/latest/meta-data/",
-        f"--resolve other.example.test:{port}:198.18.0.1 http://other.example.test:{port}/",
-        "http://127.0.0.1:7080/api/v1/me",
-    ):
-        output = bailey.sh("out", f"{get} --fail {url} && echo REACHED; true")
-        if "REACHED" in output:
-            raise Failed(f"{url} is reached from inside")
-    bailey.delete("out")
-    outside.shutdown()
-
-
 def governed_and_open(world):
-    """The pair: the open one calls a provider past the ledger, the governed one cannot."""
+    """The pair: with a key that somebody pasted, the open one calls a provider past the ledger; the governed one cannot."""
     bailey = world.bailey
-    mock = world.mock_url.removeprefix("http://127.0.0.1:")
-    rule = f'  {{ host = "provider.example.test", port = {mock} }},\n  {{ host = "api.anthropic.com", port = 443 }},\n'
-    opened = world.agent_template("agent-open", **{'  { host = "api.anthropic.com", port = 443 },\n': rule})
-    bailey.create("opened", opened)
-    bailey.create("governed", world.agent_template("agent-governed"))
-    call = f"curl -sS --max-time 5 --fail http://provider.example.test:{mock}/ledger"
-    expect_in("{", bailey.sh("opened", call))
-    bailey.sh("governed", call, expect_success=False)
+    provider = world.mock_url.replace("127.0.0.1", "provider.example.test")
+    body = {"model": "claude-haiku-4-5", "max_tokens": 16, "messages": [{"role": "user", "content": "past the ledger"}]}
+    call = f"curl -sS --max-time 10 --fail {provider}/v1/messages -H 'x-api-key: pasted' -H 'content-type: application/json'"
+    call += f" -d '{json.dumps(body)}'"
     for name in ("opened", "governed"):
-        expect_in("claude-sonnet-4-5", bailey.sh(name, 'curl -sS -H "Authorization: Bearer $BAILEY_KEY" $BAILEY_GATE/v1/models'))
+        bailey.create(name, f"agent-{'open' if name == 'opened' else name}")
+    before, recorded = billed(world), len(bailey.json("requests", "--limit", "1000")["items"])
+    refused = bailey.metric('bailey_egress_decisions_total{decision="no_rule"}')
+
+    expect_in("content", bailey.sh("opened", call))
+    if billed(world) != before + 1:
+        raise Failed(f"the open one's call did not reach the provider: {billed(world) - before} calls")
+    bailey.sh("governed", call, expect_success=False)
+    if billed(world) != before + 1:
+        raise Failed("the governed one's call reached the provider")
+    if len(bailey.json("requests", "--limit", "1000")["items"]) != recorded:
+        raise Failed("a call past the gate is in the ledger")
+
+    # The name is not even known inside; by a number it is refused by the server, or ends inside.
+    bailey.sh("governed", "getent hosts provider.example.test", expect_success=False)
+    if bailey.metric('bailey_egress_decisions_total{decision="no_rule"}') < refused:
+        raise Failed("the count of refusals has gone back")
+    # Through the gate both may call.
+    for name in ("opened", "governed"):
+        models = 'curl -sS --fail -H "Authorization: Bearer $BAILEY_KEY" $BAILEY_GATE/v1/models'
+        expect_in("claude-sonnet-4-5", bailey.sh(name, models))
         bailey.delete(name)
 
 
-def browser(world, step, url, shot):
-    """Runs one step of browser.mjs."""
-    result = subprocess.run(
-        ["node", str(TEMPLATES.parent / "tests/workspaces/browser.mjs"), step, url, str(world.out / shot)],
-        env={**world.environment, "PLAYWRIGHT": str(world.playwright)},
-        capture_output=True,
-        text=True,
-        timeout=180,
-    )
-    if result.returncode != 0:
-        raise Failed(f"{step} in Chromium: {result.stderr[-3000:]}\nscreenshot: {world.out / shot}")
-    return json.loads(result.stdout.splitlines()[-1])
+def billed(world):
+    return len(get_json(f"{world.mock_url}/ledger")["entries"])
 
 
 def ide(world):
-    """A file is edited in code-server, its terminal works, there is no AI and no gallery."""
+    """A file is edited in code-server, its terminal works, there is no AI and no gallery. Nothing but the browser leads in."""
     bailey = world.bailey
-    bailey.create("ide", world.ide_template())
-    bailey.sh("ide", "printf written > ~/note.txt")
-    seen = browser(world, "ide", bailey.command("open", "ide", "ide", "--print").strip(), "ide.png")
-    if bailey.sh("ide", "cat ~/note.txt") != "written and edited in the browser":
-        raise Failed(f"the file holds {bailey.sh('ide', 'cat ~/note.txt')!r}")
-    expect_in("from the terminal 42", bailey.sh("ide", "cat ~/ide-terminal.txt"))
+    bailey.create("ide", "web-ide")
+    for command in (("exec", "ide", "--", "true"), ("open", "ide", "terminal")):
+        refused = bailey.run_cli(*command)
+        if (refused.returncode == 0) != (command[0] == "open"):
+            raise Failed(f"{command} in a browser-only workspace: {refused.stdout}")
+    home = bailey.home_of("ide")
+    seen = browse(world, "ide", bailey.open("ide", "ide"))
+    if (home / "note.txt").read_text() != "written and edited in the browser":
+        raise Failed(f"the file holds {(home / 'note.txt').read_text()!r}")
+    expect_in("from the terminal 42", (home / "ide-terminal.txt").read_text())
     # One command is left, which would set Copilot up and has nothing to set up.
     if [c for c in seen["chatCommands"] if "Use AI Features" not in c] or seen["copilot"] or seen["chatViews"]:
         raise Failed(f"the IDE offers an AI: {seen}")
     if any(line.startswith("Extensions: Install Extensions") for line in seen["galleryCommands"]):
         raise Failed(f"the IDE offers a gallery of extensions: {seen}")
-    profile = json.loads(bailey.sh("ide", "cat ~/.config/roo-code/settings.json"))["providerProfiles"]["apiConfigs"]["bailey"]
-    if profile["openAiApiKey"] != bailey.sh("ide", 'printf %s "$BAILEY_KEY"') or "127.0.0.1:7080" not in profile["openAiBaseUrl"]:
+    profile = json.loads((home / ".config/roo-code/settings.json").read_text())["providerProfiles"]["apiConfigs"]["bailey"]
+    if ask(bailey.url, profile["openAiApiKey"]) != 200 or "127.0.0.1:7080" not in profile["openAiBaseUrl"]:
         raise Failed("Roo Code's settings do not lead to the gate")
     bailey.delete("ide")
 
 
-def browser_terminal(world):
-    """Typed in the browser's terminal, reloaded, the same screen."""
-    bailey = world.bailey
-    bailey.create("page", "shell")
-    seen = browser(world, "terminal", bailey.command("open", "page", "terminal", "--print").strip(), "terminal.png")
-    if seen["before"].rstrip() != seen["after"].rstrip():
-        raise Failed(f"after a reload the screen is\n{seen['after']}\nnot\n{seen['before']}")
-    bailey.delete("page")
-
-
 CASES = [
-    ("Claude Code, Codex, OpenCode", coding_agents),
-    ("the way out", way_out),
-    ("governed and open", governed_and_open),
+    ("layers of agents and IDE are built", layers),
+    *[(f"{name} inside", lambda world, name=name: coding_agent(world, name)) for name in AGENTS],
+    ("the key of agents dies at stop", key_dies),
+    ("agents governed and open", governed_and_open),
     ("web IDE in Chromium", ide),
-    ("terminal in Chromium", browser_terminal),
 ]

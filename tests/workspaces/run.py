@@ -1,113 +1,128 @@
 #!/usr/bin/env python3
-"""Runs workspaces with real parts. The last line is the result."""
+"""Runs workspaces with real parts. One line per case; the last line is the result."""
 
 import argparse
+import concurrent.futures
 import os
 import pathlib
+import subprocess
 import sys
 import tempfile
+import threading
 import time
+import traceback
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "clients"))
 
 import cases_agents  # noqa: E402
-import cases_core  # noqa: E402
-from accounts import Judge  # noqa: E402
-from deployment import TEMPLATES, Deployment, variant  # noqa: E402
-from harness import Failed, Server, clean_environment, free_port  # noqa: E402
+import cases_harm  # noqa: E402
+import cases_kill  # noqa: E402
+import cases_life  # noqa: E402
+import cases_terminal  # noqa: E402
+import cases_walls  # noqa: E402
+from deployment import Deployment  # noqa: E402
+from harness import Failed, Server, free_port  # noqa: E402
 
-# The places where a debug build kills itself while it builds a workspace.
-FAILPOINTS = []
+# The cases of a lane run one after the other; lanes run side by side, since most of a case is waiting.
+LANES = [
+    cases_agents.CASES,
+    cases_terminal.CASES + cases_kill.CASES,
+    cases_life.CASES + cases_walls.CASES,
+]
+# These measure what others feel, so nothing runs beside them.
+ALONE = cases_harm.CASES
 
 
 class World:
     """What the cases share."""
 
-    def __init__(self, arguments, scratch, bailey, mock_url):
-        self.bailey, self.scratch, self.mock_url = bailey, scratch, mock_url
-        self.debug = pathlib.Path(arguments.debug)
-        self.out = pathlib.Path(arguments.out)
+    def __init__(self, arguments, scratch, mock_url):
+        self.scratch, self.mock_url = scratch, mock_url
+        self.release, self.debug = pathlib.Path(arguments.release), pathlib.Path(arguments.debug)
+        self.cache = pathlib.Path(arguments.cache).resolve()
+        self.playwright = self.cache / "npm"
+        self.out = pathlib.Path(arguments.out).resolve()
         self.out.mkdir(parents=True, exist_ok=True)
-        self.playwright = pathlib.Path(arguments.playwright).resolve()
-        self.environment = clean_environment(scratch / "browser-home")
-        self.failpoints = FAILPOINTS
-        self.shell = TEMPLATES / "shell"
-        self.judge = Judge(bailey, mock_url)
-        self.pushed = {}
+        self.deployments = []
+        self.lock = threading.Lock()
+        # What no case kills.
+        self.bailey = self.deploy("main")
 
-    def agent_template(self, name, **replacements):
-        """Pushes one of the agent templates and builds its layer, which all of them share."""
-        return self._built(name, replacements)
+    def deploy(self, name, debug=False):
+        """A server of its own, for a case that kills it."""
+        binaries = self.debug if debug else self.release
+        made = Deployment(binaries, self.scratch / name, self.mock_url, layers=self.cache / "layers")
+        with self.lock:
+            self.deployments.append(made)
+        return made
 
-    def ide_template(self):
-        return self._built("web-ide", {})
+    def say(self, text):
+        with self.lock:
+            print(text, flush=True)
 
-    def judge_workspace(self, shown):
-        """Compares the workspace's part of the ledger with the provider's, and returns the number of calls."""
-        return self.judge.compare(shown["key_id"])
-
-    def _built(self, name, replacements):
-        if name not in self.pushed:
-            directory = variant(name, self.scratch, **replacements) if replacements else TEMPLATES / name
-            self.bailey.push(directory, name)
-            took = self.bailey.build_layer(name)
-            print(f"        the layer of {name} took {took:.0f} s", flush=True)
-            self.pushed[name] = name
-        return self.pushed[name]
+    def end(self):
+        for deployment in self.deployments:
+            deployment.end()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--release", required=True, help="directory of the release binaries")
     parser.add_argument("--debug", required=True, help="directory of the debug binaries, which have failpoints")
-    parser.add_argument("--playwright", required=True, help="where playwright-core is installed")
+    parser.add_argument("--cache", required=True, help="where playwright-core is installed and layers are kept")
     parser.add_argument("--out", required=True, help="where screenshots go")
     parser.add_argument("--only", default="", help="run only the cases whose name contains this")
     arguments = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("error: this suite needs root (a hosts file of its own, disk quotas)")
+    started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="bailey-workspaces-") as scratch:
         failed, passed = run(arguments, pathlib.Path(scratch))
-    print(f"{passed} passed, {failed} failed")
+    print(f"{passed} passed, {failed} failed in {time.monotonic() - started:.0f} s")
     return 1 if failed or not passed else 0
 
 
 def run(arguments, scratch):
-    """Starts the provider and Bailey, runs the cases one after the other, and returns how many failed and passed."""
+    """Starts the provider and Bailey, runs the cases, and returns how many failed and passed."""
     port = free_port()
     mock_url = f"http://127.0.0.1:{port}"
-    command = [pathlib.Path(arguments.release) / "bailey", "mock", "--listen", f"127.0.0.1:{port}"]
+    command = [pathlib.Path(arguments.release).resolve() / "bailey", "mock", "--listen", f"127.0.0.1:{port}"]
     command += ["--scenarios", HERE.parent / "clients" / "scenarios.yaml"]
     mock = Server("mock", command, scratch, f"{mock_url}/ledger")
     try:
-        bailey = Deployment(arguments.release, scratch / "main", mock_url)
+        world = World(arguments, scratch, mock_url)
         try:
-            bailey.push(TEMPLATES / "shell")
-            return run_cases(arguments, World(arguments, scratch, bailey, mock_url))
+            results = run_lanes(world, arguments.only.lower())
         finally:
-            for name in bailey.names():
-                bailey.run_cli("delete", name, "--yes")
-            bailey.stop()
+            world.end()
+        return results.count(False), results.count(True)
     finally:
         mock.stop()
 
 
-def run_cases(arguments, world):
-    failed = passed = 0
-    for name, case in cases_core.CASES + cases_agents.CASES:
-        if arguments.only.lower() not in name.lower():
-            continue
-        started = time.monotonic()
-        try:
-            case(world)
-        except Failed as failure:
-            failed += 1
-            print(f"FAILED  {name}: {failure}\n        bailey's log:\n{world.bailey.server.tail()}", flush=True)
-        else:
-            passed += 1
-            print(f"passed  {name} ({time.monotonic() - started:.1f} s)", flush=True)
-    return failed, passed
+def run_lanes(world, only):
+    wanted = [[case for case in lane if only in case[0].lower()] for lane in LANES]
+    with concurrent.futures.ThreadPoolExecutor(len(wanted)) as pool:
+        lanes = [pool.submit(lambda lane=lane: [run_case(world, *case) for case in lane]) for lane in wanted]
+        results = [result for lane in lanes for result in lane.result()]
+    return results + [run_case(world, *case) for case in ALONE if only in case[0].lower()]
+
+
+def run_case(world, name, case):
+    """Runs one case; whether it passed."""
+    started = time.monotonic()
+    try:
+        noted = case(world)
+    except Exception as failure:  # noqa: BLE001 whatever it is, the other cases run
+        expected = isinstance(failure, (Failed, subprocess.SubprocessError))
+        text = str(failure) if expected else traceback.format_exc()
+        took = time.monotonic() - started
+        logs = "\n".join(f"        log of {one.directory.name}:\n{one.server.tail()}" for one in world.deployments)
+        world.say(f"FAILED  {name} ({took:.1f} s): {text}\n{logs}")
+        return False
+    world.say(f"passed  {name} ({time.monotonic() - started:.1f} s{f'; {noted}' if noted else ''})")
+    return True
 
 
 if __name__ == "__main__":

@@ -11,26 +11,19 @@ CACHE=$ROOT/.cache/workspaces
 
 scripts/setup-workspaces.sh
 
-section "release builds"
-cargo build --locked --release -p bailey-cli -p bailey-agent
-# Failpoints are in debug builds alone.
-section "debug builds, for kill -9 at each step"
-cargo build --locked -p bailey-cli -p bailey-agent
+# Failpoints are in debug builds alone; `attempt` is what tries to escape.
+section "debug builds, for kill -9 in the middle of a build"
+cargo build --locked -p bailey-cli -p bailey-agent --bins
+cargo build --locked -p bailey-agent --example attempt
 
 section "installing the tools into .cache/workspaces"
-mkdir -p "$CACHE"
+scripts/workspaces-venv.sh
 if ! cmp -s "$HERE/package.json" "$CACHE/npm/package.json" || [ ! -d "$CACHE/npm/node_modules/playwright-core" ]; then
   mkdir -p "$CACHE/npm"
   (cp "$HERE/package.json" "$CACHE/npm/" && npm install --prefix "$CACHE/npm" --no-package-lock --no-audit --no-fund) \
     >"$CACHE/npm.log" 2>&1 </dev/null || { tail -n 30 "$CACHE/npm.log" >&2; die "playwright-core could not be installed"; }
 fi
-if ! cmp -s "$HERE/requirements.txt" "$CACHE/venv/pinned"; then
-  rm -rf "$CACHE/venv"
-  python3 -m venv "$CACHE/venv"
-  "$CACHE/venv/bin/pip" install --quiet --disable-pip-version-check -r "$HERE/requirements.txt"
-  cp "$HERE/requirements.txt" "$CACHE/venv/pinned"
-fi
 
 section "running the suite"
 exec "$CACHE/venv/bin/python" "$HERE/run.py" --release "$TARGET_DIR/release" --debug "$TARGET_DIR/debug" \
-  --playwright "$CACHE/npm" --out "$TARGET_DIR/workspaces" "$@"
+  --cache "$CACHE" --out "$TARGET_DIR/workspaces" "$@"

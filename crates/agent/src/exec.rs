@@ -10,7 +10,7 @@ use bailey_link::{FrameReader, FrameWriter, Opener, Pending, frames};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio::sync::{Mutex, mpsc, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::agent::{Agent, KILL};
 use crate::lines::AFTER_END;
@@ -27,6 +27,11 @@ const TIMED_OUT: i32 = 124;
 const ACTIVITY: Duration = Duration::from_secs(30);
 /// Between the end of a stream and of its connection, where both end.
 const MOMENT: Duration = Duration::from_millis(50);
+/// What is read at most of an output after its command has ended: as much as fits into a pipe, and this long.
+const REST: usize = 1024 * 1024;
+const REST_TIME: Duration = Duration::from_secs(2);
+/// How often the other side of a command that does not read its input is asked whether it is there.
+const STILL_THERE: Duration = Duration::from_secs(2);
 /// What limits the request.
 const MAX_ARGUMENTS: usize = 1024;
 
@@ -155,7 +160,8 @@ impl Running {
         }
     }
 
-    /// Sends one output to its end. Children that keep it open when the command has ended are not waited for. When the
+    /// Sends one output to its end. Children that keep it open when the command has ended are not waited for, whether they are
+    /// silent or write without end. When the
     /// other side has gone it is read on all the same: a command must not be held up by it.
     async fn pump(
         &self,
@@ -165,8 +171,10 @@ impl Running {
     ) -> io::Result<()> {
         let mut buffer = vec![0; BLOCK];
         let mut sent = Ok(());
+        let (mut bytes_left, mut time_left) = (REST, REST_TIME);
         loop {
             let ended = *over.borrow();
+            let start = Instant::now();
             let read = tokio::select! {
                 read = output.read(&mut buffer) => read,
                 _ = over.changed(), if !ended => continue,
@@ -176,11 +184,29 @@ impl Running {
                 Ok(0) | Err(_) => return sent,
                 Ok(count) => count,
             };
+            if ended {
+                // Only the time that was waited here counts, not what the other side takes.
+                bytes_left = bytes_left.saturating_sub(count);
+                time_left = time_left.saturating_sub(start.elapsed());
+            }
             if sent.is_ok() {
                 let data = buffer.get(..count).unwrap_or_default().to_vec();
                 sent = self.send(&frame(data)).await;
             }
+            if bytes_left == 0 || time_left.is_zero() {
+                return sent;
+            }
         }
+    }
+
+    /// Waits for room in the queue. While a command does not read, nothing is read here, so that the other side is asked by an
+    /// empty piece of output whether it is still there.
+    async fn hand_on(&self, queue: &mpsc::Sender<Vec<u8>>, data: Vec<u8>) -> io::Result<()> {
+        let mut room = std::pin::pin!(queue.send(data));
+        while timeout(STILL_THERE, &mut room).await.is_err() {
+            self.send(&ExecFrame::Stdout(Vec::new())).await?;
+        }
+        Ok(())
     }
 
     /// Passes input and signals on. Comes back only when the other side is lost.
@@ -212,8 +238,10 @@ impl Running {
                 };
                 match frame {
                     Ok(ExecFrame::Stdin(data)) => {
-                        if let Some(queue) = &queue {
-                            let _ = queue.send(data).await;
+                        if let Some(queue) = &queue
+                            && let Err(lost) = self.hand_on(queue, data).await
+                        {
+                            return lost;
                         }
                     }
                     Ok(ExecFrame::StdinEnd) => drop(queue.take()),

@@ -7,7 +7,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bailey_api::agent::HOME;
@@ -15,7 +15,7 @@ use bailey_core::template::ManagedFile;
 use bailey_link::Pending;
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
 use hyper::service::service_fn;
@@ -25,8 +25,9 @@ use rustix::fs::{Mode, OFlags, open};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use tokio::net::UnixStream;
 use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
 
-use crate::agent::Agent;
+use crate::agent::{Agent, KILL};
 use crate::pipes;
 use crate::ports;
 use crate::sandbox::Command;
@@ -39,6 +40,14 @@ mod search;
 pub(crate) type Body = BoxBody<Bytes, io::Error>;
 /// How long the head of a request may take, and a connection rest.
 const HEAD: Duration = Duration::from_mins(1);
+
+/// How long the helper may take for an answer after the last of a request's body has reached it. It runs as the person, who may
+/// stop it.
+const SILENCE: Duration = Duration::from_mins(2);
+/// How long writing one of Bailey's files may take.
+const PLACING: Duration = Duration::from_secs(20);
+/// The most bytes of what the helper says of a failure.
+const LONGEST_FAILURE: usize = 64 * 1024;
 
 /// All of `bytes` as a body.
 pub(crate) fn full(bytes: impl Into<Bytes>) -> Body {
@@ -108,14 +117,41 @@ async fn forward(
     if helper.as_ref().is_none_or(|helper| helper.sender.is_closed()) {
         *helper = Some(Helper::start(agent).await?);
     }
-    let helper = helper.as_mut().ok_or(io::ErrorKind::NotConnected)?;
-    let request = request.map(|body| body.map_err(io::Error::other).boxed());
-    let response = helper.send(request).await?;
+    let running = helper.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+    let progress = Arc::new(std::sync::Mutex::new(Instant::now()));
+    let moved = Arc::clone(&progress);
+    let request = request.map(|body| {
+        let noted = body.map_frame(move |frame| {
+            *moved.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+            frame
+        });
+        noted.map_err(io::Error::other).boxed()
+    });
+    let silence = async {
+        loop {
+            let until = *progress.lock().unwrap_or_else(PoisonError::into_inner) + SILENCE;
+            if until <= Instant::now() {
+                return;
+            }
+            tokio::time::sleep_until(until).await;
+        }
+    };
+    let answered = tokio::select! {
+        response = running.send(request) => Some(response?),
+        () = silence => None,
+    };
+    let Some(response) = answered else {
+        // The person may have stopped it.
+        agent.signal(running.pid, KILL).await;
+        *helper = None;
+        return Err(io::ErrorKind::TimedOut.into());
+    };
     Ok(response.map(|body| body.map_err(io::Error::other).boxed()))
 }
 
 /// The helper inside. It ends when this is dropped.
 pub(crate) struct Helper {
+    pid: i32,
     sender: SendRequest<Body>,
 }
 
@@ -130,7 +166,7 @@ impl Helper {
             environment: std::collections::BTreeMap::new(),
             directory: HOME.to_owned(),
         };
-        agent
+        let process = agent
             .spawn(&command, [theirs, pipes::nothing()?, program])
             .await
             .map_err(io::Error::other)?;
@@ -145,7 +181,8 @@ impl Helper {
                 tracing::debug!("the file helper is gone: {error}");
             }
         });
-        Ok(Self { sender })
+        let pid = process.pid;
+        Ok(Self { pid, sender })
     }
 
     async fn send(&mut self, request: Request<Body>) -> io::Result<Response<Incoming>> {
@@ -164,14 +201,13 @@ impl Helper {
         let request = Request::put(format!("/files?{query}"))
             .body(full(file.content.clone()))
             .map_err(io::Error::other)?;
-        let response = self.send(request).await?;
-        let status = response.status();
-        let body = response
-            .into_body()
-            .collect()
-            .await
-            .map_err(io::Error::other)?
-            .to_bytes();
+        let answered = timeout(PLACING, async {
+            let response = self.send(request).await?;
+            let status = response.status();
+            let body = Limited::new(response.into_body(), LONGEST_FAILURE).collect().await;
+            io::Result::Ok((status, body.map_err(io::Error::other)?.to_bytes()))
+        });
+        let (status, body) = answered.await??;
         if status.is_success() {
             Ok(())
         } else {

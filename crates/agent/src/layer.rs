@@ -1,7 +1,7 @@
 //! Runs a template's install script in a sandbox with the host's network, so that it fills the directory at `/opt`.
 //!
 //! What to do arrives as JSON on standard input; the script's output goes to standard output and error as it comes; its
-//! status is this program's.
+//! status is this program's. When standard input ends, so does the script: whoever wanted it is gone.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,6 +15,7 @@ use std::time::Duration;
 use bailey_api::agent::{HOME, SandboxSpec};
 use serde::Deserialize;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::environment::PATH;
@@ -47,9 +48,7 @@ struct Request {
 /// Runs the script that standard input names.
 pub(crate) fn main() -> ExitCode {
     let run = || {
-        let mut bytes = Vec::new();
-        io::stdin().lock().take(MAX_REQUEST).read_to_end(&mut bytes)?;
-        let request: Request = serde_json::from_slice(&bytes)?;
+        let request = read_request()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(install(request))
     };
@@ -64,8 +63,28 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
+/// Reads one JSON value, and no further: standard input stays open for as long as the script is wanted.
+fn read_request() -> io::Result<Request> {
+    let input = io::stdin().lock().take(MAX_REQUEST);
+    let mut values = serde_json::Deserializer::from_reader(input).into_iter();
+    let request = values.next().ok_or(io::ErrorKind::UnexpectedEof)?;
+    Ok(request?)
+}
+
+/// Answers when standard input has ended. Reading it waits in a thread of its own, which nobody waits for.
+fn input_end() -> io::Result<oneshot::Receiver<()>> {
+    let (ended, end) = oneshot::channel();
+    std::thread::Builder::new().spawn(move || {
+        // An error is an end as well.
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        let _ = ended.send(());
+    })?;
+    Ok(end)
+}
+
 async fn install(request: Request) -> io::Result<u8> {
     let mut term = signal(SignalKind::terminate())?;
+    let input_end = input_end()?;
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -97,6 +116,7 @@ async fn install(request: Request) -> io::Result<u8> {
     let status = tokio::select! {
         status = timeout(Duration::from_secs(request.timeout), process.wait()) => status,
         _ = term.recv() => return Err(io::Error::other("it was asked to end")),
+        _ = input_end => return Err(io::Error::other("nobody wants it any more")),
     };
     sandbox.kill();
     match status {

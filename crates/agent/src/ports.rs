@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
+use std::io::{self, BufRead as _, BufReader};
 
 use bailey_api::agent::GATE_PORT;
 
 /// The first port that a person's process may open; Bailey's own listeners, but for the gate's, are below.
 const FIRST: u16 = 1024;
+/// How much of the table is read: the kernel lists those that listen first, and programs may have millions of connections.
+const LINES: usize = 4096;
 /// The state `LISTEN` in `/proc/net/tcp`.
 const LISTENING: &str = "0A";
 
@@ -15,8 +17,11 @@ const LISTENING: &str = "0A";
 pub(crate) fn listening(init: i32) -> io::Result<BTreeSet<u16>> {
     let mut ports = BTreeSet::new();
     for file in ["tcp", "tcp6"] {
-        match fs::read_to_string(format!("/proc/{init}/net/{file}")) {
-            Ok(text) => ports.extend(text.lines().filter_map(port)),
+        match fs::File::open(format!("/proc/{init}/net/{file}")) {
+            Ok(file) => {
+                let lines = BufReader::new(file).lines().take(LINES);
+                ports.extend(lines.map_while(Result::ok).filter_map(|line| port(&line)));
+            }
             // A kernel without IPv6 has no such file.
             Err(error) if error.kind() == io::ErrorKind::NotFound && file == "tcp6" => {}
             Err(error) => return Err(error),

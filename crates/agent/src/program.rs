@@ -12,7 +12,7 @@ usage: bailey-agent COMMAND
 
   run      runs a workspace; its manifest is on standard input
   probe    says what this machine can do for sandboxes
-  sweep    removes what killed agents left behind; the names of those to keep are on standard input
+  sweep    removes the cgroups that killed agents left behind, and says which
   layer    runs an install script into a directory; what to do is on standard input
   launch   makes a sandbox (started by the agent itself)
   files    serves files (started by the agent itself, inside)
@@ -29,7 +29,7 @@ pub fn main() -> ExitCode {
         Some("files") => files::helper::main(),
         Some("layer") => layer::main(),
         Some("probe") => tell(&sandbox::probe(Path::new("/proc/self/exe"), &std::env::temp_dir())),
-        Some("sweep") => sweep(),
+        Some("sweep") => tell(&sandbox::sweep()),
         Some("--version" | "-V") => say(io::stdout(), concat!("bailey-agent ", env!("CARGO_PKG_VERSION"), "\n")),
         Some("--help" | "-h") => say(io::stdout(), USAGE),
         _ => {
@@ -53,17 +53,6 @@ fn log() {
         .with_target(false)
         .with_max_level(tracing::Level::INFO)
         .init();
-}
-
-/// Reads the names of the sandboxes that are wanted, and tells what was removed.
-fn sweep() -> ExitCode {
-    match serde_json::from_reader::<_, Vec<String>>(io::stdin()) {
-        Ok(keep) => tell(&sandbox::sweep(&keep)),
-        Err(_) => say(
-            io::stderr(),
-            "the names of sandboxes are expected on standard input, as a JSON list\n",
-        ),
-    }
 }
 
 fn tell(found: &impl serde::Serialize) -> ExitCode {

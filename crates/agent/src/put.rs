@@ -9,6 +9,9 @@ use bailey_core::template::ManagedFile;
 use crate::agent::Agent;
 use crate::{files, settings};
 
+/// What the log calls Bailey's own part.
+const SOURCE: &str = "agent";
+
 /// Parts the manifest's files, and those of Bailey's own for coding agents, into what the sandbox mounts and what is written
 /// below the home directory.
 pub(crate) fn prepare(manifest: &mut Manifest) -> Vec<ManagedFile> {
@@ -22,17 +25,23 @@ pub(crate) fn prepare(manifest: &mut Manifest) -> Vec<ManagedFile> {
     in_home
 }
 
-/// Writes the files below the home directory, as the person inside.
+/// Writes the files below the home directory, as the person inside. Where one cannot be written, the log says so: a full disk,
+/// or a file where a directory should be, is for the person to mend, who needs the workspace for it.
 ///
 /// # Errors
-/// Where one cannot be written.
+/// Where nothing can be run inside.
 pub(crate) async fn place(agent: &Arc<Agent>, in_home: &[ManagedFile]) -> io::Result<()> {
     if in_home.is_empty() {
         return Ok(());
     }
     let mut helper = files::Helper::start(agent).await?;
     for file in in_home {
-        helper.put(file).await?;
+        if let Err(error) = helper.put(file).await {
+            let path = &file.path;
+            tracing::warn!("cannot write {path}: {error}");
+            let text = format!("[cannot write {path}: {error}]");
+            agent.control.outbox.log(SOURCE, text);
+        }
     }
     Ok(())
 }

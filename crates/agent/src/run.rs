@@ -2,7 +2,7 @@
 
 use std::io::Read as _;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bailey_api::agent::{LinkClass, Manifest, Purpose};
@@ -25,6 +25,8 @@ const MAX_MANIFEST: u64 = 16 * 1024 * 1024;
 const LAST_WORD: Duration = Duration::from_secs(10);
 /// And how long it may then be on its way.
 const ON_ITS_WAY: Duration = Duration::from_millis(200);
+/// How long the end of everything inside is waited for. A process may be held by the disk.
+const GONE: Duration = Duration::from_secs(5);
 /// How long a stream waits for the server's welcome, which brings the key.
 const WELCOME: Duration = Duration::from_secs(5);
 /// How many of the server's streams wait while the sandbox is being made.
@@ -84,8 +86,10 @@ async fn run(manifest: Manifest) -> Result<(), String> {
     links.keep(&tasks, &manifest, LinkClass::Interactive, arrive.clone());
     links.keep(&tasks, &manifest, LinkClass::Bulk, arrive);
     control.keep(&tasks, &links, order);
+    let sandbox = Arc::new(OnceLock::new());
     let parts = Parts {
         tasks: tasks.clone(),
+        sandbox: Arc::clone(&sandbox),
         links,
         control: Arc::clone(&control),
     };
@@ -97,11 +101,18 @@ async fn run(manifest: Manifest) -> Result<(), String> {
         }
     };
     tasks.stop();
+    if let Some(sandbox) = sandbox.get() {
+        sandbox.kill();
+        // So that the home directory is free when the lock is.
+        let _ = timeout(GONE, sandbox.ended()).await;
+    }
     ended
 }
 
 struct Parts {
     tasks: Tasks,
+    /// Known once it runs.
+    sandbox: Arc<OnceLock<Sandbox>>,
     links: Links,
     control: Arc<Control>,
 }
@@ -129,6 +140,7 @@ impl Parts {
         {
             return self.fail(format!("cannot forward connections: {error}")).await;
         }
+        let _ = self.sandbox.set(sandbox.clone());
         let agent = Arc::new_cyclic(|agent| Agent {
             manifest,
             sandbox,
@@ -150,7 +162,6 @@ impl Parts {
             cause = self.begin(&agent, &in_home) => self.fail(cause).await,
             () = dispatch(&agent, arrived) => Ok(()),
         };
-        agent.sandbox.kill();
         ended
     }
 

@@ -43,6 +43,9 @@ pub use cgroup::sweep;
 pub use launcher::launch;
 pub use probe::probe;
 
+/// How long a connection to a port inside may take.
+const CONNECTING: std::time::Duration = std::time::Duration::from_secs(10);
+
 /// The sandbox cannot be made, or something inside it cannot be done.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
@@ -199,10 +202,14 @@ impl Sandbox {
         let operation = Operation::TcpSocket { v6: address.is_ipv6() };
         let (_, socket) = descriptor(self.control.ask(operation, &[]).await?)?;
         let socket = tokio::net::TcpSocket::from_std_stream(socket.into());
-        socket.connect(address).await.map_err(|source| SandboxError::Step {
-            step: format!("connect to port {}", address.port()),
-            source,
-        })
+        // One whose queue is full does not answer, and the kernel asks again for minutes.
+        tokio::time::timeout(CONNECTING, socket.connect(address))
+            .await
+            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+            .map_err(|source| SandboxError::Step {
+                step: format!("connect to port {}", address.port()),
+                source,
+            })
     }
 
     /// Connects to a unix socket inside, as the person there.

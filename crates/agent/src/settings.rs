@@ -12,8 +12,8 @@ mod enforcement;
 
 /// Variables of a template that name models, since only a template knows which ones its agents should use: all of them
 /// separated by commas, and the one to begin with.
-const MODELS: &str = "BAILEY_MODELS";
-const MODEL: &str = "BAILEY_MODEL";
+const MODELS: &str = "AGENT_MODELS";
+const MODEL: &str = "AGENT_MODEL";
 
 struct Facts {
     gate: String,

@@ -1,11 +1,13 @@
 //! What a workspace uses, seen from outside it.
 
 use std::fs;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bailey_api::agent::{HOME, HomeStorage};
+use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 
 /// How many entries of a home directory are counted.
 const MAX_ENTRIES: usize = 200_000;
@@ -53,12 +55,23 @@ pub(crate) fn disk(home: &HomeStorage, init: i32) -> Result<u64, String> {
     }
 }
 
+const INSIDE: ResolveFlags = ResolveFlags::BENEATH
+    .union(ResolveFlags::NO_SYMLINKS)
+    .union(ResolveFlags::NO_MAGICLINKS);
+
 /// What the files below a directory take up; links are not followed.
 fn directory(path: &Path) -> u64 {
     let (mut bytes, mut seen) = (0, 0);
-    let mut left = vec![path.to_owned()];
-    while let Some(path) = left.pop() {
-        for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+    let Ok(home) = fs::File::open(path) else { return 0 };
+    let mut left = vec![PathBuf::from(".")];
+    while let Some(below) = left.pop() {
+        // What was a directory may be a link by now, which leads out of the workspace.
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let Ok(directory) = openat2(&home, &below, flags, Mode::empty(), INSIDE) else {
+            continue;
+        };
+        let there = format!("/proc/self/fd/{}", directory.as_raw_fd());
+        for entry in fs::read_dir(there).into_iter().flatten().flatten() {
             seen += 1;
             if seen > MAX_ENTRIES {
                 return bytes;
@@ -66,7 +79,7 @@ fn directory(path: &Path) -> u64 {
             let Ok(metadata) = entry.metadata() else { continue };
             bytes += metadata.blocks() * 512;
             if metadata.is_dir() {
-                left.push(entry.path());
+                left.push(below.join(entry.file_name()));
             }
         }
     }

@@ -151,6 +151,9 @@ pub struct Capabilities {
     pub missing: BTreeMap<Limit, String>,
     /// What is weaker than it could be and does not stop anything (no Landlock, say).
     pub notes: Vec<String>,
+    /// What there is, by its name: `cgroups`, `home images`, `Landlock` and the like.
+    #[serde(default)]
+    pub facts: BTreeMap<String, String>,
 }
 
 /// What a stream of the link is for. Whoever opens a stream sends it as one line of JSON; the other side answers with one

@@ -52,6 +52,8 @@ codes! {
     BeyondAuthority = "beyond_authority", 403, "More than you may grant";
     /// The person is suspended.
     PersonSuspended = "person_suspended", 403, "The person is suspended";
+    /// Nothing but the browser leads into the workspace.
+    BrowserOnly = "browser_only", 403, "Nothing but the browser leads into the workspace";
     /// Nothing there, or nothing that the asker may see.
     NotFound = "not_found", 404, "Not found";
     /// No such address.
@@ -70,20 +72,40 @@ codes! {
     LastOwner = "last_owner", 409, "An active owner must remain";
     /// A build of the workspace is under way.
     BuildActive = "build_active", 409, "A build of the workspace is under way";
+    /// The owner of the workspace is suspended.
+    OwnerSuspended = "owner_suspended", 409, "The workspace's owner is suspended";
     /// A person's quota of workspaces has no room.
     QuotaExceeded = "quota_exceeded", 409, "The quota has no room for it";
+    /// The folder of templates has this template.
+    TemplateManaged = "template_managed", 409, "The folder of templates has this template";
+    /// Workspaces use the template.
+    TemplateInUse = "template_in_use", 409, "Workspaces use the template";
+    /// No version was in force before.
+    NoPreviousVersion = "no_previous_version", 409, "No version was in force before";
+    /// The workspace does not run.
+    WorkspaceNotRunning = "workspace_not_running", 409, "The workspace does not run";
+    /// The workspace's agent refuses.
+    WorkspaceRefuses = "workspace_refuses", 409, "The workspace refuses";
     /// The body is too large.
     BodyTooLarge = "body_too_large", 413, "The body is too large";
-    /// The body is not declared as JSON.
-    UnsupportedMediaType = "unsupported_media_type", 415, "The body must be application/json";
+    /// The body is not declared as what the address takes.
+    UnsupportedMediaType = "unsupported_media_type", 415, "The body is of a type that the address does not take";
     /// The Host header names another host.
     HostNotAllowed = "host_not_allowed", 421, "This server does not answer to that host name";
     /// Fields of the body are unknown or wrong.
     InvalidFields = "invalid_fields", 422, "Fields of the request are wrong";
+    /// The template has faults.
+    TemplateInvalid = "template_invalid", 422, "The template is not valid";
+    /// The address takes a WebSocket.
+    UpgradeRequired = "upgrade_required", 426, "The address takes a WebSocket";
+    /// There are as many streams into workspaces as there may be.
+    TooManyStreams = "too_many_streams", 429, "Too many streams into workspaces are open";
     /// A fault of the server.
     Internal = "internal", 500, "Something went wrong in the server";
     /// What is needed does not answer.
     Unavailable = "unavailable", 503, "Not available at the moment";
+    /// The workspace's agent is not linked.
+    WorkspaceNotConnected = "workspace_not_connected", 503, "The workspace is not connected at the moment";
     /// The server holds as many connections as it may.
     TooManyConnections = "too_many_connections", 503, "The server has as many connections as it may";
     /// The server is ending.
@@ -92,6 +114,8 @@ codes! {
     KeyInvalid = "key_invalid", 401, "The key is missing or not known";
     /// The key was good once (model door).
     KeyEnded = "key_ended", 401, "The key is revoked or expired";
+    /// The key is not that of the workspace where it is used (model door).
+    KeyNotOfWorkspace = "key_not_of_workspace", 401, "The key is not the one of the workspace that it is used in";
     /// The key may not use the model (model door).
     ModelNotAllowed = "model_not_allowed", 403, "The key may not use the model";
     /// Requests per minute (model door).

@@ -19,6 +19,7 @@ pub mod problem;
 pub mod requests;
 pub mod schema;
 pub mod spend;
+pub mod templates;
 pub mod time;
 pub mod tokens;
 pub mod users;

@@ -42,6 +42,15 @@ pub struct FieldError {
     /// Or which query parameter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameter: Option<String>,
+    /// Or which file of an archive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The line in that file, from 1; absent = the file as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// The column in characters, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<u64>,
     /// What is wrong with it.
     pub detail: String,
 }
@@ -51,17 +60,55 @@ impl FieldError {
     pub fn body(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self {
             pointer: Some(pointer.into()),
+            ..Self::whole(detail)
+        }
+    }
+
+    /// A fault of the body as a whole.
+    pub fn whole(detail: impl Into<String>) -> Self {
+        Self {
+            pointer: None,
             parameter: None,
+            file: None,
+            line: None,
+            column: None,
             detail: detail.into(),
         }
+    }
+
+    /// A fault in a file of an archive.
+    pub fn file(file: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            file: Some(file.into()),
+            ..Self::whole(detail)
+        }
+    }
+
+    /// The same, at a line and column.
+    #[must_use]
+    pub const fn at(mut self, line: u64, column: u64) -> Self {
+        self.line = Some(line);
+        self.column = Some(column);
+        self
+    }
+
+    /// Where it is, for people; empty for the body as a whole.
+    pub fn place(&self) -> String {
+        if let Some(file) = &self.file {
+            return match (self.line, self.column) {
+                (Some(line), Some(column)) => format!("{file}:{line}:{column}"),
+                _ => file.clone(),
+            };
+        }
+        let place = self.pointer.as_deref().or(self.parameter.as_deref());
+        place.unwrap_or_default().trim_start_matches('/').to_owned()
     }
 
     /// A fault in a query parameter.
     pub fn query(parameter: impl Into<String>, detail: impl Into<String>) -> Self {
         Self {
-            pointer: None,
             parameter: Some(parameter.into()),
-            detail: detail.into(),
+            ..Self::whole(detail)
         }
     }
 }

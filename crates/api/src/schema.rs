@@ -66,6 +66,12 @@ closed_lists! {
     WorkspaceStatusSchema as "WorkspaceStatus" = WorkspaceStatus::ALL.iter().map(|s| s.as_str());
     /// Schema of [`bailey_core::template::Sharing`].
     SharingSchema as "Sharing" = ["owner", "authenticated", "public"];
+    /// Schema of [`bailey_core::template::ParameterType`].
+    ParameterTypeSchema as "ParameterType" = ["string", "number", "bool", "list"];
+    /// Schema of [`bailey_core::template::Form`].
+    FormSchema as "Form" = ["slider", "dropdown", "radio", "switch", "input", "textarea"];
+    /// Schema of [`bailey_core::template::Monotonic`].
+    MonotonicSchema as "Monotonic" = ["increasing", "decreasing"];
     /// Schema of [`crate::agent::AppHealth`].
     AppHealthSchema as "AppHealth" = ["starting", "healthy", "unhealthy"];
     /// Schema of [`bailey_core::authz::Reach`].

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    admin, budgets, config, doctor, groups, keys, mock, models, open, org, prices, requests, server, spend, tokens,
-    users, workspaces,
+    admin, budgets, config, doctor, exec, groups, keys, mock, models, open, org, prices, requests, server, spend,
+    templates, terminal, tokens, users, workspaces,
 };
 
 /// One gate for every model call: keys, budgets, routes, and a ledger of what was spent.
@@ -43,10 +43,16 @@ pub(crate) enum Command {
     Update(workspaces::Update),
     /// Delete a workspace, and its home unless told otherwise
     Delete(workspaces::Delete),
+    /// Open a terminal in a workspace; it stays when this ends
+    Terminal(terminal::Arguments),
+    /// Run a command in a workspace
+    Exec(exec::Arguments),
     /// Show an address that opens an app of a workspace in a browser
     Open(open::Arguments),
     /// Show the log of a workspace's build
     Logs(workspaces::Logs),
+    /// Manage templates, which workspaces are made from
+    Templates(templates::Arguments),
     /// Manage keys, which open the model door
     Keys(keys::Arguments),
     /// Show what was spent

@@ -1,12 +1,14 @@
 //! Talking to a server.
 
+mod stream;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bailey_api::Problem;
 use bailey_core::Secret;
 use bailey_runtime::config::env;
-use bailey_runtime::http::{Client, ClientOptions, client};
+use bailey_runtime::http::{Client, ClientOptions, StreamClient, client, stream_client};
 use clap::Args;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, Method, Request, Uri};
@@ -17,10 +19,14 @@ use serde_json::Value;
 
 use crate::failure::{Explain, Failure};
 
+pub(crate) use stream::NoStream;
+
 /// Where a server is unless something else is said.
 const DEFAULT_URL: &str = "http://127.0.0.1:7080";
 /// The longest time for one answer.
 const TIMEOUT: Duration = Duration::from_mins(1);
+/// The longest time for one that takes an archive there or brings one.
+const ARCHIVE_TIMEOUT: Duration = Duration::from_mins(6);
 /// The most items that one page is asked for.
 const PAGE: u32 = 500;
 /// The most rows that one page of CSV is asked for.
@@ -42,9 +48,15 @@ pub(crate) struct Remote {
 /// A server's API, with the token to use it.
 pub(crate) struct Api {
     client: Client,
+    streams: StreamClient,
     url: String,
     token: Secret<String>,
 }
+
+/// The body of a request: its type and its bytes.
+type Content = (&'static str, Vec<u8>);
+
+const JSON: &str = "application/json";
 
 /// What a server answered.
 struct Answer {
@@ -68,10 +80,20 @@ impl Remote {
         }
         Ok(Api {
             client: client(&ClientOptions::default())?,
+            streams: stream_client(&ClientOptions::default())?,
             url,
             token: Secret::new(token),
         })
     }
+}
+
+const NO_HEADER: &str = "the API token has characters that no header can carry";
+
+fn unreachable() -> String {
+    format!(
+        "start one with `bailey server`, or name another with --url or {}",
+        env::URL
+    )
 }
 
 fn no_token() -> String {
@@ -152,6 +174,28 @@ impl Api {
         self.change(Method::POST, path, body).await
     }
 
+    /// Does something that needs no words.
+    pub(crate) async fn post_nothing(&self, path: &str) -> Result<Value, Failure> {
+        parse(&self.send(Method::POST, path, &(), None).await?)
+    }
+
+    /// Sends an archive.
+    pub(crate) async fn upload(
+        &self,
+        path: &str,
+        query: &impl Serialize,
+        media_type: &'static str,
+        bytes: Vec<u8>,
+    ) -> Result<Value, Failure> {
+        let content = Some((media_type, bytes));
+        parse(&self.send(Method::POST, path, query, content).await?)
+    }
+
+    /// Fetches an archive.
+    pub(crate) async fn download(&self, path: &str) -> Result<bytes::Bytes, Failure> {
+        Ok(self.send(Method::GET, path, &(), None).await?.body)
+    }
+
     /// Changes something.
     pub(crate) async fn patch(&self, path: &str, body: &impl Serialize) -> Result<Value, Failure> {
         self.change(Method::PATCH, path, body).await
@@ -169,7 +213,7 @@ impl Api {
 
     async fn change(&self, method: Method, path: &str, body: &impl Serialize) -> Result<Value, Failure> {
         let body = serde_json::to_vec(body)?;
-        let answer = self.send(method, path, &(), Some(body)).await?;
+        let answer = self.send(method, path, &(), Some((JSON, body))).await?;
         if answer.body.is_empty() {
             return Ok(Value::Null);
         }
@@ -181,7 +225,7 @@ impl Api {
         method: Method,
         path: &str,
         query: &impl Serialize,
-        body: Option<Vec<u8>>,
+        body: Option<Content>,
     ) -> Result<Answer, Failure> {
         self.good(self.answer(method, path, query, body).await?)
     }
@@ -200,28 +244,40 @@ impl Api {
         method: Method,
         path: &str,
         query: &impl Serialize,
-        body: Option<Vec<u8>>,
+        body: Option<Content>,
     ) -> Result<Answer, Failure> {
         let query = serde_urlencoded::to_string(query)?;
         let separator = if query.is_empty() { "" } else { "?" };
-        let uri: Uri = format!("{}/api/v1{path}{separator}{query}", self.url)
+        let mut request = self
+            .request(method, &format!("{path}{separator}{query}"))?
+            .header(
+                ACCEPT,
+                "application/json, application/problem+json, text/csv, application/gzip",
+            );
+        let archive = path.ends_with("/archive") || body.as_ref().is_some_and(|(media_type, _)| *media_type != JSON);
+        let timeout = if archive { ARCHIVE_TIMEOUT } else { TIMEOUT };
+        if let Some((media_type, _)) = body {
+            request = request.header(CONTENT_TYPE, media_type);
+        }
+        let bytes = body.map(|(_, bytes)| bytes).unwrap_or_default();
+        let request = request
+            .body(Full::from(bytes))
+            .doing(|| NO_HEADER.to_owned())?;
+        let answer = tokio::time::timeout(timeout, self.exchange(request)).await;
+        answer.map_err(|_| Failure::new(format!("the server at {} did not answer within {timeout:?}", self.url)))?
+    }
+
+    /// A request for a path of the API, its query included.
+    fn request(&self, method: Method, path: &str) -> Result<http::request::Builder, Failure> {
+        let uri: Uri = format!("{}/api/v1{path}", self.url)
             .parse()
             .doing(|| format!("`{}` is no address of a server", self.url))
             .hint(|| "write it as http://HOST:PORT".to_owned())?;
-        let mut request = Request::builder()
+        Ok(Request::builder()
             .method(method)
             .uri(uri)
-            .header(ACCEPT, "application/json, application/problem+json, text/csv")
             .header(USER_AGENT, concat!("bailey/", env!("CARGO_PKG_VERSION")))
-            .header(AUTHORIZATION, format!("Bearer {}", self.token.expose()));
-        if body.is_some() {
-            request = request.header(CONTENT_TYPE, "application/json");
-        }
-        let request = request
-            .body(Full::from(body.unwrap_or_default()))
-            .doing(|| "the API token has characters that no header can carry".to_owned())?;
-        let answer = tokio::time::timeout(TIMEOUT, self.exchange(request)).await;
-        answer.map_err(|_| Failure::new(format!("the server at {} did not answer within {TIMEOUT:?}", self.url)))?
+            .header(AUTHORIZATION, format!("Bearer {}", self.token.expose())))
     }
 
     async fn exchange(&self, request: Request<Full<bytes::Bytes>>) -> Result<Answer, Failure> {
@@ -230,12 +286,7 @@ impl Api {
             .request(request)
             .await
             .doing(|| format!("cannot reach a server at {}", self.url))
-            .hint(|| {
-                format!(
-                    "start one with `bailey server`, or name another with --url or {}",
-                    env::URL
-                )
-            })?;
+            .hint(unreachable)?;
         let (head, body) = response.into_parts();
         let body = body
             .collect()
@@ -256,12 +307,10 @@ impl Api {
         };
         let mut text = problem.detail.unwrap_or(problem.title);
         for error in &problem.errors {
-            let place = error
-                .pointer
-                .as_deref()
-                .or(error.parameter.as_deref())
-                .unwrap_or_default();
-            text = format!("{text}\n  {}: {}", place.trim_start_matches('/'), error.detail);
+            text = match error.place().as_str() {
+                "" => format!("{text}\n  {}", error.detail),
+                place => format!("{text}\n  {place}: {}", error.detail),
+            };
         }
         let failure = Failure::new(text);
         match problem.code.as_str() {

@@ -4,6 +4,7 @@ pub(crate) mod admin;
 pub(crate) mod budgets;
 pub(crate) mod config;
 pub(crate) mod doctor;
+pub(crate) mod exec;
 pub(crate) mod groups;
 pub(crate) mod keys;
 pub(crate) mod mock;
@@ -15,6 +16,8 @@ pub(crate) mod prices;
 pub(crate) mod requests;
 pub(crate) mod server;
 pub(crate) mod spend;
+pub(crate) mod templates;
+pub(crate) mod terminal;
 pub(crate) mod tokens;
 pub(crate) mod users;
 pub(crate) mod version;
@@ -29,7 +32,7 @@ use clap::Args;
 
 use crate::args::Command;
 use crate::client::{Api, Remote};
-use crate::failure::Failure;
+use crate::failure::{ExitStatus, Failure};
 use crate::output::Output;
 
 /// The environment.
@@ -53,8 +56,18 @@ impl Shown {
 }
 
 /// Does what was asked.
-pub(crate) async fn run(command: Command, env: &Env) -> Result<(), Failure> {
+pub(crate) async fn run(command: Command, env: &Env) -> Result<ExitStatus, Failure> {
     match command {
+        Command::Exec(arguments) => exec::run(arguments, env).await,
+        Command::Terminal(arguments) => terminal::run(arguments, env).await,
+        other => act(other, env).await.map(|()| ExitStatus::Ok),
+    }
+}
+
+/// Does what has no status of its own.
+async fn act(command: Command, env: &Env) -> Result<(), Failure> {
+    match command {
+        Command::Exec(_) | Command::Terminal(_) => Ok(()),
         Command::Server(arguments) => server::run(&arguments, env).await,
         Command::Create(arguments) => workspaces::create(arguments, env).await,
         Command::List(arguments) => workspaces::list(arguments, env).await,
@@ -66,6 +79,7 @@ pub(crate) async fn run(command: Command, env: &Env) -> Result<(), Failure> {
         Command::Delete(arguments) => workspaces::delete(arguments, env).await,
         Command::Open(arguments) => open::run(arguments, env).await,
         Command::Logs(arguments) => workspaces::logs(arguments, env).await,
+        Command::Templates(arguments) => templates::run(arguments, env).await,
         Command::Keys(arguments) => keys::run(arguments, env).await,
         Command::Spend(arguments) => spend::run(&arguments, env).await,
         Command::Requests(arguments) => requests::run(&arguments, env).await,

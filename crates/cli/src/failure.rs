@@ -8,6 +8,7 @@ use std::process::ExitCode;
 pub(crate) struct Failure {
     error: anyhow::Error,
     hint: Option<String>,
+    status: Option<u8>,
 }
 
 /// How a command ends.
@@ -17,6 +18,8 @@ pub(crate) enum ExitStatus {
     Ok,
     /// It did not.
     Failed,
+    /// It ran something whose status is its own.
+    Of(u8),
     /// Bailey has a bug.
     Bug,
 }
@@ -26,6 +29,7 @@ impl From<ExitStatus> for ExitCode {
         match status {
             ExitStatus::Ok => Self::SUCCESS,
             ExitStatus::Failed => Self::from(1),
+            ExitStatus::Of(status) => Self::from(status),
             // EX_SOFTWARE of sysexits.h.
             ExitStatus::Bug => Self::from(70),
         }
@@ -38,7 +42,19 @@ impl Failure {
         Self {
             error: anyhow::Error::msg(message.into()),
             hint: None,
+            status: None,
         }
+    }
+
+    /// The same, ending the process with a status of its own.
+    pub(crate) const fn with_status(mut self, status: u8) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// How the process ends for it.
+    pub(crate) fn status(&self) -> ExitStatus {
+        self.status.map_or(ExitStatus::Failed, ExitStatus::Of)
     }
 
     /// The same, saying what can be done.
@@ -75,6 +91,7 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
         Self {
             error: error.into(),
             hint: None,
+            status: None,
         }
     }
 }
@@ -90,9 +107,9 @@ pub(crate) trait Explain<T> {
 impl<T, E: Into<Failure>> Explain<T> for Result<T, E> {
     fn doing(self, what: impl FnOnce() -> String) -> Result<T, Failure> {
         self.map_err(|error| {
-            let Failure { error, hint } = error.into();
+            let Failure { error, hint, status } = error.into();
             let error = error.context(what());
-            Failure { error, hint }
+            Failure { error, hint, status }
         })
     }
 

@@ -26,11 +26,14 @@ fn main() -> ExitCode {
     // A panic has printed its own message by the time it is caught.
     let result = catch_unwind(AssertUnwindSafe(|| run(cli)));
     let status = match result {
-        Ok(Ok(())) => ExitStatus::Ok,
-        Ok(Err(failure)) if failure.is_broken_pipe() => ExitStatus::Ok,
+        Ok(Ok(status)) => status,
+        Ok(Err(failure)) if failure.is_broken_pipe() => match failure.status() {
+            ExitStatus::Failed => ExitStatus::Ok,
+            own => own,
+        },
         Ok(Err(failure)) => {
             output::note(&failure.report());
-            ExitStatus::Failed
+            failure.status()
         }
         Err(_) => {
             output::note("error: Bailey has a bug; please report the lines above\n");
@@ -40,7 +43,7 @@ fn main() -> ExitCode {
     status.into()
 }
 
-fn run(cli: Cli) -> Result<(), Failure> {
+fn run(cli: Cli) -> Result<ExitStatus, Failure> {
     let env: BTreeMap<String, String> = bailey_runtime::config::env::read().collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(Box::pin(commands::run(cli.command, &env)));

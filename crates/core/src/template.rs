@@ -11,6 +11,7 @@ pub mod cron;
 mod error;
 mod manifest;
 pub mod names;
+mod outline;
 mod parameter;
 mod parameters;
 mod parts;
@@ -25,6 +26,7 @@ pub mod units;
 
 pub use error::{Position, TemplateError};
 pub use manifest::{LONGEST_MANIFEST, Source, Template, TemplateBase};
+pub use outline::{AppOutline, TaskOutline};
 pub use parameter::{
     Form, Monotonic, Parameter, ParameterError, ParameterOption, ParameterType, Preset, check_value, check_values,
 };

@@ -44,6 +44,8 @@ pub enum Refused {
         /// What happened to it: `revoked` or `expired`.
         how: &'static str,
     },
+    /// The key is not that of the workspace where it is used.
+    NotOfWorkspace,
     /// The person may not use Bailey.
     Suspended,
     /// The key may not use the model.
@@ -94,6 +96,7 @@ impl Refused {
         match self {
             Self::Unauthenticated => "key_invalid",
             Self::KeyEnded { .. } => "key_ended",
+            Self::NotOfWorkspace => "key_not_of_workspace",
             Self::Suspended => "person_suspended",
             Self::ModelNotAllowed { .. } => "model_not_allowed",
             Self::RateLimited {
@@ -113,7 +116,7 @@ impl Refused {
     /// The shape that clients are answered in.
     pub const fn kind(&self) -> RefusalKind {
         match self {
-            Self::Unauthenticated => RefusalKind::Unauthenticated,
+            Self::Unauthenticated | Self::NotOfWorkspace => RefusalKind::Unauthenticated,
             Self::KeyEnded { .. } | Self::Suspended => RefusalKind::Revoked,
             Self::ModelNotAllowed { .. } => RefusalKind::ModelNotAllowed,
             Self::RateLimited { .. } => RefusalKind::RateLimited,
@@ -149,6 +152,10 @@ impl std::fmt::Display for Refused {
                 "the key is missing or not known; send it as `Authorization: Bearer KEY` or `x-api-key: KEY`",
             ),
             Self::KeyEnded { how } => write!(f, "this key is {how}; create a new one"),
+            Self::NotOfWorkspace => f.write_str(
+                "inside a workspace only its own key is good, and this is another one; every process has it in BAILEY_KEY, \
+                 ANTHROPIC_AUTH_TOKEN and OPENAI_API_KEY: remove what replaces it there or in the client's settings",
+            ),
             Self::Suspended => f.write_str("the person this key belongs to is suspended; ask your administrator"),
             Self::ModelNotAllowed { model } => write!(
                 f,

@@ -3,6 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use bailey_core::WorkspaceId;
 use bailey_gate::directory::KeyEntry;
 use bailey_gate::{Gate, Refused};
 use bailey_llm::models::{ModelInfo, list_anthropic, list_openai};
@@ -104,6 +105,15 @@ impl Gateway {
 
     /// Answers a request that [`Gateway::handles`].
     pub async fn call(self: &Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+        self.answer(request, None).await
+    }
+
+    /// The same for a request out of a workspace, where that workspace's own key is good and no other.
+    pub async fn call_within(self: &Arc<Self>, request: Request<Incoming>, workspace: WorkspaceId) -> Response<Body> {
+        self.answer(request, Some(workspace)).await
+    }
+
+    async fn answer(self: &Arc<Self>, request: Request<Incoming>, within: Option<WorkspaceId>) -> Response<Body> {
         let started = Instant::now();
         let endpoint = match find(request.method(), request.uri().path()) {
             Some(Found::Endpoint(endpoint)) => endpoint,
@@ -131,19 +141,23 @@ impl Gateway {
             return Response::new(Body::full(""));
         }
         let vendor = endpoint.vendor();
-        let entry = match self.authenticate(request.headers()).await {
+        let entry = match self.authenticate(request.headers(), within).await {
             Ok(entry) => entry,
             Err(refused) => return self.gate_refusal(vendor, &refused),
         };
         match endpoint {
             Endpoint::Models(vendor) => self.list(&entry, vendor, request.headers()),
-            _ => self.complete(endpoint, request, started).await,
+            _ => self.complete(endpoint, request, within, started).await,
         }
     }
 
-    async fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<KeyEntry>, Refused> {
+    async fn authenticate(&self, headers: &HeaderMap, within: Option<WorkspaceId>) -> Result<Arc<KeyEntry>, Refused> {
         let key = presented_key(headers).ok_or(Refused::Unauthenticated)?;
-        self.gate.authenticate(key).await
+        let entry = self.gate.authenticate(key).await?;
+        if within.is_some() && entry.key.workspace != within {
+            return Err(Refused::NotOfWorkspace);
+        }
+        Ok(entry)
     }
 
     fn gate_refusal(&self, vendor: Vendor, refused: &Refused) -> Response<Body> {
@@ -196,6 +210,7 @@ impl Gateway {
         self: &Arc<Self>,
         endpoint: Endpoint,
         request: Request<Incoming>,
+        within: Option<WorkspaceId>,
         started: Instant,
     ) -> Response<Body> {
         let vendor = endpoint.vendor();
@@ -208,7 +223,7 @@ impl Gateway {
             }
         };
         // A body may take minutes to come; what the key may do is looked at after it, not before.
-        let entry = match self.authenticate(&parts.headers).await {
+        let entry = match self.authenticate(&parts.headers, within).await {
             Ok(current) => current,
             Err(refused) => return self.gate_refusal(vendor, &refused),
         };

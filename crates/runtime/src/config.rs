@@ -16,6 +16,7 @@ mod providers;
 mod reader;
 mod secret;
 mod sections;
+mod templates;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -40,6 +41,7 @@ pub use sections::{
     AuditConfig, AuditMode, DatabaseConfig, DrainConfig, LimitsConfig, LogConfig, LogFormat, RetriesConfig,
     ServerConfig,
 };
+pub use templates::{BuildWhen, TemplatesConfig};
 pub use tree::Origin;
 pub use unit::{format_duration, format_size, parse_duration, parse_size};
 pub use workspaces::{LimitDefaults, QuotaConfig, WorkspacesConfig};
@@ -82,6 +84,8 @@ pub struct Config {
     pub egress: EgressConfig,
     /// Workspaces.
     pub workspaces: WorkspacesConfig,
+    /// Where templates come from.
+    pub templates: TemplatesConfig,
     /// What keys get.
     pub defaults: DefaultsConfig,
     /// Providers by name; never empty.
@@ -189,6 +193,7 @@ fn read(root: &mut Section<'_>, file: Option<&Path>) -> Config {
         apps: root.section("apps", apps::apps),
         egress: root.section("egress", apps::egress),
         workspaces: root.section("workspaces", workspaces::workspaces),
+        templates: root.section("templates", templates::templates),
         defaults: root.section("defaults", |s| keys::defaults(s, any_tier)),
         providers,
         models,

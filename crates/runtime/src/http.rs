@@ -3,6 +3,8 @@
 //! A client follows no redirect and keeps its connections per origin. The one for providers is handed out inside a gate's
 //! grant only; Bailey's own calls use a client of their own that never sees a provider's credential.
 
+mod socket;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::Body;
 use http_body_util::Full;
+use http_body_util::combinators::UnsyncBoxBody;
 use hyper::client::conn::http1;
 pub use hyper::client::conn::http1::SendRequest;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -20,6 +23,10 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+pub use socket::{Arrived, Opened, Reader, SocketError, Writer, websocket};
+
+/// A client whose bodies are streams, and whose connections can become WebSockets: HTTP/1.1 alone.
+pub type StreamClient = Legacy<HttpsConnector<HttpConnector>, UnsyncBoxBody<Bytes, std::io::Error>>;
 /// A client with a pool of connections.
 pub type Client = Legacy<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
@@ -62,25 +69,39 @@ pub enum ClientError {
 }
 
 /// A client for https and plain http; HTTP/2 where the server offers it by ALPN.
-#[expect(clippy::disallowed_methods, reason = "this is the one place that makes HTTP clients")]
 pub fn client(options: &ClientOptions) -> Result<Client, ClientError> {
+    let tls = HttpsConnectorBuilder::new().with_tls_config(tls(options.ca_file.as_deref())?);
+    let https = tls.https_or_http().enable_all_versions().wrap_connector(tcp(options));
+    Ok(pooled(options, https))
+}
+
+/// A client whose bodies are streams.
+pub fn stream_client(options: &ClientOptions) -> Result<StreamClient, ClientError> {
+    let tls = HttpsConnectorBuilder::new().with_tls_config(tls(options.ca_file.as_deref())?);
+    let https = tls.https_or_http().enable_http1().wrap_connector(tcp(options));
+    Ok(pooled(options, https))
+}
+
+fn tcp(options: &ClientOptions) -> HttpConnector {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(options.connect_timeout));
     tcp.set_keepalive(Some(Duration::from_mins(1)));
-    let tls = tls(options.ca_file.as_deref())?;
-    let https = HttpsConnectorBuilder::new()
-        .with_tls_config(tls)
-        .https_or_http()
-        .enable_all_versions()
-        .wrap_connector(tcp);
-    Ok(Legacy::builder(TokioExecutor::new())
+    tcp
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place that makes HTTP clients")]
+fn pooled<B>(options: &ClientOptions, https: HttpsConnector<HttpConnector>) -> Legacy<HttpsConnector<HttpConnector>, B>
+where
+    B: Body<Data: Send> + Send,
+{
+    Legacy::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(options.pool_idle)
         .http1_max_buf_size(64 * 1024)
         .http1_title_case_headers(false)
-        .build(https))
+        .build(https)
 }
 
 fn tls(ca_file: Option<&Path>) -> Result<rustls::ClientConfig, ClientError> {

@@ -18,6 +18,7 @@ mod models;
 mod names;
 mod organization;
 mod spend;
+mod templates;
 mod tokens;
 mod users;
 mod view;
@@ -32,10 +33,12 @@ use bailey_gateway::Gateway;
 use bailey_runtime::config::DefaultsConfig;
 use bailey_runtime::metrics::Registry;
 use bailey_store::Store;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::apps::{Apps, AppsOptions, AppsParts};
 use crate::fleet::Fleet;
+use crate::folder::Folder;
+use crate::streams::Open;
 
 pub use caller::Caller;
 pub use error::AppError;
@@ -54,6 +57,8 @@ pub struct AppParts {
     pub fleet: Fleet,
     /// How apps of workspaces are served.
     pub apps: AppsOptions,
+    /// The folder of templates.
+    pub templates: Folder,
 }
 
 /// The application. Cheap to clone.
@@ -63,10 +68,16 @@ pub struct App(Arc<Inner>);
 struct Inner {
     parts: AppParts,
     apps: Apps,
+    streams: Open,
     draining: AtomicBool,
     /// Held while an owner's role or status changes, so that two changes cannot together leave no owner.
     owners: Mutex<()>,
+    /// Archives that are unpacked at the same time, each of which may come to much more than its own size.
+    unpacking: Semaphore,
 }
+
+/// Archives that are unpacked at the same time.
+const UNPACKING: usize = 2;
 
 impl App {
     /// An application of these parts.
@@ -83,8 +94,10 @@ impl App {
         Self(Arc::new(Inner {
             parts,
             apps,
+            streams: Open::default(),
             draining: AtomicBool::new(false),
             owners: Mutex::new(()),
+            unpacking: Semaphore::new(UNPACKING),
         }))
     }
 
@@ -121,6 +134,15 @@ impl App {
         &self.0.parts.fleet
     }
 
+    /// The folder of templates.
+    pub(crate) fn templates(&self) -> &Folder {
+        &self.0.parts.templates
+    }
+
+    pub(crate) fn unpacking(&self) -> &Semaphore {
+        &self.0.unpacking
+    }
+
     pub(crate) fn metrics(&self) -> &Registry {
         &self.0.parts.metrics
     }
@@ -128,6 +150,11 @@ impl App {
     /// Apps of workspaces.
     pub(crate) fn apps(&self) -> &Apps {
         &self.0.apps
+    }
+
+    /// Streams into workspaces that are open over the API.
+    pub(crate) fn streams(&self) -> &Open {
+        &self.0.streams
     }
 
     pub(crate) fn owners(&self) -> &Mutex<()> {

@@ -21,6 +21,7 @@ mod tunnel;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use bailey_core::workspace::Workspace;
 use bailey_core::{Secret, WorkspaceId};
 use bailey_runtime::config::AppsConfig;
 use bailey_runtime::ids::RandomError;
@@ -32,16 +33,17 @@ use hyper::body::Incoming;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
+use crate::app::Caller;
 use crate::links::Links;
-use access::{Access, Visit};
+use access::Access;
 use codes::Codes;
 use host::Label;
 use origin::Asked;
 use pool::Pool;
-use session::Seal;
+use session::{Seal, Session};
 use tunnel::Noting;
 
-pub(crate) use access::{TERMINAL, site};
+pub(crate) use access::{TERMINAL, Visit, site};
 pub(crate) use body::AppBody;
 pub(crate) use codes::Grant;
 
@@ -188,11 +190,7 @@ impl Apps {
     }
 
     /// The visit, if the app is there and open to this session.
-    async fn admit(
-        &self,
-        label: Label,
-        session: Option<session::Session>,
-    ) -> Result<Option<Visit>, bailey_store::StoreError> {
+    async fn admit(&self, label: Label, session: Option<Session>) -> Result<Option<Visit>, bailey_store::StoreError> {
         let Some(site) = self.0.access.site(&label).await? else {
             return Ok(None);
         };
@@ -281,8 +279,21 @@ impl Apps {
         self.0.config.max_sharing
     }
 
+    /// A visit of somebody whose API token leads into a workspace of their own. It is held to what a visit to the
+    /// terminal in the browser is held to.
+    pub(crate) fn visit(&self, caller: &Caller, workspace: Workspace) -> Option<Visit> {
+        let label = Label::Numbered {
+            app: TERMINAL.to_owned(),
+            workspace: workspace.id,
+        };
+        let session = Session::of_token(caller.person(), caller.actor.token, workspace.id, TERMINAL);
+        let site = Arc::new(site(workspace, TERMINAL, self.max_sharing())?);
+        let session = Some(session);
+        Some(Visit { label, site, session })
+    }
+
     /// Waits until a visit is over, or the server stops.
-    async fn until_over(&self, visit: &Visit) {
+    pub(crate) async fn until_over(&self, visit: &Visit) {
         tokio::select! {
             () = self.0.access.until_over(visit, || self.now()) => {}
             () = self.0.closing.cancelled() => {}

@@ -1,12 +1,16 @@
 //! Reading requests: bodies, query strings and path segments, each refused with the part at fault named.
 
+mod archive;
 mod body;
 mod path;
 mod query;
+mod upgrade;
 
+pub(crate) use archive::Archive;
 pub(crate) use body::{Body, LIMIT, invalid};
 pub(crate) use path::{Id, Ids};
 pub(crate) use query::{Query, wrong};
+pub(crate) use upgrade::Upgrade;
 
 /// The longest text of an error that repeats what a client sent.
 const ECHO: usize = 300;

@@ -3,11 +3,15 @@
 //! A build is carried out by a task of its own that looks, asks the planner, and does what it says, until the build is over. A
 //! server that was killed looks again at its next start; every step can be done twice.
 
+mod control;
 pub(crate) mod endpoint;
 mod journal;
 mod keys;
+pub(crate) mod layers;
 mod runner;
+mod suspend;
 mod sweep;
+mod turns;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -22,13 +26,15 @@ use bailey_gateway::Gateway;
 use bailey_runtime::config::{Config, KeyDefaults, WorkspacesConfig};
 use bailey_runtime::{Clock, Tasks, metrics};
 use bailey_store::{Store, StoreError};
-use bailey_workspaces::driver::{AnyDriver, SandboxDriver, SandboxOptions};
+use bailey_workspaces::driver::{AnyDriver, Driver as _, SandboxDriver, SandboxOptions};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::links::Links;
-use crate::outbound::Outbound;
+use crate::outbound::{Limits, Outbound};
 use crate::serve::ServeOptions;
+use layers::{Layers, LayersParts};
+use turns::Turns;
 
 /// What [`Fleet::new`] needs.
 pub struct FleetOptions<'a> {
@@ -58,10 +64,11 @@ struct Inner {
     settings: WorkspacesConfig,
     key_defaults: KeyDefaults,
     address: ServerAddress,
-    data_dir: PathBuf,
+    layers: Arc<Layers>,
     tasks: Tasks,
     closing: CancellationToken,
     places: Semaphore,
+    turns: Turns,
     /// The last activity of workspaces that is not in the store yet.
     active: Mutex<HashMap<WorkspaceId, Timestamp>>,
 }
@@ -69,9 +76,8 @@ struct Inner {
 /// The driver that a configuration names.
 pub fn driver(config: &Config) -> AnyDriver {
     let settings = &config.workspaces;
-    let agent = settings.agent.clone().unwrap_or_else(beside);
     AnyDriver::Sandbox(SandboxDriver::new(SandboxOptions {
-        agent,
+        agent: agent(config),
         directory: config.server.data_dir.join("workspaces"),
         allow_missing: settings
             .allow_missing_limits
@@ -82,6 +88,11 @@ pub fn driver(config: &Config) -> AnyDriver {
         defaults: settings.limits.resources(),
         first_id: settings.first_id,
     }))
+}
+
+/// The agent's program.
+fn agent(config: &Config) -> PathBuf {
+    config.workspaces.agent.clone().unwrap_or_else(beside)
 }
 
 /// The agent's program that lies beside this one.
@@ -118,10 +129,20 @@ impl Fleet {
         let outbound = Outbound::new(
             gateway,
             &ServeOptions::new(config),
-            &config.egress,
+            Limits {
+                egress: &config.egress,
+                connections: config.workspaces.connections,
+            },
             registry.families(),
             closing.clone(),
         );
+        let layers = LayersParts {
+            store: gate.store().clone(),
+            clock: gate.clock().clone(),
+            tasks: tasks.clone(),
+            closing: closing.clone(),
+            agent: agent(config),
+        };
         Self(Arc::new(Inner {
             gate,
             driver,
@@ -130,10 +151,11 @@ impl Fleet {
             settings: config.workspaces.clone(),
             key_defaults: config.defaults.key(bailey_core::key::KeyScope::Workspace),
             address: ServerAddress::File(config.server.data_dir.join(crate::run::ADDRESS)),
-            data_dir: config.server.data_dir.clone(),
+            layers: Layers::new(config, layers),
             tasks,
             closing,
             places: Semaphore::new(config.workspaces.parallel_builds),
+            turns: Turns::default(),
             active: Mutex::default(),
         }))
     }
@@ -144,6 +166,11 @@ impl Fleet {
     /// Where the store cannot be read.
     pub async fn start(&self) -> Result<(), StoreError> {
         let unfinished = self.0.store().builds_unfinished().await?;
+        if let Err(error) = self.0.driver.sweep().await {
+            tracing::warn!(%error, "what killed agents left stays for now");
+        }
+        self.0.layers.sweep().await;
+        self.0.tasks.spawn(Arc::clone(&self.0.layers).look_after());
         for build in unfinished {
             self.carry_out(build);
         }
@@ -161,6 +188,11 @@ impl Fleet {
     /// The links.
     pub(crate) fn links(&self) -> &Links {
         &self.0.links
+    }
+
+    /// What templates install.
+    pub(crate) fn layers(&self) -> &Arc<Layers> {
+        &self.0.layers
     }
 
     /// What is configured.

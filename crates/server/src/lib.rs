@@ -10,6 +10,7 @@ mod door;
 mod envelope;
 mod extract;
 pub mod fleet;
+pub mod folder;
 mod guard;
 mod links;
 mod outbound;
@@ -19,7 +20,8 @@ mod reject;
 pub mod routes;
 pub mod run;
 mod serve;
-mod starters;
+pub mod starters;
+mod streams;
 mod web;
 
 pub use app::{App, AppParts};

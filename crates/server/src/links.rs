@@ -24,6 +24,9 @@ pub(crate) enum LinkError {
     /// The agent says no, and why.
     #[error("{0}")]
     Refused(String),
+    /// The workspace has as many streams open as it may.
+    #[error("too many streams of the workspace are open; close some of its terminals and apps")]
+    Busy,
     /// The connection broke, or the agent does not answer.
     #[error("the link to the workspace broke")]
     Broken(#[source] std::io::Error),
@@ -52,6 +55,10 @@ struct Entry {
     status: Option<AgentStatus>,
     control: Option<mpsc::Sender<FromServer>>,
     phase: watch::Sender<Phase>,
+    /// No more streams are opened, in either direction: its owner was suspended.
+    barred: bool,
+    /// How often this agent was cut off.
+    cuts: u32,
 }
 
 impl Default for Entry {
@@ -63,6 +70,8 @@ impl Default for Entry {
             status: None,
             control: None,
             phase: watch::Sender::new(Phase::Awaited),
+            barred: false,
+            cuts: 0,
         }
     }
 }
@@ -112,19 +121,25 @@ impl Links {
     /// Opens a stream to the agent of `workspace`; answers once the agent has accepted it.
     pub(crate) async fn open(&self, workspace: WorkspaceId, purpose: Purpose) -> Result<Stream, LinkError> {
         let class = match purpose {
-            Purpose::App { .. } => LinkClass::Bulk,
+            Purpose::App { .. } | Purpose::Http | Purpose::Exec(_) => LinkClass::Bulk,
             _ => LinkClass::Interactive,
         };
         let opener = {
             let mut table = self.table();
-            let attached = table.get_mut(&workspace).and_then(|entry| entry.place(class).as_ref());
-            attached.map(|attached| attached.opener.clone())
+            let entry = table.get_mut(&workspace);
+            if entry.as_ref().is_some_and(|entry| entry.barred) {
+                return Err(LinkError::Refused("the workspace's owner is suspended".to_owned()));
+            }
+            // An agent that has only just come has one connection a moment before the other.
+            let opener = |entry: &mut Entry, class| entry.place(class).as_ref().map(|attached| attached.opener.clone());
+            entry.and_then(|entry| opener(entry, class).or_else(|| opener(entry, LinkClass::Interactive)))
         };
         let opener = opener.ok_or(LinkError::NotConnected)?;
         bailey_link::request(&opener, &purpose)
             .await
             .map_err(|error| match error {
                 PurposeError::Link(bailey_link::LinkError::Closed) => LinkError::NotConnected,
+                PurposeError::Link(bailey_link::LinkError::TooManyStreams) => LinkError::Busy,
                 PurposeError::Refused(why) => LinkError::Refused(why),
                 PurposeError::Broken(source) => LinkError::Broken(source),
                 other => LinkError::Broken(std::io::Error::other(other)),
@@ -198,10 +213,42 @@ impl Links {
         self.table().entry(workspace).or_default().phase.subscribe()
     }
 
-    /// Notes how far an agent has come. An end is final.
-    pub(crate) fn report(&self, workspace: WorkspaceId, phase: Phase) {
+    /// How far the agent that is there has come, and will come.
+    pub(crate) fn phase(&self, workspace: WorkspaceId) -> watch::Receiver<Phase> {
+        self.table().entry(workspace).or_default().phase.subscribe()
+    }
+
+    /// Opens no more streams, in either direction, until another agent is expected.
+    pub(crate) fn bar(&self, workspace: WorkspaceId) {
+        if let Some(entry) = self.table().get_mut(&workspace) {
+            entry.barred = true;
+        }
+    }
+
+    /// Whether no more streams are opened.
+    pub(crate) fn is_barred(&self, workspace: WorkspaceId) -> bool {
+        self.table().get(&workspace).is_some_and(|entry| entry.barred)
+    }
+
+    /// Ends the connections of an agent that misbehaves; answers how often that was done to it. It may dial again.
+    pub(crate) fn cut_off(&self, workspace: WorkspaceId) -> u32 {
         let mut table = self.table();
-        let entry = table.entry(workspace).or_default();
+        let Some(entry) = table.get_mut(&workspace) else {
+            return 0;
+        };
+        entry.cuts += 1;
+        for attached in [&entry.interactive, &entry.bulk].into_iter().flatten() {
+            attached.end.cancel();
+        }
+        entry.cuts
+    }
+
+    /// Notes how far an agent has come. An end is final. Of a workspace that nobody knows nothing is noted.
+    pub(crate) fn report(&self, workspace: WorkspaceId, phase: Phase) {
+        let table = self.table();
+        let Some(entry) = table.get(&workspace) else {
+            return;
+        };
         entry.phase.send_if_modified(|known| {
             let news = *known != phase && !matches!(known, Phase::Over(_));
             if news {

@@ -3,9 +3,10 @@
 //! The streams come authenticated: whoever serves a link knows which workspace's agent opened it, and hands that
 //! workspace's rules over. Nothing that the agent says selects another workspace.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bailey_api::agent::GATE_PORT;
@@ -26,6 +27,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::serve::{self, ServeOptions};
@@ -34,6 +36,48 @@ use crate::serve::{self, ServeOptions};
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Bytes in memory of one direction of one connection.
 const BUFFER: usize = 32 * 1024;
+/// Connections to the gate that one workspace may have open at a time.
+const GATE: usize = 64;
+
+/// What connections out of workspaces are held to.
+pub(crate) struct Limits<'a> {
+    /// `[egress]`.
+    pub(crate) egress: &'a EgressConfig,
+    /// Connections to hosts that one workspace may have open at a time.
+    pub(crate) connections: usize,
+}
+
+/// Where a connection out of a workspace leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// To the gate.
+    Gate,
+    /// To a host.
+    Host,
+}
+
+/// A workspace has as many connections open as it may.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{most} connections {to} are open, and a workspace may not have more; close some of them")]
+pub(crate) struct TooMany {
+    most: usize,
+    to: &'static str,
+}
+
+/// What is counted of a workspace.
+struct Guest {
+    gate: Arc<Semaphore>,
+    hosts: Arc<Semaphore>,
+    /// Cancelled when everything that is open is to end.
+    cut: CancellationToken,
+}
+
+/// A place among a workspace's connections; given up when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Passage {
+    _place: OwnedSemaphorePermit,
+    cut: CancellationToken,
+}
 
 /// Labels of decisions.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -51,8 +95,17 @@ struct Inner {
     options: ServeOptions,
     resolver: SystemResolver,
     exceptions: Exceptions,
+    connections: usize,
+    guests: Mutex<HashMap<WorkspaceId, Guest>>,
     decisions: Family<DecisionLabels, Counter>,
     closing: CancellationToken,
+}
+
+impl Inner {
+    fn guests(&self) -> MutexGuard<'_, HashMap<WorkspaceId, Guest>> {
+        // Nothing that can panic happens under the lock.
+        self.guests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Outbound {
@@ -60,7 +113,7 @@ impl Outbound {
     pub(crate) fn new(
         gateway: Arc<Gateway>,
         options: &ServeOptions,
-        egress: &EgressConfig,
+        limits: Limits<'_>,
         registry: &mut Registry,
         closing: CancellationToken,
     ) -> Self {
@@ -78,29 +131,74 @@ impl Outbound {
                 ..options.clone()
             },
             resolver: SystemResolver::default(),
-            exceptions: Exceptions::new(egress.allow_private.clone()),
+            exceptions: Exceptions::new(limits.egress.allow_private.clone()),
+            connections: limits.connections,
+            guests: Mutex::default(),
             decisions,
             closing,
         }))
     }
 
+    /// A place for one more connection of `workspace`.
+    ///
+    /// # Errors
+    /// Where it has as many as it may; the text is for whoever asked.
+    pub(crate) fn enter(&self, workspace: WorkspaceId, way: Way) -> Result<Passage, TooMany> {
+        let (most, to) = match way {
+            Way::Gate => (GATE, "to the gate"),
+            Way::Host => (self.0.connections, "to hosts outside"),
+        };
+        let mut guests = self.0.guests();
+        let guest = guests.entry(workspace).or_insert_with(|| Guest {
+            gate: Arc::new(Semaphore::new(GATE)),
+            hosts: Arc::new(Semaphore::new(self.0.connections)),
+            cut: CancellationToken::new(),
+        });
+        let places = match way {
+            Way::Gate => &guest.gate,
+            Way::Host => &guest.hosts,
+        };
+        match Arc::clone(places).try_acquire_owned() {
+            Ok(place) => Ok(Passage {
+                _place: place,
+                cut: guest.cut.clone(),
+            }),
+            Err(_) => {
+                drop(guests);
+                let decision = Word("too_many");
+                self.0.decisions.get_or_create(&DecisionLabels { decision }).inc();
+                tracing::warn!(workspace.id = %workspace, most, "a workspace has as many connections {to} as it may");
+                Err(TooMany { most, to })
+            }
+        }
+    }
+
+    /// Ends every connection of a workspace at once.
+    pub(crate) fn cut(&self, workspace: WorkspaceId) {
+        if let Some(guest) = self.0.guests().remove(&workspace) {
+            guest.cut.cancel();
+        }
+    }
+
     /// Serves HTTP/1.1 on a stream to the gate's port inside `workspace`: model calls and nothing else.
     ///
-    /// Who calls is settled by the key that a request carries, as everywhere: the workspace's own, or another good one that
-    /// its owner has put there.
+    /// Who calls is settled by the key that a request carries, as everywhere; here only the workspace's own is good. So what
+    /// happens inside is always charged to the workspace's owner, held to its template's limits, and over when it stops.
     pub(crate) async fn gate(
         &self,
         workspace: WorkspaceId,
+        passage: Passage,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     ) {
         let service = service_fn({
             let inner = Arc::clone(&self.0);
-            move |request| answer(Arc::clone(&inner), request)
+            move |request| answer(Arc::clone(&inner), workspace, request)
         });
         let builder = serve::http1(&self.0.options);
         let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
+            () = passage.cut.cancelled() => return,
             () = self.0.closing.cancelled() => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
@@ -158,10 +256,16 @@ impl Outbound {
         }
     }
 
-    /// Carries bytes both ways until both sides have ended or the server stops.
-    pub(crate) async fn carry(&self, mut stream: impl AsyncRead + AsyncWrite + Unpin, mut outside: TcpStream) {
+    /// Carries bytes both ways until both sides have ended, the workspace is cut off or the server stops.
+    pub(crate) async fn carry(
+        &self,
+        passage: Passage,
+        mut stream: impl AsyncRead + AsyncWrite + Unpin,
+        mut outside: TcpStream,
+    ) {
         let carried = tokio::select! {
             carried = tokio::io::copy_bidirectional_with_sizes(&mut stream, &mut outside, BUFFER, BUFFER) => carried,
+            () = passage.cut.cancelled() => return,
             () = self.0.closing.cancelled() => return,
         };
         if let Err(error) = carried {
@@ -173,7 +277,11 @@ impl Outbound {
     }
 }
 
-async fn answer(inner: Arc<Inner>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+async fn answer(
+    inner: Arc<Inner>,
+    workspace: WorkspaceId,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
     if !serve::host_allowed(inner.options.hosts.as_deref(), request.uri(), request.headers()) {
         return Ok(problem(
             StatusCode::MISDIRECTED_REQUEST,
@@ -181,7 +289,7 @@ async fn answer(inner: Arc<Inner>, request: Request<Incoming>) -> Result<Respons
         ));
     }
     if inner.gateway.handles(&request) {
-        return Ok(inner.gateway.call(request).await);
+        return Ok(inner.gateway.call_within(request, workspace).await);
     }
     Ok(problem(
         StatusCode::NOT_FOUND,

@@ -11,6 +11,7 @@ mod prices;
 mod public;
 mod requests;
 mod spend;
+mod templates;
 mod tokens;
 mod users;
 mod workspaces;
@@ -82,6 +83,15 @@ fn table() -> Vec<Row> {
         row(Needs(A::LedgerRead), routes!(requests::list::handler)),
         row(Needs(A::LedgerRead), routes!(requests::get::handler)),
         row(Needs(A::LedgerRead), routes!(spend::handler)),
+        row(Needs(A::TemplateWrite), routes!(templates::push::handler)),
+        row(Needs(A::TemplateRead), routes!(templates::list::handler)),
+        row(Needs(A::TemplateRead), routes!(templates::get::handler)),
+        row(Needs(A::TemplateWrite), routes!(templates::delete::handler)),
+        row(Needs(A::TemplateRead), routes!(templates::versions::handler)),
+        row(Needs(A::TemplateRead), routes!(templates::version::handler)),
+        row(Needs(A::TemplateRead), routes!(templates::archive::handler)),
+        row(Needs(A::TemplateWrite), routes!(templates::promote::handler)),
+        row(Needs(A::TemplateWrite), routes!(templates::rollback::handler)),
         row(Needs(A::WorkspaceAccess), routes!(apps::open::handler)),
         row(Needs(A::WorkspaceCreate), routes!(workspaces::create::handler)),
         row(Needs(A::WorkspaceRead), routes!(workspaces::list::handler)),
@@ -96,6 +106,8 @@ fn table() -> Vec<Row> {
         row(Needs(A::WorkspaceRead), routes!(workspaces::builds::handler)),
         row(Needs(A::WorkspaceRead), routes!(workspaces::build::handler)),
         row(Needs(A::WorkspaceRead), routes!(workspaces::log::handler)),
+        row(Needs(A::WorkspaceAccess), routes!(workspaces::terminal::handler)),
+        row(Needs(A::WorkspaceAccess), routes!(workspaces::exec::handler)),
         row(Needs(A::ModelRead), routes!(models::handler)),
         row(Needs(A::ModelRead), routes!(prices::handler)),
     ]

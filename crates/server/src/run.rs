@@ -25,6 +25,7 @@ use crate::app::{App, AppParts};
 use crate::apps::AppsOptions;
 use crate::door::{self, DoorError};
 use crate::fleet::{self, Fleet, FleetOptions};
+use crate::folder::{Folder, FolderEvent};
 use crate::prices::{self, PricesError};
 use crate::serve::{ServeOptions, serve};
 
@@ -101,7 +102,12 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let listener = listen(&config).await?;
     let store = Store::open(&target(&config)).await?;
     let fresh = crate::bootstrap::ensure(&store, clock.now()).await?;
-    crate::starters::ensure(&store, clock.now()).await?;
+    if config.templates.starters {
+        crate::starters::ensure(&store, clock.now()).await?;
+    }
+    // Before anything is served: what a lost database took with it is back by then.
+    let folder = Folder::new(config.templates.folder.clone());
+    folder.look(&store, clock.now()).await.iter().for_each(FolderEvent::log);
     let tasks = Tasks::new();
     let gate = Gate::start(gate_options(&config, &store, &clock, &tasks)?).await?;
     let prices = prices::load(&config, &store, &clock).await?;
@@ -131,7 +137,9 @@ pub async fn run(config: Config) -> Result<(), RunError> {
             port: listener.local_addr().map_err(data_dir_error(dir))?.port(),
             key: apps_key(dir).map_err(data_dir_error(dir))?,
         },
+        templates: folder.clone(),
     });
+    tasks.spawn(folder.watch(store.clone(), clock.clone(), stop.clone()));
     tasks.spawn(prices::watch(
         prices,
         config.clone(),

@@ -2,15 +2,16 @@
 
 use bailey_core::template::{ParameterValues, Resolved};
 use bailey_core::workspace::{Asked, Build, BuildState, LogLine, Quota, Transition, Workspace};
-use bailey_core::{BuildId, PersonId, TemplateVersionId, Timestamp, WorkspaceId};
+use bailey_core::{BuildId, KeyId, PersonId, TemplateVersionId, Timestamp, WorkspaceId};
 
 use crate::bulk::Bulk;
 use crate::conn::Conn;
+use crate::keys::revoke_of_workspace;
 use crate::page::cut;
-use crate::sql::{Assembly, same, statements};
+use crate::sql::{Assembly, each, same, statements};
 use crate::store::transaction;
 use crate::value::{Row, Texts, Value, json};
-use crate::workspaces::{Begun, usage_alone, workspace};
+use crate::workspaces::{Begun, active_owner, usage_alone, workspace};
 use crate::{ListPage, Store, StoreError};
 
 macro_rules! select {
@@ -49,6 +50,11 @@ statements! {
     FREE_SLOT = same("UPDATE workspaces SET host_slot = NULL WHERE id = $1 AND keep_home = $2");
     LINES = same("SELECT lines, agent_lines FROM builds WHERE id = $1");
     COUNT_LINES = same("UPDATE builds SET lines = $2, agent_lines = $3 WHERE id = $1");
+    LOG_SIZE = each(
+        "SELECT COUNT(*) AS lines, COALESCE(SUM(OCTET_LENGTH(text)), 0) AS bytes FROM build_logs WHERE build = $1",
+        "SELECT COUNT(*) AS lines, CAST(COALESCE(SUM(OCTET_LENGTH(text)), 0) AS BIGINT) AS bytes FROM build_logs \
+         WHERE build = $1",
+    );
     LOG = same("SELECT number, at, source, text FROM build_logs WHERE build = $1 AND number > $2 ORDER BY number LIMIT $3");
 }
 
@@ -154,7 +160,8 @@ async fn begin(tx: &mut Conn, before: &Workspace, new: &NewBuild) -> Result<Buil
 
 impl Store {
     /// Begins a build. While another one is active this is a conflict of the workspace's `build`; a workspace that is gone
-    /// is [`StoreError::NotFound`]. With a quota, what the workspace needs must fit beside what its owner runs.
+    /// is [`StoreError::NotFound`]. With a quota, what the workspace needs must fit beside what its owner runs, and an owner
+    /// who is suspended is a conflict of its `owner`.
     pub async fn build_begin(
         &self,
         id: WorkspaceId,
@@ -165,6 +172,7 @@ impl Store {
             let before = workspace(tx, id).await?.filter(|w| w.deleted_at.is_none());
             let before = before.ok_or(StoreError::NotFound { what: "workspace" })?;
             if let Some(quota) = quota {
+                active_owner(tx, before.owner).await?;
                 let usage = usage_alone(tx, before.owner, id).await?;
                 let resolved = new.change.as_ref().map_or(&before.resolved, |change| &change.2);
                 let exceeded = quota.exceeded(&usage, &Asked::of(&resolved.resources, false));
@@ -199,14 +207,14 @@ impl Store {
         })
     }
 
-    /// Ends a build, well or with the cause of its failure, and notes what became of its workspace. `false` if it was over
-    /// already.
+    /// Ends a build, well or with the cause of its failure, and notes what became of its workspace. One that is down now has
+    /// no token and no key any more: the answer is the keys that were revoked. `None` if the build was over already.
     pub async fn build_end(
         &self,
         build: &Build,
         outcome: Result<(), &str>,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<Vec<KeyId>>, StoreError> {
         let state = match outcome {
             Ok(()) => BuildState::Succeeded,
             Err(_) => BuildState::Failed,
@@ -218,11 +226,11 @@ impl Store {
         transaction!(self, async |tx| {
             let end = END.bind(build.id).bind(state.as_str()).bind(outcome.err()).bind(now);
             if tx.execute(end).await? == 0 {
-                return Ok(false);
+                return Ok(None);
             }
             if up && outcome.is_ok() {
                 tx.execute(UP.bind(build.workspace).bind(now)).await?;
-                return Ok(true);
+                return Ok(Some(Vec::new()));
             }
             tx.execute(DOWN.bind(build.workspace)).await?;
             if build.transition == Transition::Delete && outcome.is_ok() {
@@ -230,7 +238,7 @@ impl Store {
                 // A home that is kept belongs to its user id, which nobody else may get.
                 tx.execute(FREE_SLOT.bind(build.workspace).bind(false)).await?;
             }
-            Ok(true)
+            revoke_of_workspace(tx, build.workspace, now).await.map(Some)
         })
     }
 
@@ -286,6 +294,13 @@ impl Store {
             }
             Ok(last)
         })
+    }
+
+    /// How long a build's log is: its lines, and the bytes of their texts.
+    pub async fn build_log_size(&self, build: BuildId) -> Result<(u64, u64), StoreError> {
+        let size = |row: &Row| Ok((row.get("lines")?, row.get("bytes")?));
+        let found = self.reader().await?.read_optional(LOG_SIZE.bind(build), size).await?;
+        Ok(found.unwrap_or_default())
     }
 
     /// Lines of a build's log after a number, at most so many.

@@ -14,6 +14,7 @@ use crate::people::person;
 use crate::sql::{Assembly, same, statements};
 use crate::store::transaction;
 use crate::value::{Row, json};
+use crate::workspaces::workspace_up_by_agent;
 use crate::{LedgerReach, ListPage, Store, StoreError};
 
 macro_rules! select {
@@ -39,6 +40,7 @@ statements! {
          concurrent = $8, expires_at = $9, metadata = $10 WHERE id = $1",
     );
     REVOKE = same("UPDATE virtual_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL");
+    OF_WORKSPACE = same("SELECT id FROM virtual_keys WHERE workspace = $1 AND scope = 'workspace' AND revoked_at IS NULL");
     ROTATE = same(
         "UPDATE virtual_keys SET public_id = $2, hash = $3, rotated_at = $4 WHERE id = $1 AND revoked_at IS NULL",
     );
@@ -144,7 +146,47 @@ async fn insert_key(tx: &mut Conn, key: &Key) -> Result<(), StoreError> {
     tx.execute(insert).await.map(drop)
 }
 
+/// Revokes the keys that a workspace was given, and answers with those that were good.
+pub(crate) async fn revoke_of_workspace(
+    tx: &mut Conn,
+    workspace: WorkspaceId,
+    now: Timestamp,
+) -> Result<Vec<KeyId>, StoreError> {
+    let rows = tx.fetch_all(OF_WORKSPACE.bind(workspace)).await?;
+    let mut ids = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let id: KeyId = row.get("id")?;
+        tx.execute(REVOKE.bind(id).bind(now)).await?;
+        ids.push(id);
+    }
+    Ok(ids)
+}
+
 impl Store {
+    /// Gives a workspace its key, in place of every one that it had; answers with those. `None` if the agent with this
+    /// public id is not the workspace's any more, or the workspace is on its way down: nothing is given then.
+    pub async fn workspace_key_insert(
+        &self,
+        agent: &str,
+        key: &Key,
+        budgets: &[Budget],
+    ) -> Result<Option<Vec<KeyId>>, StoreError> {
+        transaction!(self, async |tx| {
+            let Some(workspace) = workspace_up_by_agent(tx, agent).await? else {
+                return Ok(None);
+            };
+            if key.workspace != Some(workspace) {
+                return Ok(None);
+            }
+            let before = revoke_of_workspace(tx, workspace, key.created_at).await?;
+            insert_key(tx, key).await?;
+            for budget in budgets {
+                insert_budget(tx, budget).await?;
+            }
+            Ok(Some(before))
+        })
+    }
+
     /// Inserts a key and its budgets, all or nothing.
     pub async fn key_insert(&self, key: &Key, budgets: &[Budget]) -> Result<(), StoreError> {
         transaction!(self, async |tx| {

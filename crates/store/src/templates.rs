@@ -41,6 +41,7 @@ statements! {
     );
     APPLIED = same("UPDATE templates SET applied = $2, source = $3 WHERE id = $1 AND deleted_at IS NULL");
     DELETE = same("UPDATE templates SET deleted_at = $2 WHERE id = $1 AND deleted_at IS NULL");
+    ANY = same("SELECT id FROM templates LIMIT 1");
     IN_USE = same("SELECT id FROM workspaces WHERE template = $1 AND deleted_at IS NULL LIMIT 1");
     VERSION_INSERT = same(
         "INSERT INTO template_versions (id, template, number, digest, manifest, archive, message, created_at, created_by) \
@@ -326,6 +327,12 @@ impl Store {
         self.reader().await?.read_optional(BY_NAME.bind(name), read).await
     }
 
+    /// Whether there ever was a template, deleted ones included.
+    pub async fn templates_any(&self) -> Result<bool, StoreError> {
+        let first = self.reader().await?.fetch_optional(ANY.query()).await?;
+        Ok(first.is_some())
+    }
+
     /// Templates that are not deleted, newest first, and where to go on if there are more.
     pub async fn templates_list(
         &self,
@@ -358,6 +365,16 @@ impl Store {
         number: u32,
     ) -> Result<Option<TemplateVersionRecord>, StoreError> {
         let query = VERSION_BY_NUMBER.bind(template).bind(number);
+        self.reader().await?.read_optional(query, read_version).await
+    }
+
+    /// The version of this content.
+    pub async fn template_version_by_digest(
+        &self,
+        template: TemplateId,
+        digest: &str,
+    ) -> Result<Option<TemplateVersionRecord>, StoreError> {
+        let query = VERSION_BY_DIGEST.bind(template).bind(digest);
         self.reader().await?.read_optional(query, read_version).await
     }
 

@@ -1,5 +1,6 @@
 //! Workspaces. How one is follows from its last build, which is read with it.
 
+use bailey_core::people::PersonStatus;
 use bailey_core::template::{ParameterValues, Resolved};
 use bailey_core::workspace::{Asked, Build, BuildState, Exceeded, Quota, Transition, Usage, Workspace};
 use bailey_core::{PersonId, TemplateId, TemplateVersionId, Timestamp, WorkspaceId};
@@ -7,6 +8,7 @@ use bailey_core::{PersonId, TemplateId, TemplateVersionId, Timestamp, WorkspaceI
 use crate::builds::insert_build;
 use crate::conn::Conn;
 use crate::page::cut;
+use crate::people::person;
 use crate::sql::{Assembly, each, same, statements};
 use crate::store::transaction;
 use crate::value::{Row, json};
@@ -74,9 +76,23 @@ statements! {
     GET = same(select!(" WHERE w.id = $1"));
     BY_NAME = same(select!(" WHERE w.owner = $1 AND w.name = $2 AND w.deleted_at IS NULL"));
     BY_AGENT = same(select!(" WHERE w.agent_public_id = $1"));
+    UP_BY_AGENT = each(
+        "SELECT w.id FROM workspaces w JOIN builds b ON b.workspace = w.id AND b.number = w.build \
+         WHERE w.agent_public_id = $1 AND w.deleted_at IS NULL AND b.transition IN ('start', 'restart', 'update') \
+         AND b.state IN ('queued', 'running', 'succeeded')",
+        "SELECT w.id FROM workspaces w JOIN builds b ON b.workspace = w.id AND b.number = w.build \
+         WHERE w.agent_public_id = $1 AND w.deleted_at IS NULL AND b.transition IN ('start', 'restart', 'update') \
+         AND b.state IN ('queued', 'running', 'succeeded') FOR UPDATE OF w",
+    );
     LIVE = same(concat!(
         select!(" WHERE w.deleted_at IS NULL AND b.state = 'succeeded'"),
         " AND b.transition IN ('start', 'restart', 'update') ORDER BY w.id"
+    ));
+    /// Those of people who are suspended that are up or on their way up.
+    SUSPENDED = same(concat!(
+        select!(" JOIN people p ON p.id = w.owner WHERE p.status = 'suspended' AND w.deleted_at IS NULL"),
+        " AND b.transition IN ('start', 'restart', 'update') AND b.state IN ('queued', 'running', 'succeeded') \
+         ORDER BY w.id"
     ));
     TOUCH = same("UPDATE workspaces SET last_active_at = $2 WHERE id = $1 AND last_active_at < $2");
     SET_AUTO_STOP = same("UPDATE workspaces SET auto_stop = $2 WHERE id = $1 AND deleted_at IS NULL");
@@ -179,6 +195,26 @@ pub(crate) async fn usage_alone(tx: &mut Conn, owner: PersonId, beside: Workspac
     })
 }
 
+/// The workspace that is up, or on its way up, with this agent. On PostgreSQL nothing ends it until this transaction is over.
+pub(crate) async fn workspace_up_by_agent(tx: &mut Conn, agent: &str) -> Result<Option<WorkspaceId>, StoreError> {
+    let row = tx.fetch_optional(UP_BY_AGENT.bind(agent)).await?;
+    row.map(|row| row.get("id")).transpose()
+}
+
+/// Refuses what only people who are not suspended may have.
+pub(crate) async fn active_owner(tx: &mut Conn, owner: PersonId) -> Result<(), StoreError> {
+    let found = person(tx, owner)
+        .await?
+        .ok_or(StoreError::NotFound { what: "person" })?;
+    match found.status {
+        PersonStatus::Active => Ok(()),
+        PersonStatus::Suspended => Err(StoreError::Conflict {
+            what: "workspace",
+            field: "owner",
+        }),
+    }
+}
+
 async fn insert(tx: &mut Conn, new: &NewWorkspace, asked: &Asked) -> Result<(), StoreError> {
     let slot = tx.fetch_optional(FREE_SLOT.query()).await?;
     let slot: u32 = slot.ok_or(StoreError::Corrupt { what: "host_slot" })?.get("slot")?;
@@ -202,7 +238,7 @@ async fn insert(tx: &mut Conn, new: &NewWorkspace, asked: &Asked) -> Result<(), 
 
 impl Store {
     /// Makes a workspace and its first build, if its owner's quota has room for it. The quota is looked at in the same
-    /// transaction, so two at the same time cannot both have the last place. A name that is taken is a conflict.
+    /// transaction, so two at the same time cannot both have the last place. A name that is taken is a conflict, and an owner who is suspended is one of `owner`.
     pub async fn workspace_create(
         &self,
         new: &NewWorkspace,
@@ -211,6 +247,7 @@ impl Store {
     ) -> Result<Begun<Workspace>, StoreError> {
         let asked = Asked::of(&new.resolved.resources, true);
         transaction!(self, async |tx| {
+            active_owner(tx, new.owner).await?;
             let usage = usage_alone(tx, new.owner, new.id).await?;
             let exceeded = quota.exceeded(&usage, &asked);
             if !exceeded.is_empty() {
@@ -271,6 +308,11 @@ impl Store {
     /// Every workspace that is up, as its last build says.
     pub async fn workspaces_up(&self) -> Result<Vec<Workspace>, StoreError> {
         self.reader().await?.read_all(LIVE.query(), read).await
+    }
+
+    /// Every workspace that is up or on its way up although its owner is suspended.
+    pub async fn workspaces_of_suspended(&self) -> Result<Vec<Workspace>, StoreError> {
+        self.reader().await?.read_all(SUSPENDED.query(), read).await
     }
 
     /// Notes when something was last done in workspaces. An earlier time than the known one changes nothing.

@@ -7,6 +7,7 @@ mod sandbox;
 mod sim;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bailey_api::agent::{Capabilities, ServerAddress};
@@ -101,6 +102,9 @@ pub trait Driver {
     /// Ends it and removes all that is there of it.
     fn delete(&self, id: WorkspaceId) -> impl Future<Output = Result<(), DriverError>> + Send;
 
+    /// Removes from the machine what agents that were killed could not. What belongs to an agent that lives or starts stays.
+    fn sweep(&self) -> impl Future<Output = Result<(), DriverError>> + Send;
+
     /// What the agent said last, for people who want to know why it ended.
     fn last_words(&self, id: WorkspaceId) -> impl Future<Output = Option<String>> + Send;
 }
@@ -111,7 +115,7 @@ pub enum AnyDriver {
     /// Namespaces of this machine's kernel.
     Sandbox(SandboxDriver),
     /// Nothing but memory, for tests.
-    Sim(SimDriver),
+    Sim(Arc<SimDriver>),
 }
 
 macro_rules! either {
@@ -150,6 +154,10 @@ impl Driver for AnyDriver {
 
     async fn delete(&self, id: WorkspaceId) -> Result<(), DriverError> {
         either!(self, driver => driver.delete(id).await)
+    }
+
+    async fn sweep(&self) -> Result<(), DriverError> {
+        either!(self, driver => driver.sweep().await)
     }
 
     async fn last_words(&self, id: WorkspaceId) -> Option<String> {

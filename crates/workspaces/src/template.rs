@@ -10,16 +10,20 @@ mod layers;
 mod package;
 mod parts;
 mod roots;
+mod sealed;
 mod starters;
 mod tar;
 
 pub use archive::{ArchiveError, unpack};
-pub use directory::DirectoryError;
-pub use layers::{LayerError, LayerJob, LayerOptions, LayerStore};
+pub use directory::{DirectoryError, Stamp};
+pub use layers::{LayerError, LayerJob, LayerOptions, LayerStore, Piece};
 pub use package::{Fault, File, Package};
 pub use parts::{PartsError, layer_digest, parts};
-pub use roots::{RootError, unpack_root};
+pub use roots::RootError;
+pub use sealed::Sealed;
 pub use starters::{Starter, starters};
+
+use roots::unpack_root;
 
 /// The most bytes of an archive as it is sent.
 pub const MAX_PACKED: usize = 32 << 20;

@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 
 use nix::sys::signal::SigSet;
 use rustix::net::SendFlags;
-use rustix::process::{Resource, ioctl_tiocsctty, setsid};
+use rustix::process::{DumpableBehavior, Resource, ioctl_tiocsctty, set_dumpable_behavior, setsid};
 use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use seccompiler::BpfProgram;
@@ -36,6 +36,7 @@ pub(super) fn execute(rules: &Rules, command: &Command, streams: Streams, status
     SigSet::empty().thread_set_mask().step("unblock signals")?;
     sys::default_signals();
     setsid().step("start a session")?;
+    raise_score().step("set the order in which memory is reclaimed")?;
     if let Some(processes) = rules.process_limit {
         limit(Resource::Nproc, processes)?;
     }
@@ -60,6 +61,16 @@ pub(super) fn connect(rules: &Rules, path: &str, status: &OwnedFd) -> Result<(),
     let step = || format!("connect to {path}");
     let stream = UnixStream::connect(path).step_with(step)?;
     channel::send(status, b"connected", &[stream.as_fd()], SendFlags::empty()).step_with(step)
+}
+
+/// Makes this process go before init where memory is short.
+fn raise_score() -> io::Result<()> {
+    const RECLAIMED: &str = "300";
+    // The file belongs to who this process is only while it may be traced, which nobody inside may yet.
+    set_dumpable_behavior(DumpableBehavior::Dumpable)?;
+    let raised = std::fs::write("/proc/self/oom_score_adj", RECLAIMED);
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    raised
 }
 
 fn filter(filters: &[BpfProgram]) -> Result<(), Failure> {

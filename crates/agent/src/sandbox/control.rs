@@ -17,6 +17,9 @@ use super::{Process, SandboxError, channel};
 /// How long to wait before trying again to send to an init that has not read yet.
 const FULL: Duration = Duration::from_millis(2);
 
+/// How long init may take to answer. It gives up what it cannot do long before; this is for one that gets no processor time.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// What a request was answered with.
 pub(super) struct Answer {
     pub(super) process: Process,
@@ -102,18 +105,34 @@ impl Control {
             tables.waiting.insert(id, sender);
         }
         let descriptors: Vec<BorrowedFd<'_>> = std::iter::once(&payload).chain(streams).map(AsFd::as_fd).collect();
+        let answered = tokio::time::timeout(PATIENCE, async {
+            self.send(&descriptors).await?;
+            Ok(receiver.await.map_err(|_| SandboxError::Ended)??)
+        });
+        let answered = answered
+            .await
+            .unwrap_or_else(|_| Err(step(std::io::ErrorKind::TimedOut.into())));
+        if answered.is_err() {
+            self.shared.tables().waiting.remove(&id);
+        }
+        answered
+    }
+
+    /// Hands a request over. While init has not read the ones before, there is no room for it.
+    async fn send(&self, descriptors: &[BorrowedFd<'_>]) -> Result<(), SandboxError> {
         loop {
-            match channel::send(&self.socket, b"request", &descriptors, SendFlags::DONTWAIT) {
-                Ok(()) => break,
+            match channel::send(&self.socket, b"request", descriptors, SendFlags::DONTWAIT) {
+                Ok(()) => return Ok(()),
                 Err(rustix::io::Errno::AGAIN | rustix::io::Errno::NOBUFS) => tokio::time::sleep(FULL).await,
                 Err(rustix::io::Errno::PIPE | rustix::io::Errno::CONNRESET) => return Err(SandboxError::Ended),
                 Err(error) => {
-                    self.shared.tables().waiting.remove(&id);
-                    return Err(step(error.into()));
+                    return Err(SandboxError::Step {
+                        step: "ask init".to_owned(),
+                        source: error.into(),
+                    });
                 }
             }
         }
-        Ok(receiver.await.map_err(|_| SandboxError::Ended)??)
     }
 
     /// Init cannot be made to stay by anything inside; as the first of its process namespace it takes all with it.

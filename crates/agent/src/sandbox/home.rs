@@ -2,8 +2,8 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt as _, OpenOptionsExt, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -17,6 +17,9 @@ use super::sys;
 
 /// How often another process may take the loop device that was free a moment ago.
 const TRIES: usize = 50;
+/// How often, and how long apart, the end of a former mount of an image is looked for.
+const IN_USE_TRIES: u32 = 200;
+const IN_USE_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
 /// Bytes that are copied at once.
 const COPIED: usize = 256 * 1024;
 
@@ -186,7 +189,20 @@ pub(super) fn open(home: &HomeStorage, owner: u32) -> Result<OwnedFd, Failure> {
         AtFlags::EMPTY_PATH,
     )
     .step("own the home directory")?;
+    open_to_owner(&mount).step("open the home directory to its owner")?;
     Ok(mount)
+}
+
+/// A person may have taken away their own rights, without which nothing can be started in it.
+fn open_to_owner(mount: &OwnedFd) -> io::Result<()> {
+    const OWNERS: u32 = 0o700;
+    let mode = rustix::fs::fstat(mount)?.st_mode & 0o7777;
+    if mode & OWNERS == OWNERS {
+        return Ok(());
+    }
+    // A descriptor that only names a place cannot be used for this itself.
+    let path = format!("/proc/self/fd/{}", mount.as_raw_fd());
+    fs::set_permissions(path, fs::Permissions::from_mode(mode | OWNERS))
 }
 
 /// The loop device goes when the mount goes, and that when the sandbox goes.
@@ -197,6 +213,7 @@ fn image(path: &Path) -> Result<OwnedFd, Failure> {
         .custom_flags(libc::O_NOFOLLOW)
         .open(path)
         .step("open the home image")?;
+    until_free(&file).step("wait until the home image is free")?;
     // Held until the file system is mounted: without a user the device would let go of the file.
     let (device, name) = loop_device(&file).step("tie the home image to a loop device")?;
     let mount = mounts::new(
@@ -207,6 +224,29 @@ fn image(path: &Path) -> Result<OwnedFd, Failure> {
     .step("mount the home image")?;
     drop(device);
     Ok(mount)
+}
+
+/// Waits until no loop device is tied to the image: a file system that is mounted twice is soon destroyed. A sandbox that was
+/// ended may need a moment, with processes in it that write.
+fn until_free(image: &File) -> io::Result<()> {
+    let (device, number) = (image.metadata()?.dev(), image.metadata()?.ino());
+    for _ in 0..IN_USE_TRIES {
+        let mut in_use = false;
+        for entry in fs::read_dir("/sys/block")? {
+            let entry = entry?;
+            if entry.path().join("loop").exists()
+                && let Ok(other) = File::open(Path::new("/dev").join(entry.file_name()))
+                && let Ok(tied) = sys::loop_status(&other)
+            {
+                in_use |= tied == (device, number);
+            }
+        }
+        if !in_use {
+            return Ok(());
+        }
+        std::thread::sleep(IN_USE_PAUSE);
+    }
+    Err(io::Error::other("another sandbox has it mounted"))
 }
 
 fn loop_device(file: &File) -> io::Result<(File, String)> {

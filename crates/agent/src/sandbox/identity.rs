@@ -58,10 +58,14 @@ impl Person {
     pub(super) fn make(owner: u32) -> Result<Self, Failure> {
         let step = "make the user namespace inside";
         let (mut ours, mut theirs) = UnixStream::pair().step(step)?;
+        let id = Uid::from_raw(owner);
         let Some(helper) = sys::fork().step(step)? else {
             drop(ours);
+            // What the kernel counts by user (inotify, pending signals) is counted for whoever makes the namespace as well: that
+            // must not be root for everybody.
+            let become_owner = owner == 0 || nix::unistd::setresuid(id, id, id).is_ok();
             // Without the byte the other side knows that it failed. Stays until it is let go: it is the namespace's only member.
-            if sys::unshare_user().is_ok() && theirs.write_all(&[1]).is_ok() {
+            if become_owner && sys::unshare_user().is_ok() && theirs.write_all(&[1]).is_ok() {
                 let _ = theirs.read(&mut [0]);
             }
             sys::leave();
@@ -89,12 +93,13 @@ impl Person {
         let (uid, gid) = (Uid::from_raw(PERSON), Gid::from_raw(PERSON));
         nix::unistd::setresgid(gid, gid, gid).step(step)?;
         nix::unistd::setresuid(uid, uid, uid).step(step)?;
-        drop_capabilities()
+        drop_capabilities(None)
     }
 }
 
-/// What init keeps is nothing but its place as owner of the namespaces.
-pub(super) fn give_up_privileges(installing: bool) -> Result<(), Failure> {
+/// What init keeps is nothing but its place as `owner` of the person's namespace, which is a matter of its effective id
+/// alone: with its real one it stays out of reach of their signals.
+pub(super) fn give_up_privileges(installing: bool, owner: u32) -> Result<(), Failure> {
     set_no_new_privs(true).step("set no_new_privs")?;
     landlock::restrict(installing)?;
     limit(Resource::Core, 0)?;
@@ -102,7 +107,7 @@ pub(super) fn give_up_privileges(installing: bool) -> Result<(), Failure> {
         .maximum
         .map_or(OPEN_FILES, |most| most.min(OPEN_FILES));
     limit(Resource::Nofile, files)?;
-    drop_capabilities()?;
+    drop_capabilities(Some(Uid::from_raw(owner)))?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable).step("protect init from being traced")
 }
 
@@ -118,7 +123,8 @@ pub(super) fn limit(resource: Resource, value: u64) -> Result<(), Failure> {
     .step_with(|| format!("limit {resource:?}"))
 }
 
-fn drop_capabilities() -> Result<(), Failure> {
+/// Drops all of them, for good; becomes `effective` while that can still be done.
+fn drop_capabilities(effective: Option<Uid>) -> Result<(), Failure> {
     let step = "drop capabilities";
     clear_ambient_capability_set().step(step)?;
     for number in 0..u64::BITS {
@@ -128,6 +134,9 @@ fn drop_capabilities() -> Result<(), Failure> {
             Err(rustix::io::Errno::INVAL) => break,
             Err(error) => return Err(Failure::new(step, error)),
         }
+    }
+    if let Some(effective) = effective {
+        nix::unistd::seteuid(effective).step("become the owner of the person's namespace")?;
     }
     let none = CapabilitySets {
         effective: CapabilitySet::empty(),

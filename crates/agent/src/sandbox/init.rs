@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -25,7 +26,9 @@ const WAITING: usize = 256;
 /// Ended processes that are reaped before requests are looked at again: those inside may end as fast as they are reaped.
 const REAPED: usize = 64;
 
-const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+/// How long a forked process may take. It becomes the person's before it has done its work, and then they can stop it, or let
+/// it wait for a connection that nobody accepts.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) struct Init {
     control: OwnedFd,
@@ -41,6 +44,7 @@ pub(super) struct Init {
 struct Pending {
     id: u64,
     pid: i32,
+    until: Instant,
     status: OwnedFd,
     /// Whether it is to send one.
     wants_descriptor: bool,
@@ -80,6 +84,7 @@ impl Init {
             for index in (0..self.pending.len()).rev() {
                 self.settle(index);
             }
+            self.give_up(Instant::now());
             more = self.reap();
             if ready.contains(PollFlags::IN) || ready.intersects(PollFlags::HUP | PollFlags::ERR) {
                 match channel::receive(&self.control, RecvFlags::DONTWAIT) {
@@ -111,7 +116,15 @@ impl Init {
                 .iter()
                 .map(|pending| PollFd::new(&pending.status, PollFlags::IN)),
         );
-        match poll(&mut descriptors, more.then_some(&NOW)) {
+        let until = self.pending.iter().map(|pending| pending.until).min();
+        let left = match until {
+            _ if more => Some(Duration::ZERO),
+            Some(until) => Some(until.saturating_duration_since(Instant::now())),
+            None => None,
+        };
+        // Never more than PATIENCE, which fits.
+        let left = left.and_then(|left| Timespec::try_from(left).ok());
+        match poll(&mut descriptors, left.as_ref()) {
             Ok(_) => Ok(descriptors.first().map_or(PollFlags::empty(), PollFd::revents)),
             Err(rustix::io::Errno::INTR) => Ok(PollFlags::empty()),
             Err(error) => Err(error),
@@ -191,6 +204,7 @@ impl Init {
         self.pending.push(Pending {
             id,
             pid,
+            until: Instant::now() + PATIENCE,
             status,
             wants_descriptor,
             is_command,
@@ -232,6 +246,23 @@ impl Init {
                     None => drop(self.children.insert(pid)),
                 }
             }
+        }
+    }
+
+    /// Ends forked processes that take too long, whether they can answer or not.
+    fn give_up(&mut self, now: Instant) {
+        let (late, pending) = std::mem::take(&mut self.pending)
+            .into_iter()
+            .partition(|pending: &Pending| pending.until <= now);
+        self.pending = pending;
+        for Pending { id, pid, ended, .. } in late {
+            if ended.is_none() {
+                // It is not reaped yet, so the number is its own.
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+            let cause = format!("it took longer than {} s", PATIENCE.as_secs());
+            let failure = Failure::text("reach into the sandbox", cause);
+            self.tell(&Event::Refused { id, failure }, None);
         }
     }
 

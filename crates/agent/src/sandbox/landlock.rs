@@ -32,13 +32,7 @@ fn apply(installing: bool) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Whether the kernel has it, and it is switched on.
-pub(super) fn is_supported() -> bool {
-    let rules = || {
-        Ruleset::default()
-            .set_compatibility(CompatLevel::HardRequirement)
-            .handle_access(AccessFs::from_write(ABI::V1))?
-            .create()
-    };
-    rules().is_ok()
+/// The version that the kernel has; `None` = it has none, or it is switched off.
+pub(super) fn version() -> Option<i64> {
+    super::sys::landlock_version().ok().filter(|version| *version > 0)
 }

@@ -43,6 +43,10 @@ pub(super) fn launch(
         .spawn()
         .step("start the launcher")?;
     let made = make(&socket, &setup);
+    if made.is_err() {
+        // It may be what did not answer.
+        let _ = launcher.kill();
+    }
     let _ = launcher.wait();
     let (init, listeners) = made?;
     let control = Control::start(socket, init, limited.group).step("watch init")?;

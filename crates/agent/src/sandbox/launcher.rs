@@ -46,6 +46,10 @@ fn begin(control: &OwnedFd) -> Result<(), Failure> {
     }
 }
 
+/// How much init is preferred when memory is short. What it starts raises its own further (see `child`), so that a workspace
+/// whose memory is full loses a program and not itself.
+const RECLAIMED: &str = "100";
+
 fn receive(control: &OwnedFd) -> Result<Setup, Failure> {
     let step = "read what to make";
     let mut message = channel::receive(control, RecvFlags::empty())
@@ -75,7 +79,8 @@ fn become_init(control: &OwnedFd, setup: &Setup, caller: Caller) -> Result<(), F
         }
     };
     // Preferred to the server and to other people's things when the machine runs out of memory.
-    fs::write("/proc/self/oom_score_adj", "300").step("set the order in which memory is reclaimed")?;
+    fs::write("/proc/self/oom_score_adj", RECLAIMED).step("set the order in which memory is reclaimed")?;
+    limit_queues(&setup.spec);
     nix::unistd::sethostname(&setup.host_name).step("set the host name")?;
     root::enter(setup, owner)?;
     let listeners = match setup.spec.network {
@@ -83,7 +88,7 @@ fn become_init(control: &OwnedFd, setup: &Setup, caller: Caller) -> Result<(), F
         Network::Host => Vec::new(),
     };
     let person = Person::make(owner)?;
-    identity::give_up_privileges(setup.spec.install.is_some())?;
+    identity::give_up_privileges(setup.spec.install.is_some(), owner)?;
     let null = fs::File::options()
         .read(true)
         .write(true)
@@ -95,6 +100,18 @@ fn become_init(control: &OwnedFd, setup: &Setup, caller: Caller) -> Result<(), F
     tell(control, &Event::Ready, &descriptors)?;
     drop(listeners);
     init.run()
+}
+
+/// What stays when the processes that made it have ended: queues of messages, and shared memory. It counts against the
+/// sandbox's memory, and could fill it for good.
+fn limit_queues(spec: &SandboxSpec) {
+    const QUEUES: u64 = 256;
+    const PAGE: u64 = 4096;
+    let pages = root::memory_limit(spec) / 2 / PAGE;
+    for (name, value) in [("msgmni", QUEUES), ("shmall", pages)] {
+        // Older kernels let only the host's root change them; memory is limited all the same.
+        let _ = fs::write(format!("/proc/sys/kernel/{name}"), value.to_string());
+    }
 }
 
 fn tell(control: &OwnedFd, event: &Event, descriptors: &[std::os::fd::BorrowedFd<'_>]) -> Result<(), Failure> {

@@ -106,7 +106,7 @@ pub(super) fn directory(path: &Path, mode: u32) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(mode).create(path)
 }
 
-fn memory_limit(spec: &SandboxSpec) -> u64 {
+pub(super) fn memory_limit(spec: &SandboxSpec) -> u64 {
     spec.limits.memory.unwrap_or(2 * MEMORY_FILES)
 }
 

@@ -102,6 +102,20 @@ pub(super) fn default_signals() {
     }
 }
 
+/// The version of Landlock that the kernel has.
+pub(super) fn landlock_version() -> io::Result<i64> {
+    const VERSION: u32 = 1;
+    // SAFETY: with this flag the kernel reads no structure.
+    check(unsafe {
+        libc::syscall(
+            libc::SYS_landlock_create_ruleset,
+            std::ptr::null::<u8>(),
+            0_usize,
+            VERSION,
+        )
+    })
+}
+
 /// The number of a loop device that is free now.
 pub(super) fn loop_free(control: impl AsFd) -> io::Result<i32> {
     // SAFETY: takes no argument.
@@ -132,6 +146,24 @@ pub(super) fn loop_configure(device: impl AsFd, file: impl AsFd) -> io::Result<(
     .map(drop)
 }
 
+/// The device and inode numbers of the file that a loop device is tied to.
+pub(super) fn loop_status(device: impl AsFd) -> io::Result<(u64, u64)> {
+    let mut info = LoopInfo {
+        words: [0; 5],
+        encrypt: [0; 3],
+        flags: 0,
+        names: [0; 64 + 64 + 32],
+        init: [0; 2],
+    };
+    // SAFETY: the structure has the kernel's layout and is live for the call.
+    check(libc::c_long::from(unsafe {
+        libc::ioctl(device.as_fd().as_raw_fd(), LOOP_GET_STATUS64, &raw mut info)
+    }))?;
+    let [device, inode, ..] = info.words;
+    Ok((device, inode))
+}
+
+const LOOP_GET_STATUS64: libc::Ioctl = 0x4C05;
 const LOOP_CTL_GET_FREE: libc::Ioctl = 0x4C82;
 const LOOP_CONFIGURE: libc::Ioctl = 0x4C0A;
 const LO_FLAGS_AUTOCLEAR: u32 = 4;

@@ -285,6 +285,7 @@ impl Model {
         if (columns, rows) == (self.columns, self.rows) {
             return;
         }
+        self.last = None;
         let Self { history, scratch, .. } = self;
         let mut leaving = |row: &grid::Row| redraw::remember(history, scratch, row);
         let surface = &mut self.primary;

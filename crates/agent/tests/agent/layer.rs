@@ -2,10 +2,16 @@
 
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 fn install(directory: &std::path::Path, script: &str, timeout: u64) -> Output {
+    install_for(directory, script, timeout, Duration::MAX)
+}
+
+/// The same; after `wanted_for` its standard input ends.
+fn install_for(directory: &std::path::Path, script: &str, timeout: u64, wanted_for: Duration) -> Output {
     let path = |name: &str| directory.join(name);
     for name in ["home", "opt"] {
         std::fs::create_dir_all(path(name)).unwrap();
@@ -30,13 +36,16 @@ fn install(directory: &std::path::Path, script: &str, timeout: u64) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    agent
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(request.to_string().as_bytes())
-        .unwrap();
-    agent.wait_with_output().unwrap()
+    let mut input = agent.stdin.take().unwrap();
+    input.write_all(request.to_string().as_bytes()).unwrap();
+    if wanted_for < Duration::MAX {
+        std::thread::sleep(wanted_for);
+        drop(input);
+        return agent.wait_with_output().unwrap();
+    }
+    let output = agent.wait_with_output().unwrap();
+    drop(input);
+    output
 }
 
 #[test]
@@ -56,4 +65,15 @@ fn a_script_fills_opt_and_its_output_and_status_come_through() {
     assert_eq!(install(directory.path(), "false; true", 20).status.code(), Some(1));
     assert_eq!(install(directory.path(), "sleep 60", 1).status.code(), Some(124));
     assert_eq!(install(directory.path(), "echo x >/usr/x", 20).status.code(), Some(2));
+}
+
+#[test]
+fn a_script_that_nobody_wants_any_more_ends() {
+    let directory = tempfile::tempdir().unwrap();
+    let began = Instant::now();
+    let script = "sleep 60; touch /opt/done";
+    let ended = install_for(directory.path(), script, 120, Duration::from_secs(1));
+    assert_eq!(ended.status.code(), Some(125));
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert!(!directory.path().join("opt/done").exists());
 }

@@ -98,6 +98,7 @@ async fn lines_are_said_again_to_a_server_that_has_not_stored_them() {
 async fn a_stop_runs_the_stop_scripts_and_ends_everything() {
     let mut workspace = Workspace::start(|manifest| {
         manifest.scripts = vec![script("bye", When::Stop, "echo bye; echo bye >~/bye")];
+        manifest.sandbox.limits.processes = Some(100);
     });
     let mut server = workspace.ready().await;
     assert_eq!(
@@ -107,9 +108,12 @@ async fn a_stop_runs_the_stop_scripts_and_ends_everything() {
     server
         .run("setsid sleep 987654 </dev/null >/dev/null 2>&1 &", b"")
         .await;
+    let group = group_of(workspace.pid());
+    assert!(group.exists());
     server.say(&FromServer::Stop { grace: 5 }).await;
     assert_eq!(server.hear_until(text_of("script:bye")).await, "bye");
     assert!(workspace.wait().success());
+    assert!(!group.exists(), "{}", group.display());
     assert_eq!(std::fs::read_to_string(workspace.home().join("bye")).unwrap(), "bye\n");
     assert!(!running("sleep\u{0}987654"));
 }
@@ -164,12 +168,98 @@ async fn a_second_agent_of_the_same_workspace_does_not_start() {
     assert!(second.log().contains("another agent of this workspace is running"));
 }
 
+/// What a person did to their files must not keep them from mending it.
+#[tokio::test]
+async fn a_workspace_with_a_full_home_starts() {
+    let image = tempfile::tempdir().unwrap();
+    let path = image.path().join("home.ext4");
+    let change = |manifest: &mut bailey_api::agent::Manifest| {
+        manifest.sandbox.home = bailey_api::agent::HomeStorage::Image {
+            path: path.clone(),
+            bytes: 16 * 1024 * 1024,
+        };
+        manifest.files = vec![bailey_core::template::ManagedFile {
+            path: "/home/dev/directory/of-the-template".to_owned(),
+            content: "text\n".repeat(2000),
+            executable: false,
+            keep: false,
+        }];
+    };
+    let mut first = Workspace::start(change);
+    let mut server = first.ready().await;
+    let fill = "cat ~/directory/of-the-template >/dev/null && rm -r ~/directory; head -c 32M /dev/zero >~/full";
+    let (_, _, error) = server.run(fill, b"").await;
+    assert!(error.contains("No space left"), "{error}");
+    server.say(&FromServer::Stop { grace: 5 }).await;
+    // It is sent by a task of this thread.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(first.wait().success());
+    let second = Workspace::start(change);
+    let server = second.ready().await;
+    assert!(
+        second
+            .log()
+            .contains("cannot write /home/dev/directory/of-the-template")
+    );
+    assert_eq!(server.run("rm ~/full && echo mended", b"").await.1, "mended\n");
+}
+
+#[tokio::test]
+async fn nothing_inside_knows_the_agents_token() {
+    let workspace = Workspace::start(|_| {});
+    let server = workspace.ready().await;
+    let look = |what: &str| {
+        format!(
+            "grep -rlas --exclude-dir=proc {what} /etc /run /tmp /var /home /dev/shm 2>/dev/null; \
+             for f in /proc/[0-9]*/environ /proc/[0-9]*/cmdline /proc/[0-9]*/maps; do \
+             tr '\\0' '\\n' <$f 2>/dev/null | grep -v 'grep' | grep -qsF {what} && echo $f; done; true"
+        )
+    };
+    // The control run: the key, which processes inside are to have, is found the same way. The words looked for are put
+    // together inside, so that they do not stand in a command line.
+    let split = |secret: &str| {
+        let (first, rest) = secret.split_at(4);
+        format!("{first}''{rest}")
+    };
+    let (_, found, _) = server.run(&look(&split(KEY)), b"").await;
+    assert!(found.contains("environ"), "{found}");
+    let (_, found, _) = server.run(&look(&split(crate::server::TOKEN)), b"").await;
+    assert_eq!(found, "");
+}
+
 async fn until(condition: impl Fn() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < Duration::from_secs(5), "it took too long");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// The cgroup that counts the processes of an agent's sandbox: of what it has started, the first that is not its own.
+fn group_of(agent: i32) -> std::path::PathBuf {
+    let children = std::fs::read_to_string(format!("/proc/{agent}/task/{agent}/children")).unwrap();
+    let mut all: Vec<String> = children.split_whitespace().map(str::to_owned).collect();
+    // Init is a child of one of its threads.
+    for thread in std::fs::read_dir(format!("/proc/{agent}/task")).unwrap().flatten() {
+        let children = std::fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+        all.extend(children.split_whitespace().map(str::to_owned));
+    }
+    let find = |child: &String| {
+        let groups = std::fs::read_to_string(format!("/proc/{child}/cgroup")).ok()?;
+        let one = groups
+            .lines()
+            .find_map(|line| Some(line.split_once(":pids:")?.1.to_owned()));
+        let (at, path) = match one {
+            Some(path) => ("/sys/fs/cgroup/pids", path),
+            None => (
+                "/sys/fs/cgroup",
+                groups.lines().find_map(|line| line.strip_prefix("0::"))?.to_owned(),
+            ),
+        };
+        let path = std::path::Path::new(at).join(path.trim_start_matches('/'));
+        path.parent()?.ends_with("bailey").then_some(path)
+    };
+    all.iter().find_map(find).unwrap()
 }
 
 /// Whether a process of this command line (its arguments parted by zeros) runs anywhere on this machine.

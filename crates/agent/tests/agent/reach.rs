@@ -57,6 +57,39 @@ async fn commands_are_signalled_timed_and_end_with_their_stream() {
 }
 
 #[tokio::test]
+async fn a_command_ends_whatever_its_children_and_its_input_do() {
+    let workspace = Workspace::start(|_| {});
+    let server = workspace.ready().await;
+    // A child that writes without end.
+    let start = Instant::now();
+    let (status, output, _) = server.run("yes & exit 3", b"").await;
+    assert!(
+        status == 3 && output.starts_with("y\n") || output.is_empty(),
+        "{status}"
+    );
+    server.run("yes 2>/dev/null >&2 & exit 0", b"").await;
+    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+    // One that does not read: the end of its stream is noticed all the same.
+    let (reader, mut writer) = server.frames(&exec("echo $$ >~/pid; exec sleep 1000", None)).await;
+    let stuffed = async {
+        for _ in 0..64 {
+            writer
+                .send(&ExecFrame::Stdin(vec![b'x'; 32 * 1024]).encode())
+                .await
+                .unwrap();
+        }
+    };
+    let _ = tokio::time::timeout(Duration::from_millis(500), stuffed).await;
+    assert_eq!(server.run("kill -0 $(cat ~/pid)", b"").await.0, 0);
+    drop((reader, writer));
+    let start = Instant::now();
+    while server.run("kill -0 $(cat ~/pid)", b"").await.0 == 0 {
+        assert!(start.elapsed() < Duration::from_secs(15), "it runs on");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test]
 async fn a_command_whose_server_is_lost_runs_on() {
     let workspace = Workspace::start(|_| {});
     let server = workspace.ready().await;
@@ -120,6 +153,8 @@ async fn connections_reach_the_gate_and_allowed_names_and_nothing_else() {
         "93.184.216.34/443",
         "169.254.169.254/80",
         "198.18.0.1/443",
+        "fd00:ec2::254/80",
+        "2001:db8::1/443",
     ] {
         let script = format!("exec 3<>/dev/tcp/{target} && printf hello >&3 && cat <&3");
         let (status, output, _) = server.run(&script, b"").await;

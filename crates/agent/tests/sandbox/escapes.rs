@@ -7,57 +7,10 @@ use std::os::unix::net::{SocketAddr, UnixListener};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
-use bailey_agent::sandbox::Sandbox;
-
-use crate::support::{Output, Place, beside_agent, is_root, run, shell};
-
-/// Where the program lies inside.
-const INSIDE: &str = "/home/dev/attempt";
-
-fn program() -> PathBuf {
-    beside_agent("examples/attempt")
-}
-
-/// Puts the program into the home directory, as the person would bring it.
-fn bring(place: &Place) {
-    std::fs::create_dir_all(place.home()).unwrap();
-    std::fs::copy(program(), place.home().join("attempt")).unwrap();
-}
-
-fn outside(arguments: &[&str]) -> Output {
-    // In a mount namespace of its own, so that a mount that succeeds troubles nobody.
-    let output = Command::new("unshare")
-        .args(["--mount", "--"])
-        .arg(program())
-        .args(arguments)
-        .output()
-        .unwrap();
-    Output {
-        status: output.status.code().unwrap_or(-1),
-        text: String::from_utf8_lossy(&output.stdout).into_owned(),
-    }
-}
-
-async fn inside(sandbox: &Sandbox, arguments: &[&str]) -> Output {
-    run(sandbox, &[&[INSIDE], arguments].concat()).await
-}
-
-/// The attempt succeeds outside. Made as root alone: the same attempts are then made from an ordinary user's sandbox.
-fn control(arguments: &[&str]) {
-    if is_root() {
-        let output = outside(arguments);
-        assert_eq!(output.status, 0, "control run of {arguments:?}: {}", output.text);
-    }
-}
-
-/// Succeeds outside, fails inside.
-async fn only_outside(sandbox: &Sandbox, arguments: &[&str]) {
-    control(arguments);
-    let output = inside(sandbox, arguments).await;
-    assert_ne!(output.status, 0, "{arguments:?} got out: {}", output.text);
-    assert!(!output.text.contains("no such attempt"));
-}
+use crate::attempts::{bring, control, inside, only_outside};
+use crate::support::{Place, is_root, shell};
 
 fn greet(mut stream: impl Write) {
     // Who hangs up first has not waited for it.
@@ -104,6 +57,8 @@ async fn system_calls_that_lead_out_are_refused() {
         "mknod",
         "sti",
         "keyctl",
+        "add_key",
+        "request_key",
         "bpf",
         "userfaultfd",
         "perf",
@@ -136,7 +91,16 @@ async fn protocols_are_refused_by_the_filter() {
     let place = Place::new();
     bring(&place);
     let (sandbox, _listeners) = place.launch().await;
-    for (attempt, errno) in [("alg", libc::EAFNOSUPPORT), ("sctp", libc::EPROTONOSUPPORT)] {
+    for (attempt, errno) in [
+        ("alg", libc::EAFNOSUPPORT),
+        ("bluetooth", libc::EAFNOSUPPORT),
+        ("can", libc::EAFNOSUPPORT),
+        ("sctp", libc::EPROTONOSUPPORT),
+        ("ping", libc::EPROTONOSUPPORT),
+        ("ping6", libc::EPROTONOSUPPORT),
+        ("udplite", libc::EPROTONOSUPPORT),
+        ("dccp", libc::EPROTONOSUPPORT),
+    ] {
         let output = inside(&sandbox, &[attempt]).await;
         assert!(
             output.text.contains(&format!("(os error {errno})")),
@@ -151,7 +115,7 @@ async fn init_can_be_neither_ended_nor_looked_into() {
     let place = Place::new();
     bring(&place);
     let (sandbox, _listeners) = place.launch().await;
-    for attempt in ["ptrace", "prlimit"] {
+    for attempt in ["ptrace", "prlimit", "pidfd_getfd"] {
         let victim = Victim::new();
         control(&[attempt, &victim.0.id().to_string()]);
         let output = inside(&sandbox, &[attempt, "1"]).await;
@@ -188,6 +152,9 @@ async fn the_host_is_out_of_sight() {
         "/etc/shadow",
         secret.to_str().unwrap(),
         &format!("/proc/{own}/status"),
+        "/proc/self/root/../../etc/shadow",
+        "/proc/self/cwd/../../../../../../../../../etc/shadow",
+        "/proc/thread-self/root/etc/shadow",
         "/proc/keys",
         "/proc/timer_list",
         "/sys/kernel/notes",
@@ -288,4 +255,125 @@ async fn links_in_the_home_directory_lead_nowhere() {
         output.text
     );
     assert_eq!(std::fs::read_to_string(&outside).unwrap(), "host");
+}
+
+#[tokio::test]
+async fn a_signal_to_everybody_reaches_nobody_outside() {
+    let (place, neighbour) = (Place::new(), Place::new());
+    bring(&place);
+    let ((sandbox, _l), (other, _o)) = (place.launch().await, neighbour.launch().await);
+    let mut victim = Victim::new();
+    // A process of the neighbour's, and one inside that the signal does reach.
+    let mut stays = other
+        .spawn(
+            &crate::support::command(&["sleep", "300"]),
+            [(); 3].map(|()| crate::support::null()),
+        )
+        .await
+        .unwrap();
+    let mut goes = sandbox
+        .spawn(
+            &crate::support::command(&["sleep", "300"]),
+            [(); 3].map(|()| crate::support::null()),
+        )
+        .await
+        .unwrap();
+    inside(&sandbox, &["signal_all"]).await;
+    let gone = tokio::time::timeout(Duration::from_secs(10), goes.wait()).await;
+    assert_eq!(gone.unwrap().unwrap(), 128 + libc::SIGKILL);
+    assert!(
+        tokio::time::timeout(Duration::from_millis(200), stays.wait())
+            .await
+            .is_err()
+    );
+    assert!(victim.0.try_wait().unwrap().is_none());
+    assert_eq!(shell(&sandbox, "echo alive").await.text, "alive\n");
+}
+
+#[tokio::test]
+async fn memory_and_queues_are_not_shared_with_the_host() {
+    let place = Place::new();
+    bring(&place);
+    let (sandbox, _listeners) = place.launch().await;
+    let key = i32::try_from(std::process::id()).unwrap();
+    let made = |kind: &str, id: &str| {
+        let output = Command::new("perl")
+            .args(["-MIPC::SysV=IPC_CREAT", "-e"])
+            .arg(format!("{kind}; print {id}"))
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let objects = [
+        (
+            "shm",
+            made(&format!("$i = shmget({key}, 4096, IPC_CREAT | 0666)"), "$i"),
+        ),
+        ("msg", made(&format!("$i = msgget({key}, IPC_CREAT | 0666)"), "$i")),
+        ("sem", made(&format!("$i = semget({key}, 1, IPC_CREAT | 0666)"), "$i")),
+    ];
+    let mut found = Vec::new();
+    for (kind, id) in &objects {
+        let output = inside(&sandbox, &[kind, &key.to_string()]).await;
+        found.push((kind, id.clone(), output.status));
+    }
+    for (kind, id) in &objects {
+        control(&[kind, &key.to_string()]);
+        let flag = match *kind {
+            "shm" => "-m",
+            "msg" => "-q",
+            _ => "-s",
+        };
+        let _ = Command::new("ipcrm").args([flag, id]).output();
+    }
+    assert!(found.iter().all(|(_, _, status)| *status != 0), "{found:?}");
+    if is_root() {
+        // Queues of POSIX have names in a file system of each namespace's own.
+        let name = format!("/bailey-{key}");
+        let open = |flags: &str| {
+            format!(
+                "import ctypes, os; l = ctypes.CDLL('librt.so.1', use_errno=True); \
+                 f = l.mq_open(b'{name}', {flags}, 0o666, None); print(f >= 0)"
+            )
+        };
+        let python = |script: &str| {
+            let output = Command::new("python3").args(["-c", script]).output().unwrap();
+            String::from_utf8(output.stdout).unwrap()
+        };
+        assert_eq!(python(&open("os.O_CREAT | os.O_RDWR")), "True\n");
+        assert_eq!(python(&open("os.O_RDWR")), "True\n");
+        let output = crate::support::run(&sandbox, &["python3", "-c", &open("os.O_RDWR")]).await;
+        python(&format!(
+            "import ctypes; ctypes.CDLL('librt.so.1').mq_unlink(b'{name}')"
+        ));
+        assert_eq!(output.text, "False\n");
+    }
+}
+
+/// All that a process is given, and what it can find of init's, from which nothing can be sent to it.
+#[tokio::test]
+async fn nothing_of_init_can_be_reached() {
+    let place = Place::new();
+    bring(&place);
+    let (sandbox, _listeners) = place.launch().await;
+    let own = "for (0..4096) { print \"$_ \" if -l \"/proc/self/fd/$_\" }";
+    assert_eq!(crate::support::run(&sandbox, &["perl", "-e", own]).await.text, "0 1 2 ");
+    let output = shell(
+        &sandbox,
+        "ls /proc/1/fd /proc/1/task/1/fd /proc/1/map_files; cat /proc/1/cmdline; : > /proc/1/fd/3",
+    )
+    .await;
+    assert!(
+        !output.text.lines().any(|line| line.parse::<u32>().is_ok()),
+        "{}",
+        output.text
+    );
+    // Unix sockets that others may connect to: init has a pair without a name.
+    let output = shell(&sandbox, "cat /proc/net/unix | awk 'NR > 1 { print $8 }'").await;
+    assert_eq!(output.text.trim(), "", "{}", output.text);
+    // Signals that stop, end or interrupt it are lost.
+    for signal in ["STOP", "TSTP", "TERM", "INT", "USR1", "CHLD", "SEGV"] {
+        shell(&sandbox, &format!("kill -{signal} 1")).await;
+    }
+    assert_eq!(shell(&sandbox, "echo alive").await.text, "alive\n");
 }

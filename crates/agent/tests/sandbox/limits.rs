@@ -1,11 +1,16 @@
 //! What one workspace does to itself is not felt beside it.
 
+use std::fs::File;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bailey_agent::sandbox::SandboxError;
 use bailey_api::agent::{HomeStorage, Limit};
 
-use crate::support::{LAUNCHING, Place, beside_agent, command, is_root, null, run, shell};
+use crate::support::{Place, beside_agent, command, is_root, null, run, shell};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -185,40 +190,82 @@ async fn a_limit_that_cannot_be_had_is_an_error_unless_allowed() {
     place.try_launch().await.unwrap();
 }
 
+/// Other tests, of this run and of others on the machine, have cgroups beside these, and may sweep at the same time.
 #[tokio::test]
 async fn cgroups_that_a_killed_agent_left_are_swept() {
     let mut place = Place::new();
     place.spec.limits.processes = Some(50);
     let (sandbox, _listeners) = place.launch().await;
     let name = place.state().file_name().unwrap().to_str().unwrap().to_owned();
-    // As an agent leaves it that is ended before it can remove it.
-    let left = [format!("left-{name}"), format!("kept-{name}")];
-    let parent = cgroup_of(sandbox.init_pid()).parent().unwrap().to_owned();
-    for left in &left {
-        std::fs::create_dir(parent.join(left)).unwrap();
-    }
-    // Those of tests beside this one are not to be taken from under them.
-    let _nobody_launches = LAUNCHING.write().await;
-    let keep: Vec<String> = std::fs::read_dir(&parent)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|other| *other != name && *other != left[0])
-        .collect();
-    let mut child = std::process::Command::new(beside_agent("bailey-agent"))
-        .arg("sweep")
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    serde_json::to_writer(child.stdin.take().unwrap(), &keep).unwrap();
-    let output = child.wait_with_output().unwrap();
-    let removed: Vec<String> = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(removed, [left[0].clone()]);
-    assert!(!parent.join(&left[0]).exists() && parent.join(&left[1]).exists());
-    // It holds a process, whether it is listed or not.
-    assert!(parent.join(&name).exists());
+    let own = cgroup_of(sandbox.init_pid());
+    // As agents leave and have them: one that was ended before it could remove it, and one whose init has yet to enter it.
+    let left = own.with_file_name(format!("left-{name}"));
+    let launching = own.with_file_name(format!("launching-{name}"));
+    std::fs::create_dir(&left).unwrap();
+    let lock = hold(&launching);
+    until_swept(&left);
+    assert!(launching.exists() && own.exists());
     assert_eq!(shell(&sandbox, "echo alive").await.text, "alive\n");
-    std::fs::remove_dir(parent.join(&left[1])).unwrap();
+    drop(lock);
+    until_swept(&launching);
+    assert!(own.exists());
+    sandbox.kill();
+    sandbox.ended().await;
+    assert!(!own.exists());
+}
+
+#[tokio::test]
+async fn sandboxes_are_launched_while_cgroups_are_swept() {
+    let done = Arc::new(AtomicBool::new(false));
+    let sweeper = std::thread::spawn({
+        let done = Arc::clone(&done);
+        move || {
+            while !done.load(Ordering::Relaxed) {
+                sweep();
+            }
+        }
+    });
+    let mut place = Place::new();
+    place.spec.limits.processes = Some(50);
+    for _ in 0..20 {
+        let (sandbox, _listeners) = place.launch().await;
+        assert!(cgroup_of(sandbox.init_pid()).exists());
+        sandbox.kill();
+        sandbox.ended().await;
+    }
+    done.store(true, Ordering::Relaxed);
+    sweeper.join().unwrap();
+}
+
+/// Makes a cgroup and locks it as an agent does. Until it is locked, it may be swept.
+fn hold(directory: &Path) -> File {
+    loop {
+        let _ = std::fs::create_dir(directory);
+        let Ok(file) = File::open(directory) else { continue };
+        file.lock_shared().unwrap();
+        let number = |data: std::fs::Metadata| data.ino();
+        if std::fs::metadata(directory).map(number).ok() == file.metadata().map(number).ok() {
+            return file;
+        }
+    }
+}
+
+fn until_swept(directory: &Path) {
+    let start = Instant::now();
+    // Another who sweeps may be about to remove it.
+    while directory.exists() {
+        sweep();
+        assert!(start.elapsed() < Duration::from_secs(10), "{}", directory.display());
+    }
+}
+
+/// As the server has it done at its start; answers with what was removed.
+fn sweep() -> Vec<String> {
+    let output = std::process::Command::new(beside_agent("bailey-agent"))
+        .arg("sweep")
+        .output()
+        .unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// Where the processes of a sandbox are counted.

@@ -4,10 +4,13 @@
     reason = "helpers of tests are outside of what clippy takes for one"
 )]
 
+mod attempts;
 mod basics;
 mod escapes;
 mod layers;
 mod limits;
 mod network;
 mod ordinary;
+mod patience;
+mod resources;
 mod support;

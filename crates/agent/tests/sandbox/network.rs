@@ -3,7 +3,8 @@
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use crate::support::{Place, run};
+use crate::attempts::{bring, inside, program};
+use crate::support::{Place, is_root, run};
 
 /// A question for the address of `a.test`.
 const QUESTION: &str = r#""\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x01a\x04test\x00\x00\x01\x00\x01""#;
@@ -66,4 +67,63 @@ async fn no_interface_but_loopback_has_a_route() {
     assert_eq!(output.text.lines().count(), 1, "{}", output.text);
     let output = run(&sandbox, &["cat", "/proc/net/ipv6_route"]).await;
     assert_eq!(devices(&output.text), Vec::<String>::new(), "{}", output.text);
+}
+
+/// The rules only say where connections come out. Without them they end inside all the more.
+#[tokio::test]
+async fn without_the_rules_nothing_gets_out_either() {
+    if !is_root() {
+        return;
+    }
+    let place = Place::new();
+    bring(&place);
+    let (sandbox, listeners) = place.launch().await;
+    let init = sandbox.init_pid().to_string();
+    let host = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = host.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for mut stream in host.incoming().flatten() {
+            let _ = stream.write_all(b"host");
+        }
+    });
+    let own = std::process::Command::new("hostname").arg("-I").output().unwrap();
+    let own = String::from_utf8(own.stdout).unwrap();
+    let own = own.split_whitespace().find(|address| !address.contains(':'));
+    let target = format!("{}:{port}", own.unwrap_or("127.0.0.1"));
+    crate::attempts::control(&["tcp", &target]);
+    // The person cannot flush them; root can, from outside.
+    for attempt in ["netfilter", "lo_down"] {
+        let output = inside(&sandbox, &[attempt]).await;
+        assert_ne!(output.status, 0, "{attempt}: {}", output.text);
+    }
+    let control = std::process::Command::new("unshare")
+        .args(["--net", "--"])
+        .arg(program())
+        .arg("lo_down")
+        .status();
+    assert!(control.unwrap().success());
+    let nft = |arguments: &[&str]| {
+        std::process::Command::new("nsenter")
+            .args(["--net", "--target", &init, "nft"])
+            .args(arguments)
+            .output()
+    };
+    match nft(&["list", "ruleset"]) {
+        Ok(output) if output.status.success() => {
+            assert!(String::from_utf8_lossy(&output.stdout).contains("redirect"));
+        }
+        _ => return println!("left out: the program nft is not installed"),
+    }
+    assert!(nft(&["flush", "ruleset"]).unwrap().status.success());
+    for target in [target.as_str(), "93.184.216.34:443", "169.254.169.254:80"] {
+        let output = inside(&sandbox, &["tcp", target]).await;
+        assert_ne!(output.status, 0, "{target}: {}", output.text);
+        let output = inside(&sandbox, &["udp", target]).await;
+        assert_ne!(output.status, 0, "{target}: {}", output.text);
+    }
+    for target in ["[2001:db8::1]:443", "[fd00:ec2::254]:80", "[fe80::1%lo]:80"] {
+        let output = inside(&sandbox, &["tcp", target]).await;
+        assert_ne!(output.status, 0, "{target}: {}", output.text);
+    }
+    assert!(listeners.redirect.accept().is_err());
 }

@@ -5,8 +5,9 @@ use std::process::Command;
 
 use crate::support::{beside_agent, is_root};
 
-/// An id that no account has.
+/// Ids that no account has.
 const ORDINARY: &str = "65501";
+const ANOTHER: &str = "65502";
 
 #[test]
 fn an_ordinary_users_sandbox_holds_as_well() {
@@ -19,16 +20,34 @@ fn an_ordinary_users_sandbox_holds_as_well() {
     }
     let tests = place.path().join("tests");
     std::fs::copy(std::env::current_exe().unwrap(), &tests).unwrap();
-    let output = Command::new("setpriv")
-        .args(["--reuid", ORDINARY, "--regid", ORDINARY, "--clear-groups", "--"])
-        .arg(&tests)
-        .args(["basics::", "escapes::", "layers::", "network::"])
-        .current_dir(place.path())
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success() && text.contains("test result: ok. 19 passed"),
-        "{text}"
-    );
+    let run = |id: &str, names: &[&str]| {
+        Command::new("setpriv")
+            .args(["--reuid", id, "--regid", id, "--clear-groups", "--"])
+            .arg(&tests)
+            .args(names)
+            .current_dir(place.path())
+            .output()
+            .unwrap()
+    };
+    for (id, names, least) in [
+        (
+            ORDINARY,
+            &["basics::", "escapes::", "layers::", "network::", "patience::"][..],
+            25,
+        ),
+        // All processes of the user count there, so that no other test may run as this one.
+        (ANOTHER, &["resources::an_ordinary"], 1),
+    ] {
+        let output = run(id, names);
+        let text = String::from_utf8_lossy(&output.stdout);
+        let passed = text.lines().find_map(|line| {
+            let (passed, _) = line.strip_prefix("test result: ok. ")?.split_once(" passed")?;
+            passed.parse::<u32>().ok()
+        });
+        // That none is left out by mistake.
+        assert!(
+            output.status.success() && passed.is_some_and(|passed| passed >= least),
+            "{text}"
+        );
+    }
 }

@@ -16,9 +16,6 @@ use tempfile::TempDir;
 /// Ids that no account has; each sandbox takes the next one.
 static NEXT_ID: AtomicU32 = AtomicU32::new(700_000);
 
-/// Written by a test that needs that no sandbox is being made.
-pub(crate) static LAUNCHING: tokio::sync::RwLock<()> = tokio::sync::RwLock::const_new(());
-
 pub(crate) struct Place {
     pub(crate) directory: TempDir,
     pub(crate) spec: SandboxSpec,
@@ -60,7 +57,6 @@ impl Place {
     }
 
     pub(crate) async fn try_launch(&self) -> Result<(Sandbox, Option<Listeners>), SandboxError> {
-        let _launching = LAUNCHING.read().await;
         Sandbox::launch_by(&beside_agent("bailey-agent"), &self.spec, "test", &self.state()).await
     }
 

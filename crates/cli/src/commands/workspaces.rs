@@ -21,7 +21,7 @@ pub(crate) const PATH: &str = "/workspaces";
 /// Values of parameters.
 #[derive(Debug, Args)]
 struct Parameters {
-    /// A parameter's value; numbers, true, false and JSON lists are taken as such, anything else as text
+    /// A parameter's value, as the template's parameter wants it; commas separate the elements of a list
     #[arg(short, long = "parameter", value_name = "NAME=VALUE", value_parser = values::pair)]
     parameters: Vec<values::Pair>,
 }
@@ -122,12 +122,14 @@ pub(crate) struct Logs {
 
 pub(crate) async fn create(arguments: Create, env: &Env) -> Result<(), Failure> {
     let api = arguments.shown.api(env)?;
+    let (template, version) = (arguments.template, arguments.version);
+    let parameters = values::values(&api, &template, version, arguments.parameters.parameters).await?;
     let body = WorkspaceCreate {
-        template: arguments.template,
+        template,
         name: arguments.name,
-        version: arguments.version,
+        version,
         preset: arguments.preset,
-        parameters: values::map(arguments.parameters.parameters)?,
+        parameters,
     };
     let made: Workspace = understood(api.post(PATH, &body).await?)?;
     finish(&api, made, &arguments.wait, arguments.shown.output).await
@@ -168,10 +170,9 @@ pub(crate) async fn build(verb: &str, arguments: Build, env: &Env) -> Result<(),
 pub(crate) async fn update(arguments: Update, env: &Env) -> Result<(), Failure> {
     let api = arguments.one.shown.api(env)?;
     let workspace = find(&api, &arguments.one.workspace).await?;
-    let body = WorkspaceRebuild {
-        version: arguments.version,
-        parameters: values::map(arguments.parameters.parameters)?,
-    };
+    let (template, version) = (&workspace.template.id, arguments.version);
+    let parameters = values::values(&api, template, version, arguments.parameters.parameters).await?;
+    let body = WorkspaceRebuild { version, parameters };
     let answer = api.post(&format!("{}/update", path(&workspace)), &body).await?;
     finish(&api, understood(answer)?, &arguments.wait, arguments.one.shown.output).await
 }

@@ -6,3 +6,5 @@ mod offline;
 mod online;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod templates;

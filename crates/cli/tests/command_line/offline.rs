@@ -21,33 +21,34 @@ One gate for every model call: keys, budgets, routes, and a ledger of what was s
 Usage: bailey <COMMAND>
 
 Commands:
-  server    Run the server
-  create    Make a workspace from a template
-  list      List workspaces
-  show      Show a workspace, its apps and its figures
-  start     Start a workspace
-  stop      Stop a workspace; its home is kept
-  restart   Stop a workspace and start it again
-  update    Move a workspace to the template's version in force, or to other parameters
-  delete    Delete a workspace, and its home unless told otherwise
-  open      Show an address that opens an app of a workspace in a browser
-  logs      Show the log of a workspace's build
-  keys      Manage keys, which open the model door
-  spend     Show what was spent
-  requests  Show the requests that were made
-  budgets   Manage budgets, which are never exceeded
-  users     Manage people
-  groups    Manage groups of people
-  org       Show or change the organization
-  tokens    Manage API tokens
-  models    Show models, where they lead, and how that is
-  prices    Check or import price tables
-  admin     Do what needs no running server
-  config    Check or show the configuration
-  doctor    Find out what is wrong with this machine or its configuration
-  mock      Run a scripted model provider
-  openapi   Print the description of the HTTP API
-  version   Print the version
+  server     Run the server
+  create     Make a workspace from a template
+  list       List workspaces
+  show       Show a workspace, its apps and its figures
+  start      Start a workspace
+  stop       Stop a workspace; its home is kept
+  restart    Stop a workspace and start it again
+  update     Move a workspace to the template's version in force, or to other parameters
+  delete     Delete a workspace, and its home unless told otherwise
+  open       Show an address that opens an app of a workspace in a browser
+  logs       Show the log of a workspace's build
+  templates  Manage templates, which workspaces are made from
+  keys       Manage keys, which open the model door
+  spend      Show what was spent
+  requests   Show the requests that were made
+  budgets    Manage budgets, which are never exceeded
+  users      Manage people
+  groups     Manage groups of people
+  org        Show or change the organization
+  tokens     Manage API tokens
+  models     Show models, where they lead, and how that is
+  prices     Check or import price tables
+  admin      Do what needs no running server
+  config     Check or show the configuration
+  doctor     Find out what is wrong with this machine or its configuration
+  mock       Run a scripted model provider
+  openapi    Print the description of the HTTP API
+  version    Print the version
 
 Options:
   -h, --help     Print help

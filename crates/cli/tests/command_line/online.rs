@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::{Place, Server};
 
 /// A server, and a place whose commands find it as its owner.
-fn start() -> (Place, Server) {
+pub(crate) fn start() -> (Place, Server) {
     let mut place = Place::new();
     let server = Server::start(&place);
     let token = place.ok(&["admin", "token", "create", "--user", "owner", "--data-dir", "data"]);

@@ -308,3 +308,16 @@ fn apps_and_company_addresses_are_read() {
         assert!(errors.len() == 1 && errors[0].contains(wrong), "{errors:?}");
     }
 }
+
+#[test]
+fn templates_come_from_a_folder_and_with_bailey() {
+    let config = load("").unwrap();
+    assert_eq!((config.templates.folder, config.templates.starters), (None, true));
+    let config = load("[templates]\nfolder = \"templates\"\nstarters = false\n").unwrap();
+    assert_eq!(
+        config.templates.folder.as_deref(),
+        Some(Path::new("/etc/bailey/templates"))
+    );
+    assert!(!config.templates.starters);
+    assert_eq!(errors("[templates]\nfolders = \"x\"\n").len(), 1);
+}

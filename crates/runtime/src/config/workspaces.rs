@@ -12,6 +12,8 @@ use super::reader::{Section, at_least, boolean, duration, list, text};
 use super::tree::Node;
 use super::unit::{as_duration, format_size, parse_size};
 
+/// The most connections of one workspace.
+const MOST_CONNECTIONS: usize = 192;
 const GIB: u64 = 1 << 30;
 /// Limits that a machine may be unable to enforce.
 const LIMITS: [&str; 5] = ["cpu", "memory", "processes", "io", "disk"];
@@ -33,6 +35,8 @@ pub struct WorkspacesConfig {
     pub build_timeout: Duration,
     /// Builds at the same time.
     pub parallel_builds: usize,
+    /// Connections to hosts outside that one workspace may have open at a time.
+    pub connections: usize,
     /// After how long without activity a workspace is stopped, where its template does not say; `None` = never.
     #[serde(serialize_with = "duration_or_none")]
     pub auto_stop: Option<Duration>,
@@ -115,6 +119,7 @@ pub(super) fn workspaces(s: &mut Section<'_>) -> WorkspacesConfig {
         first_id: s.or("first_id", 200_000, at_least(65_536)),
         build_timeout: s.or("build_timeout", Duration::from_mins(2), duration),
         parallel_builds: s.or("parallel_builds", 8, at_least(1)),
+        connections: s.or("connections", 128, connections),
         auto_stop: s.or("auto_stop", Some(Duration::from_mins(30)), |node| {
             unless_none(node, duration)
         }),
@@ -137,6 +142,15 @@ pub(super) fn workspaces(s: &mut Section<'_>) -> WorkspacesConfig {
 
 fn at_least_one(node: &Node) -> Result<u64, String> {
     at_least::<u64>(1)(node)
+}
+
+/// A link carries 256 streams of each side; the gate's must find room beside these.
+fn connections(node: &Node) -> Result<usize, String> {
+    let asked = at_least::<usize>(1)(node)?;
+    if asked > MOST_CONNECTIONS {
+        return Err(format!("must be at most {MOST_CONNECTIONS}"));
+    }
+    Ok(asked)
 }
 
 fn bytes(node: &Node) -> Result<u64, String> {

@@ -12,8 +12,10 @@ const terminal = new Terminal({ cursorBlink: true, scrollback: 10000, fontFamily
 const fit = new FitAddon();
 terminal.loadAddon(fit);
 terminal.open(document.getElementById("terminal"));
-fit.fit();
 document.title = `${name} - ${location.hostname.split(".")[0].split("--")[1] ?? "terminal"}`;
+
+// What this window has room for. The terminal itself has the size of its smallest viewer, and says so.
+let room = { columns: 80, rows: 24 };
 
 let socket = null;
 let epoch = null; // of the terminal that is shown
@@ -36,10 +38,19 @@ function number(value) {
   return view.buffer;
 }
 
-function resize() {
+/** Measures the window; says whether it has changed. */
+function measure() {
+  const found = fit.proposeDimensions();
+  if (!found || !(found.cols > 0 && found.rows > 0)) return false;
+  const changed = found.cols !== room.columns || found.rows !== room.rows;
+  room = { columns: found.cols, rows: found.rows };
+  return changed;
+}
+
+function tellRoom() {
   const view = new DataView(new ArrayBuffer(4));
-  view.setUint16(0, terminal.cols);
-  view.setUint16(2, terminal.rows);
+  view.setUint16(0, room.columns);
+  view.setUint16(2, room.rows);
   send("Z", view.buffer);
 }
 
@@ -70,6 +81,8 @@ function frame(buffer) {
     told = next;
     terminal.reset();
     write(new Uint8Array(buffer, 17), next);
+  } else if (kind === "Z") {
+    terminal.resize(view.getUint16(1), view.getUint16(3));
   } else if (kind === "R") {
     epoch = view.getBigUint64(1);
   } else if (kind === "X") {
@@ -79,7 +92,7 @@ function frame(buffer) {
 }
 
 function connect() {
-  const query = new URLSearchParams({ name, columns: terminal.cols, rows: terminal.rows });
+  const query = new URLSearchParams({ name, ...room });
   if (epoch !== null) {
     query.set("epoch", epoch);
     query.set("after", next);
@@ -90,7 +103,8 @@ function connect() {
   socket.onopen = () => {
     state.textContent = "";
     tries = 0;
-    resize();
+    // The window may have changed since the address was written.
+    if (measure()) tellRoom();
   };
   socket.onmessage = (message) => frame(message.data);
   socket.onclose = retry;
@@ -115,7 +129,7 @@ terminal.onData((data) => {
   for (let at = 0; at < bytes.length; at += MOST_INPUT) send("I", bytes.slice(at, at + MOST_INPUT));
 });
 terminal.onBinary((data) => send("I", Uint8Array.from(data, (c) => c.charCodeAt(0))));
-terminal.onResize(resize);
-new ResizeObserver(() => fit.fit()).observe(document.getElementById("terminal"));
+new ResizeObserver(() => measure() && tellRoom()).observe(document.getElementById("terminal"));
 terminal.focus();
+measure();
 connect();

@@ -8,6 +8,7 @@ use bailey_store::StoreError;
 
 use crate::extract;
 use crate::reject::Reject;
+use crate::streams::StreamError;
 
 /// Why a use-case did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +50,15 @@ pub enum AppError {
     /// The quota has no room for it.
     #[error("the quota has no room for it")]
     Quota(Vec<FieldError>),
+    /// A template has faults.
+    #[error("nothing was stored: the template has {} fault{}", .0.len(), if .0.len() == 1 { "" } else { "s" })]
+    Template(Vec<FieldError>),
+    /// The process ends.
+    #[error("the server is shutting down")]
+    Interrupted,
+    /// There is no stream into a workspace.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
     /// The store failed.
     #[error(transparent)]
     Store(StoreError),
@@ -75,6 +85,10 @@ impl From<StoreError> for AppError {
                 code: Code::NameTaken,
                 detail: format!("another {what} has this name"),
             },
+            StoreError::Conflict { field: "owner", .. } => Self::Conflict {
+                code: Code::OwnerSuspended,
+                detail: "the workspace's owner is suspended; it can be started once they are active again".to_owned(),
+            },
             StoreError::Conflict { .. } => Self::Conflict {
                 code: Code::AlreadyExists,
                 detail: error.to_string(),
@@ -100,11 +114,31 @@ impl From<AppError> for Reject {
             AppError::Query { parameter, detail } => extract::wrong(parameter, detail),
             AppError::NotFound => Self::new(Code::NotFound, detail),
             AppError::Quota(errors) => Self::new(Code::QuotaExceeded, detail).errors(errors),
+            AppError::Template(errors) => Self::new(Code::TemplateInvalid, detail).errors(errors),
+            AppError::Interrupted => Self::new(Code::Unavailable, detail).retry_after(RETRY_AFTER),
+            AppError::Stream(error) => no_stream(&error, detail),
             AppError::Conflict { code, .. } => Self::new(code, detail),
             AppError::Store(error) => ours(Code::Internal, &error, unavailable(&error)),
             AppError::Gate(error) => ours(Code::Unavailable, &error, true),
             AppError::Random(error) => ours(Code::Internal, &error, false),
         }
+    }
+}
+
+fn no_stream(error: &StreamError, detail: String) -> Reject {
+    let code = match error {
+        StreamError::BrowserOnly(_) => Code::BrowserOnly,
+        StreamError::NotRunning { .. } => Code::WorkspaceNotRunning,
+        StreamError::NotConnected(_) => Code::WorkspaceNotConnected,
+        StreamError::Refused(_) => Code::WorkspaceRefuses,
+        StreamError::TooMany { .. } => Code::TooManyStreams,
+        StreamError::Upgrade => Code::UpgradeRequired,
+    };
+    let reject = Reject::new(code, detail);
+    match error {
+        // Its agent dials again within a second.
+        StreamError::NotConnected(_) => reject.retry_after(1),
+        _ => reject,
     }
 }
 

@@ -71,7 +71,8 @@ impl App {
         self.user_detail(person).await
     }
 
-    /// Changes a person. Suspending them ends their streams and refuses their tokens and keys at once.
+    /// Changes a person. Suspending them ends their streams, refuses their tokens and keys and begins to stop their workspaces
+    /// at once.
     pub async fn user_update(&self, caller: &Caller, text: &str, ask: UserUpdate) -> Result<UserDetail, AppError> {
         let mut checks = Checks::default();
         if let Some(name) = &ask.display_name {
@@ -88,7 +89,7 @@ impl App {
             may_give(caller, role)?;
             may_give(caller, person.role)?;
         }
-        let was_owner = is_owner(&person);
+        let (was_owner, was) = (is_owner(&person), person.status);
         person.charged_group = match ask.charged_group {
             Patch::Keep => person.charged_group,
             Patch::Clear => None,
@@ -103,6 +104,9 @@ impl App {
         }
         self.store().person_update(&person).await?;
         self.gate().forget_all().await?;
+        if person.status == PersonStatus::Suspended && was == PersonStatus::Active {
+            self.fleet().person_suspended(person.id).await?;
+        }
         self.user_detail(person).await
     }
 

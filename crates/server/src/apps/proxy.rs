@@ -163,11 +163,13 @@ fn failed(visit: &Visit, error: &ProxyError) -> Response<AppBody> {
                 "Start it with `bailey start {workspace}`, then load this page again."
             )],
         ),
-        ProxyError::Pool(PoolError::Link(LinkError::NotConnected | LinkError::Broken(_))) => pages::page(
-            StatusCode::SERVICE_UNAVAILABLE,
-            &format!("The workspace {workspace} is not connected"),
-            &["It connects again by itself within seconds. If it does not, look at `bailey logs` and restart it."],
-        ),
+        ProxyError::Pool(PoolError::Link(LinkError::NotConnected | LinkError::Broken(_) | LinkError::Busy)) => {
+            pages::page(
+                StatusCode::SERVICE_UNAVAILABLE,
+                &format!("The workspace {workspace} is not connected"),
+                &["It connects again by itself within seconds. If it does not, look at `bailey logs` and restart it."],
+            )
+        }
         ProxyError::Pool(PoolError::Link(LinkError::Refused(why))) => pages::page(
             StatusCode::BAD_GATEWAY,
             &format!("The app {app} does not answer"),

@@ -27,35 +27,40 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Reject> {
         let (parts, body) = request.into_parts();
-        if !is_json(&parts.headers) {
+        if !declared(&parts.headers, &["application/json"]) {
             let detail = "send the header `Content-Type: application/json`";
             return Err(Reject::new(Code::UnsupportedMediaType, detail));
         }
-        let read = tokio::time::timeout(TIMEOUT, Limited::new(body, LIMIT).collect()).await;
-        let bytes = match read {
-            Ok(Ok(collected)) => collected.to_bytes(),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => {
-                let detail = format!("the body may have {LIMIT} bytes");
-                return Err(Reject::new(Code::BodyTooLarge, detail));
-            }
-            Ok(Err(_)) => return Err(Reject::new(Code::BodyCut, "the body ended early")),
-            Err(_) => {
-                let detail = format!("the body did not arrive within {} seconds", TIMEOUT.as_secs());
-                return Err(Reject::new(Code::BodyTooSlow, detail));
-            }
-        };
+        let bytes = collect(body, LIMIT, TIMEOUT).await?;
         parse(&bytes).map(Self)
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+/// The whole of a body, within a number of bytes and a time.
+pub(super) async fn collect(body: axum::body::Body, limit: usize, timeout: Duration) -> Result<Bytes, Reject> {
+    match tokio::time::timeout(timeout, Limited::new(body, limit).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            let detail = format!("the body may have {limit} bytes");
+            Err(Reject::new(Code::BodyTooLarge, detail))
+        }
+        Ok(Err(_)) => Err(Reject::new(Code::BodyCut, "the body ended early")),
+        Err(_) => {
+            let detail = format!("the body did not arrive within {} seconds", timeout.as_secs());
+            Err(Reject::new(Code::BodyTooSlow, detail))
+        }
+    }
+}
+
+/// Whether a body is declared, once, as one of these types.
+pub(super) fn declared(headers: &HeaderMap, types: &[&str]) -> bool {
     let mut values = headers.get_all(CONTENT_TYPE).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         return false;
     };
     let text = value.to_str().unwrap_or_default();
     let essence = text.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/json")
+    types.iter().any(|known| essence.eq_ignore_ascii_case(known))
 }
 
 fn parse<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Reject> {

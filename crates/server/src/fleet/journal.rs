@@ -21,10 +21,15 @@ impl Journal {
 
     /// Adds a line.
     pub(super) fn say(&self, at: Timestamp, text: impl Into<String>) {
+        self.say_from("build", at, text);
+    }
+
+    /// Adds a line that comes from somewhere else.
+    pub(super) fn say_from(&self, source: &str, at: Timestamp, text: impl Into<String>) {
         let line = NewLine {
             agent_number: None,
             at,
-            source: "build".to_owned(),
+            source: source.to_owned(),
             text: text.into(),
         };
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);

@@ -21,9 +21,13 @@ pub(super) enum KeyError {
 }
 
 impl Inner {
-    /// Makes the key of a workspace; one that it had before ends.
-    pub(super) async fn mint_key(&self, workspace: &Workspace) -> Result<Secret<String>, KeyError> {
-        self.end_keys(workspace.id).await?;
+    /// Makes the key of a workspace for its agent, known by its token's public id; one that it had before ends. `None` if
+    /// the workspace has another agent by now, or is on its way down.
+    pub(super) async fn mint_key(
+        &self,
+        workspace: &Workspace,
+        agent: &str,
+    ) -> Result<Option<Secret<String>>, KeyError> {
         let now = self.now();
         let minted = token::mint(Kind::Key)?;
         let defaults = &self.key_defaults;
@@ -62,8 +66,18 @@ impl Inner {
             limit: defaults.budget.limit,
             created_at: now,
         };
-        self.store().key_insert(&key, &[budget]).await?;
-        Ok(minted.text)
+        let Some(before) = self.store().workspace_key_insert(agent, &key, &[budget]).await? else {
+            return Ok(None);
+        };
+        self.keys_ended(&before);
+        Ok(Some(minted.text))
+    }
+
+    /// Keys were revoked in the store: what uses them ends.
+    pub(super) fn keys_ended(&self, keys: &[KeyId]) {
+        for key in keys {
+            self.gate.end_key(*key);
+        }
     }
 
     /// Revokes every key of a workspace; what uses them ends at once.

@@ -4,17 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bailey_api::agent::FromServer;
-use bailey_core::template::Root;
+use bailey_core::people::PersonStatus;
 use bailey_core::workspace::{Action, Build, Goal, Observed, SeenAgent, Transition, Workspace, plan};
 use bailey_core::{Secret, Timestamp};
 use bailey_gate::token::{self, Kind, Minted};
 use bailey_runtime::failpoint;
 use bailey_store::StoreError;
-use bailey_workspaces::driver::{Driver, DriverError, Instance};
+use bailey_workspaces::driver::{self, Driver, DriverError, Instance};
+use bailey_workspaces::template::Piece;
 use tokio::sync::watch;
 
 use super::Inner;
 use super::journal::Journal;
+use super::layers::Unprepared;
 use crate::links::Phase;
 
 /// How long stop scripts may take.
@@ -56,6 +58,10 @@ struct Run<'a> {
 impl Inner {
     /// Carries out a build to its end, whatever happens on the way.
     pub(super) async fn carry_out(&self, build: Build) {
+        let _turn = self.turns.take(build.workspace).await;
+        let Some(unprepared) = self.prepared(&build).await else {
+            return;
+        };
         // The semaphore is never closed.
         let Ok(_place) = self.places.acquire().await else {
             return;
@@ -63,7 +69,7 @@ impl Inner {
         failpoint::hit("build.queued");
         let number = build.number;
         for attempt in 1..=TRIES {
-            match self.try_build(&build).await {
+            match self.try_build(&build, unprepared.clone()).await {
                 Ok(()) => return,
                 Err(error) => {
                     tracing::error!(workspace.id = %build.workspace, build = number, attempt, error = &error as &dyn std::error::Error, "a build is held up");
@@ -77,7 +83,28 @@ impl Inner {
         // The store does not answer: the build stays unfinished and is taken up again at the next start.
     }
 
-    async fn try_build(&self, build: &Build) -> Result<(), StoreError> {
+    /// Sees to what the workspace is made of. `None` = this server does not carry the build out; otherwise why the build has
+    /// failed already, if it has.
+    #[expect(clippy::option_option, reason = "to leave it, to go on and to fail are three things")]
+    async fn prepared(&self, build: &Build) -> Option<Option<String>> {
+        for _ in 1..=TRIES {
+            match self.prepare(build).await {
+                Ok(()) => return Some(None),
+                Err(Unprepared::Failed(cause)) => return Some(Some(cause)),
+                Err(Unprepared::Closing) => return None,
+                Err(Unprepared::Store(error)) => {
+                    tracing::error!(workspace.id = %build.workspace, build = build.number, error = &error as &dyn std::error::Error, "a build is held up");
+                }
+            }
+            tokio::select! {
+                () = self.closing.cancelled() => return None,
+                () = tokio::time::sleep(PAUSE) => {}
+            }
+        }
+        None
+    }
+
+    async fn try_build(&self, build: &Build, failure: Option<String>) -> Result<(), StoreError> {
         let Some(workspace) = self.store().workspace_get(build.workspace).await? else {
             return Ok(());
         };
@@ -103,12 +130,19 @@ impl Inner {
             fleet: self,
             journal: Journal::new(build.id),
             token: minted.map(|minted| minted.text),
-            phase: self.links.expect(build.workspace),
-            failure: None,
+            phase: if lives {
+                self.links.phase(build.workspace)
+            } else {
+                self.links.expect(build.workspace)
+            },
+            failure,
             deadline: self.deadline(),
             build: build.clone(),
             workspace,
         };
+        if let Some(reason) = &build.reason {
+            run.say(reason.clone());
+        }
         run.go().await
     }
 
@@ -158,7 +192,15 @@ impl Run<'_> {
 
     async fn look(&self) -> Result<Observed, StoreError> {
         let id = self.workspace.id;
-        let seen = self.fleet.driver.observe(id).await.unwrap_or_default();
+        let seen = self.fleet.driver.observe(id).await.unwrap_or_else(|error| {
+            tracing::warn!(workspace.id = %id, error = &error as &dyn std::error::Error, "cannot look at a workspace");
+            // What cannot be seen may be there: it is stopped first, which fails and says why where that is impossible.
+            driver::Observed {
+                agent: true,
+                build: None,
+                home: true,
+            }
+        });
         Ok(Observed {
             home: seen.home,
             key: self.fleet.has_key(id).await?,
@@ -208,10 +250,12 @@ impl Run<'_> {
             Ok(()) => self.say("done"),
             Err(cause) => self.say(format!("the build failed: {cause}")),
         }
-        store.build_end(&self.build, outcome, self.fleet.now()).await?;
+        let revoked = store.build_end(&self.build, outcome, self.fleet.now()).await?;
+        self.fleet.keys_ended(&revoked.unwrap_or_default());
         self.journal.flush(store).await;
         if !self.goes_up() || self.failure.is_some() {
             self.fleet.links.close(self.workspace.id);
+            self.fleet.outbound.cut(self.workspace.id);
             self.fleet.active().remove(&self.workspace.id);
         }
         tracing::info!(
@@ -232,22 +276,23 @@ impl Run<'_> {
     async fn instance(&mut self) -> Result<Instance, StepError> {
         let owner = self.fleet.store().person_get(self.workspace.owner).await?;
         let owner = owner.ok_or_else(|| StepError::Other("its owner is gone".to_owned()))?;
+        if owner.status != PersonStatus::Active {
+            return Err(StepError::Other(format!("`{}`, who owns it, is suspended", owner.name)));
+        }
         let token = self.token.clone();
         let token = token.ok_or_else(|| StepError::Other("the agent ended while the server was away".to_owned()))?;
         let slot = self.workspace.host_slot;
         let slot = slot.ok_or_else(|| StepError::Other("the workspace was given up".to_owned()))?;
         let mut resolved = self.workspace.resolved.clone();
         resolved.browser_only |= self.fleet.settings.browser_only;
-        let base = &resolved.base;
-        let layers = base
-            .layers
-            .iter()
-            .map(|digest| self.unpacked("layers", digest))
-            .collect::<Result<_, _>>()?;
-        let root = match &base.root {
-            Root::Host => None,
-            Root::Archive(digest) => Some(self.unpacked("roots", digest)?),
-        };
+        let (mut layers, mut root) = (Vec::new(), None);
+        for piece in Piece::of(&resolved.base) {
+            let path = self.piece(&piece)?;
+            match piece {
+                Piece::Layer(_) => layers.push(path),
+                Piece::Root(_) => root = Some(path),
+            }
+        }
         Ok(Instance {
             id: self.workspace.id,
             build: self.build.id,
@@ -262,14 +307,13 @@ impl Run<'_> {
         })
     }
 
-    fn unpacked(&self, kind: &str, digest: &str) -> Result<std::path::PathBuf, StepError> {
-        let path = self.fleet.data_dir.join(kind).join(digest);
-        if path.is_dir() {
-            return Ok(path);
-        }
-        Err(StepError::Other(format!(
-            "what the template installs is not built on this server ({kind}/{digest})"
-        )))
+    fn piece(&self, piece: &Piece) -> Result<std::path::PathBuf, StepError> {
+        self.fleet.layers.held(piece).ok_or_else(|| {
+            let digest = piece.digest();
+            StepError::Other(format!(
+                "what the template installs is not there under the name that the workspace knows ({digest}); update the workspace"
+            ))
+        })
     }
 
     /// Waits until the agent says that everything is there. Looks now and then whether it still lives.

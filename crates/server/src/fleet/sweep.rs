@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use bailey_core::workspace::{BuildState, Transition, Workspace, stop_due};
+use bailey_core::workspace::{BuildState, Transition, Workspace, WorkspaceStatus, stop_due};
 use bailey_core::{BuildId, WorkspaceId};
 use bailey_runtime::ids::NewId;
 use bailey_store::{Begun, NewBuild, StoreError};
@@ -15,6 +15,8 @@ use std::sync::Arc;
 
 /// How often.
 const PERIOD: Duration = Duration::from_secs(3);
+/// Every how many times what nobody remembers is looked for.
+const ORPHANS: u32 = 20;
 /// An agent that is not seen this often in a row is dead.
 const MISSED: u32 = 2;
 
@@ -22,12 +24,13 @@ impl Inner {
     /// Watches until the server ends.
     pub(super) async fn watch(self: Arc<Self>) {
         let mut missed = std::collections::HashMap::new();
-        let mut first = true;
+        let mut times: u32 = 0;
         loop {
-            if let Err(error) = self.sweep(&mut missed, first).await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "cannot look after workspaces");
-            } else {
-                first = false;
+            match self.sweep(&mut missed, times.is_multiple_of(ORPHANS)).await {
+                Ok(()) => times = times.wrapping_add(1),
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "cannot look after workspaces");
+                }
             }
             tokio::select! {
                 () = self.closing.cancelled() => break,
@@ -45,11 +48,13 @@ impl Inner {
     async fn sweep(
         self: &Arc<Self>,
         missed: &mut std::collections::HashMap<WorkspaceId, u32>,
-        first: bool,
+        orphans: bool,
     ) -> Result<(), StoreError> {
         self.store_activity().await?;
+        self.take_up().await?;
+        self.end_suspended(None).await?;
         let up = self.store().workspaces_up().await?;
-        if first {
+        if orphans {
             self.sweep_orphans(&up).await?;
         }
         let now = self.now();
@@ -112,6 +117,18 @@ impl Inner {
         }
     }
 
+    /// Takes up builds that nobody works on: the store has not answered for too long while they were carried out.
+    pub(super) async fn take_up(self: &Arc<Self>) -> Result<(), StoreError> {
+        for build in self.store().builds_unfinished().await? {
+            if self.turns.try_take(build.workspace).is_none() {
+                continue;
+            }
+            let inner = Arc::clone(self);
+            self.tasks.spawn(async move { inner.carry_out(build).await });
+        }
+        Ok(())
+    }
+
     async fn store_activity(&self) -> Result<(), StoreError> {
         let active: Vec<_> = self.active().iter().map(|(id, at)| (*id, *at)).collect();
         if active.is_empty() {
@@ -134,14 +151,22 @@ impl Inner {
             }
         };
         for id in there.into_iter().filter(|id| !up.contains(id)) {
+            // Whoever builds it right now knows better.
+            let Some(_turn) = self.turns.try_take(id) else {
+                continue;
+            };
             let known = self.store().workspace_get(id).await?;
-            let building = known.as_ref().is_some_and(|w| !w.state.is_final());
-            if building {
+            let wanted = |w: &Workspace| !w.state.is_final() || w.status() == WorkspaceStatus::Running;
+            if known.as_ref().is_some_and(wanted) {
                 continue;
             }
             let gone = known
                 .as_ref()
                 .is_none_or(|w| w.transition == Transition::Delete && w.state == BuildState::Succeeded && !w.keep_home);
+            let lives = self.driver.observe(id).await.is_ok_and(|seen| seen.agent);
+            if !gone && !lives {
+                continue;
+            }
             tracing::info!(workspace.id = %id, remove = gone, "ending what is left of a workspace");
             let ended = if gone {
                 self.driver.delete(id).await

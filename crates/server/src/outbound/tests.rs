@@ -1,8 +1,10 @@
 use std::sync::RwLock;
 
 use bailey_core::budget::LeasePolicy;
-use bailey_core::{ReplicaId, Timestamp};
+use bailey_core::key::{Key, KeyScope, Metadata, ModelAccess};
+use bailey_core::{KeyId, ReplicaId, Timestamp};
 use bailey_gate::journal::JournalOptions;
+use bailey_gate::token::{self, Kind};
 use bailey_gate::{Gate, GateOptions};
 use bailey_gateway::{GatewayOptions, IntakeLimits, Routes};
 use bailey_llm::{ParseLimits, PriceTable};
@@ -21,6 +23,7 @@ const T0: Timestamp = Timestamp::from_seconds(1_795_176_000);
 struct Rig {
     outbound: Outbound,
     registry: Registry,
+    store: Store,
     workspace: WorkspaceId,
     tasks: Tasks,
 }
@@ -35,7 +38,7 @@ fn test<F: Future<Output = ()>>(body: impl FnOnce(Rig) -> F) {
         crate::bootstrap::ensure(&store, T0).await.unwrap();
         let tasks = Tasks::new();
         let gate = Gate::start(GateOptions {
-            store,
+            store: store.clone(),
             clock: Clock::system(),
             tasks: tasks.clone(),
             replica: ReplicaId::new_at(T0),
@@ -76,11 +79,21 @@ fn test<F: Future<Output = ()>>(body: impl FnOnce(Rig) -> F) {
             allow_private: vec!["127.0.0.2/32".parse().unwrap()],
         };
         let mut registry = Registry::default();
-        let outbound = Outbound::new(gateway, &options, &egress, &mut registry, CancellationToken::new());
+        let outbound = Outbound::new(
+            gateway,
+            &options,
+            Limits {
+                egress: &egress,
+                connections: 2,
+            },
+            &mut registry,
+            CancellationToken::new(),
+        );
         let workspace = WorkspaceId::new_at(T0);
         body(Rig {
             outbound,
             registry,
+            store,
             workspace,
             tasks,
         })
@@ -93,8 +106,43 @@ impl Rig {
     fn gate(&self) -> DuplexStream {
         let (inside, served) = tokio::io::duplex(64 << 10);
         let (outbound, workspace) = (self.outbound.clone(), self.workspace);
-        self.tasks.spawn(async move { outbound.gate(workspace, served).await });
+        let passage = outbound.enter(workspace, Way::Gate).unwrap();
+        self.tasks
+            .spawn(async move { outbound.gate(workspace, passage, served).await });
         inside
+    }
+
+    /// A key of the owner's, of a workspace or of none.
+    async fn key(&self, workspace: Option<WorkspaceId>) -> String {
+        let owner = self
+            .store
+            .person_by_name(crate::bootstrap::OWNER)
+            .await
+            .unwrap()
+            .unwrap();
+        let minted = token::mint(Kind::Key).unwrap();
+        let key = Key {
+            id: KeyId::new_at(T0),
+            public_id: minted.public_id,
+            hash: minted.hash,
+            name: "test".to_owned(),
+            scope: KeyScope::Workspace,
+            person: owner.id,
+            group: None,
+            workspace,
+            models: ModelAccess::default(),
+            rpm: None,
+            tpm: None,
+            concurrent: None,
+            expires_at: None,
+            metadata: Metadata::new(),
+            created_at: T0,
+            created_by: owner.id,
+            revoked_at: None,
+            rotated_at: None,
+        };
+        self.store.key_insert(&key, &[]).await.unwrap();
+        minted.text.expose().clone()
     }
 
     /// Sends bytes to the gate, and returns everything that it answers.
@@ -203,7 +251,9 @@ fn a_connection_is_judged_counted_and_carried() {
         let outside = connect("127.0.0.2", port).await.unwrap();
         let (mut inside, carried) = tokio::io::duplex(1024);
         let outbound = rig.outbound.clone();
-        rig.tasks.spawn(async move { outbound.carry(carried, outside).await });
+        let passage = outbound.enter(rig.workspace, Way::Host).unwrap();
+        rig.tasks
+            .spawn(async move { outbound.carry(passage, carried, outside).await });
         let sent: Vec<u8> = (0..100_000_u32).map(|n| n.to_le_bytes()[0]).collect();
         let (mut from, mut to) = tokio::io::split(&mut inside);
         let mut received = Vec::new();
@@ -233,5 +283,90 @@ fn rules_that_cannot_be_read_allow_nothing() {
         let rules = [rule("*", 443), rule("127.0.0.2", 443)];
         let refused = rig.outbound.connect(rig.workspace, &rules, "127.0.0.2", 443).await;
         assert_eq!(refused.unwrap_err().code(), "no_rule");
+    });
+}
+
+#[test]
+fn a_workspace_has_so_many_connections_and_no_more_and_no_other_is_held_to_them() {
+    test(async |rig| {
+        let enter = |workspace, way| rig.outbound.enter(workspace, way);
+        let (one, two) = (enter(rig.workspace, Way::Host), enter(rig.workspace, Way::Host));
+        let refused = enter(rig.workspace, Way::Host).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "2 connections to hosts outside are open, and a workspace may not have more; close some of them"
+        );
+        assert!(enter(rig.workspace, Way::Gate).is_ok(), "the gate stays open");
+        assert!(enter(WorkspaceId::new_at(T0), Way::Host).is_ok());
+        drop(one);
+        let again = enter(rig.workspace, Way::Host).unwrap();
+        assert!(enter(rig.workspace, Way::Host).is_err());
+        rig.outbound.cut(rig.workspace);
+        assert!(again.cut.is_cancelled() && two.unwrap().cut.is_cancelled());
+        assert!(!enter(rig.workspace, Way::Host).unwrap().cut.is_cancelled());
+        assert!(
+            rig.metrics()
+                .contains("bailey_egress_decisions_total{decision=\"too_many\"} 2\n")
+        );
+    });
+}
+
+#[test]
+fn being_cut_off_ends_what_is_carried_at_once() {
+    test(async |rig| {
+        let listener = TcpListener::bind("127.0.0.2:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let rules = [rule("127.0.0.2", port)];
+        let outside = rig.outbound.connect(rig.workspace, &rules, "127.0.0.2", port).await;
+        let (mut other, _) = listener.accept().await.unwrap();
+        let (mut inside, carried) = tokio::io::duplex(1024);
+        let (outbound, outside) = (rig.outbound.clone(), outside.unwrap());
+        let passage = outbound.enter(rig.workspace, Way::Host).unwrap();
+        rig.tasks
+            .spawn(async move { outbound.carry(passage, carried, outside).await });
+        let mut gate = rig.gate();
+        inside.write_all(b"x").await.unwrap();
+        assert_eq!(other.read_u8().await.unwrap(), b'x');
+        rig.outbound.cut(rig.workspace);
+        let ends = async {
+            assert_eq!(inside.read(&mut [0]).await.unwrap(), 0);
+            assert_eq!(gate.read(&mut [0]).await.unwrap(), 0);
+            // An end or a reset: nothing more comes.
+            assert!(matches!(other.read(&mut [0]).await, Ok(0) | Err(_)));
+        };
+        tokio::time::timeout(Duration::from_secs(5), ends).await.unwrap();
+    });
+}
+
+#[test]
+fn inside_a_workspace_only_its_own_key_is_good() {
+    test(async |rig| {
+        let (own, other) = (rig.key(Some(rig.workspace)).await, rig.key(None).await);
+        let elsewhere = rig.key(Some(WorkspaceId::new_at(T0))).await;
+        let models = |key: &str| {
+            format!(
+                "GET /v1/models HTTP/1.1\r\nhost: 127.0.0.1:7080\r\nauthorization: Bearer {key}\r\nconnection: close\r\n\r\n"
+            )
+        };
+        let message = |key: &str| {
+            format!(
+                "POST /v1/messages HTTP/1.1\r\nhost: 127.0.0.1:7080\r\nx-api-key: {key}\r\ncontent-type: application/json\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{{}}"
+            )
+        };
+        let good = rig.say(&models(&own)).await;
+        assert!(good.starts_with("HTTP/1.1 200 "), "{good}");
+        let good = rig.say(&message(&own)).await;
+        assert!(good.starts_with("HTTP/1.1 400 "), "{good}");
+        for key in [&other, &elsewhere] {
+            for request in [models(key), message(key)] {
+                let refused = rig.say(&request).await;
+                assert!(
+                    refused.starts_with("HTTP/1.1 401 ")
+                        && refused.contains("x-bailey-error: key_not_of_workspace\r\n")
+                        && refused.contains("only its own key is good"),
+                    "{refused}"
+                );
+            }
+        }
     });
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
@@ -23,6 +24,7 @@ use bailey_runtime::ids::NewId;
 use bailey_runtime::metrics::Registry;
 use bailey_runtime::{Clock, ManualClock, Tasks};
 use bailey_server::fleet::{Fleet, FleetOptions};
+use bailey_server::folder::Folder;
 use bailey_server::{App, AppParts, AppsOptions, bootstrap};
 use bailey_store::{JournalPosition, Store, Target};
 use bailey_testkit::db::{TestDb, TestTarget, on_sqlite};
@@ -42,7 +44,13 @@ pub(crate) struct TestApp {
     pub(crate) store: Store,
     pub(crate) gate: Arc<Gate>,
     pub(crate) clock: ManualClock,
-    router: Router,
+    /// What its workspaces run on.
+    pub(crate) sim: Arc<SimDriver>,
+    pub(crate) fleet: Fleet,
+    /// The folder of templates, empty at first.
+    pub(crate) folder: Folder,
+    pub(crate) directory: PathBuf,
+    pub(crate) router: Router,
     /// Whose journal the ledger's rows come from.
     writer: ReplicaId,
     position: AtomicU64,
@@ -69,6 +77,7 @@ pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) text: String,
+    pub(crate) bytes: bytes::Bytes,
 }
 
 /// What holds where nothing is configured.
@@ -81,7 +90,7 @@ fn configuration() -> Config {
 }
 
 /// A fleet that runs nothing, and where its figures are.
-fn fleet(gate: &Arc<Gate>, gateway: &Arc<Gateway>) -> (Fleet, Registry) {
+fn fleet(gate: &Arc<Gate>, gateway: &Arc<Gateway>, sim: &Arc<SimDriver>) -> (Fleet, Registry) {
     let mut metrics = Registry::new("test", T0);
     let config = configuration();
     let fleet = Fleet::new(
@@ -89,7 +98,7 @@ fn fleet(gate: &Arc<Gate>, gateway: &Arc<Gateway>) -> (Fleet, Registry) {
             gate: Arc::clone(gate),
             gateway: Arc::clone(gateway),
             config: &config,
-            driver: AnyDriver::Sim(SimDriver::new()),
+            driver: AnyDriver::Sim(Arc::clone(sim)),
             tasks: Tasks::new(),
             closing: CancellationToken::new(),
         },
@@ -143,19 +152,25 @@ impl TestApp {
             drain_streams: 1,
             metrics: bailey_gateway::metrics::Metrics::default(),
         });
-        let (fleet, metrics) = fleet(&gate, &gateway);
+        let sim = Arc::new(SimDriver::new());
+        let (fleet, metrics) = fleet(&gate, &gateway, &sim);
+        let directory = dir.join("templates");
+        std::fs::create_dir(&directory).unwrap();
+        let folder = Folder::new(Some(directory.clone()));
+        folder.look(&store, T0).await;
         let app = App::new(AppParts {
             gate: Arc::clone(&gate),
             gateway,
             // The mission's, tiers included.
             defaults: DefaultsConfig { keys: BTreeMap::new() },
             metrics,
-            fleet,
+            fleet: fleet.clone(),
             apps: AppsOptions {
                 config: configuration().apps,
                 port: 7080,
                 key: bailey_core::Secret::new([7; 32]),
             },
+            templates: folder.clone(),
         });
         Self {
             router: bailey_server::routes::router(&app),
@@ -163,6 +178,10 @@ impl TestApp {
             store,
             gate,
             clock: hand,
+            sim,
+            fleet,
+            folder,
+            directory,
             writer,
             position: AtomicU64::new(1),
             _db: db,
@@ -307,7 +326,8 @@ impl Client {
         Reply {
             status: parts.status,
             headers: parts.headers,
-            text: String::from_utf8(bytes.to_vec()).unwrap(),
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+            bytes,
         }
     }
 

@@ -2,11 +2,15 @@
 
 // An integration test is always built as one; the attribute tells clippy, which allows `unwrap` in tests only.
 #[cfg(test)]
+mod agents;
+#[cfg(test)]
 mod apps;
 #[cfg(test)]
 mod auth;
 #[cfg(test)]
 mod directory;
+#[cfg(test)]
+mod fleet;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
@@ -19,5 +23,7 @@ mod problems;
 mod reach;
 #[cfg(test)]
 mod table;
+#[cfg(test)]
+mod templates;
 #[cfg(test)]
 mod writes;

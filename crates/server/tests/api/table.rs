@@ -60,6 +60,18 @@ fn expected() -> BTreeMap<&'static str, Needs> {
         ("GET /api/v1/requests", To(A::LedgerRead)),
         ("GET /api/v1/requests/{id}", To(A::LedgerRead)),
         ("GET /api/v1/spend", To(A::LedgerRead)),
+        ("POST /api/v1/templates", To(A::TemplateWrite)),
+        ("GET /api/v1/templates", To(A::TemplateRead)),
+        ("GET /api/v1/templates/{id}", To(A::TemplateRead)),
+        ("DELETE /api/v1/templates/{id}", To(A::TemplateWrite)),
+        ("GET /api/v1/templates/{id}/versions", To(A::TemplateRead)),
+        ("GET /api/v1/templates/{id}/versions/{number}", To(A::TemplateRead)),
+        (
+            "GET /api/v1/templates/{id}/versions/{number}/archive",
+            To(A::TemplateRead),
+        ),
+        ("POST /api/v1/templates/{id}/promote", To(A::TemplateWrite)),
+        ("POST /api/v1/templates/{id}/rollback", To(A::TemplateWrite)),
         ("POST /api/v1/workspaces", To(A::WorkspaceCreate)),
         ("GET /api/v1/workspaces", To(A::WorkspaceRead)),
         ("GET /api/v1/workspaces/{id}", To(A::WorkspaceRead)),
@@ -74,6 +86,8 @@ fn expected() -> BTreeMap<&'static str, Needs> {
         ("GET /api/v1/workspaces/{id}/builds/{number}", To(A::WorkspaceRead)),
         ("GET /api/v1/workspaces/{id}/builds/{number}/log", To(A::WorkspaceRead)),
         ("POST /api/v1/workspaces/{id}/apps/{app}/open", To(A::WorkspaceAccess)),
+        ("GET /api/v1/workspaces/{id}/terminal", To(A::WorkspaceAccess)),
+        ("GET /api/v1/workspaces/{id}/exec", To(A::WorkspaceAccess)),
         ("GET /api/v1/models", To(A::ModelRead)),
         ("GET /api/v1/prices", To(A::ModelRead)),
     ])
@@ -103,6 +117,7 @@ pub(crate) fn request(operation: &str) -> (Method, String) {
         ("budgets", "bud"),
         ("tokens", "tok"),
         ("requests", "req"),
+        ("templates", "tpl"),
         ("workspaces", "ws"),
     ];
     let prefix = kinds

@@ -124,6 +124,26 @@ async fn versions_count_up_and_the_same_content_is_one_version(db: TestDb) {
     assert_eq!((list.len(), next), (1, None));
 }
 
+async fn what_was_there_is_found_by_its_content(db: TestDb) {
+    let (store, _) = with_owner(&db).await;
+    assert!(!store.templates_any().await.unwrap());
+    let (id, other) = (template("t"), template("u"));
+    let made = store
+        .template_insert(id, "t", TemplateSource::Api, &push(1, "aa", None))
+        .await
+        .unwrap();
+    store
+        .template_insert(other, "u", TemplateSource::Api, &push(2, "bb", None))
+        .await
+        .unwrap();
+    assert_eq!(store.template_version_by_digest(id, "aa").await.unwrap(), Some(made));
+    assert_eq!(store.template_version_by_digest(id, "bb").await.unwrap(), None);
+    for id in [id, other] {
+        store.template_delete(id, T0).await.unwrap();
+    }
+    assert!(store.templates_any().await.unwrap(), "deleted ones count");
+}
+
 async fn a_promotion_can_be_taken_back(db: TestDb) {
     let (store, _) = with_owner(&db).await;
     let id = template("t");
@@ -226,6 +246,7 @@ bailey_testkit::db_tests!(
     a_template_is_read_as_written,
     a_name_is_taken_until_its_template_is_deleted,
     versions_count_up_and_the_same_content_is_one_version,
+    what_was_there_is_found_by_its_content,
     a_promotion_can_be_taken_back,
     the_folder_remembers_what_it_applied,
     lists_are_filtered_and_paged,

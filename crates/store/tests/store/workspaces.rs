@@ -2,10 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use bailey_core::key::{Key, KeyScope};
+use bailey_core::people::{Person, PersonStatus};
 use bailey_core::template::{Resolved, Resources};
 use bailey_core::workspace::{Build, BuildState, Quota, Transition, Workspace, WorkspaceStatus};
 use bailey_core::{BuildId, PersonId, TemplateId, TemplateVersionId, Timestamp, WorkspaceId};
-use bailey_store::{Begun, LedgerReach, ListPage, NewBuild, NewLine, NewWorkspace, Store, StoreError, WorkspaceFilter};
+use bailey_store::{
+    Begun, KeyFilter, KeyState, LedgerReach, ListPage, NewBuild, NewLine, NewWorkspace, Store, StoreError,
+    WorkspaceFilter,
+};
 use bailey_testkit::db::TestDb;
 
 use crate::fixtures::*;
@@ -110,9 +115,10 @@ async fn a_life(db: TestDb) {
         (made.id, [3; 32], WorkspaceStatus::Starting)
     );
     let later = Timestamp::from_seconds(T0.micros() / 1_000_000 + 5);
-    assert!(store.build_end(&build, Ok(()), later).await.unwrap());
-    assert!(
-        !store.build_end(&build, Err("late"), later).await.unwrap(),
+    assert_eq!(store.build_end(&build, Ok(()), later).await.unwrap(), Some(Vec::new()));
+    assert_eq!(
+        store.build_end(&build, Err("late"), later).await.unwrap(),
+        None,
         "an end is an end"
     );
     let up = store.workspaces_up().await.unwrap();
@@ -330,6 +336,10 @@ async fn logs_are_numbered_and_an_agents_lines_come_once(db: TestDb) {
     assert_eq!(texts, [(2, "a"), (3, "b"), (4, "c")]);
     let many: Vec<_> = (0..700).map(|n| line(None, &n.to_string())).collect();
     assert_eq!(store.build_log_append(build.id, &many).await.unwrap(), 705);
+    let bytes = 6 + 1 + 1 + 1 + 12 + (10 + 90 * 2 + 600 * 3);
+    assert_eq!(store.build_log_size(build.id).await.unwrap(), (705, bytes));
+    store.build_log_append(build.id, &[line(None, "äß")]).await.unwrap();
+    assert_eq!(store.build_log_size(build.id).await.unwrap(), (706, bytes + 4));
 }
 
 async fn activity_only_goes_forward(db: TestDb) {
@@ -345,8 +355,125 @@ async fn activity_only_goes_forward(db: TestDb) {
     assert_eq!((after.last_active_at, after.auto_stop), (at(10), None));
 }
 
+async fn suspend(store: &Store, name: &str, status: PersonStatus) {
+    let person = Person { status, ..person(name) };
+    store.person_update(&person).await.unwrap();
+}
+
+async fn nothing_of_a_suspended_person_goes_up(db: TestDb) {
+    let store = with_people(&db).await;
+    let (ada, bob) = (person("ada").id, person("bob").id);
+    let (up, build) = create(&store, "up", ada).await;
+    store.build_run(&build, Some(("pub", &[3; 32])), T0).await.unwrap();
+    store.build_end(&build, Ok(()), T0).await.unwrap();
+    let (starting, _) = create(&store, "starting", ada).await;
+    let (down, build) = create(&store, "down", ada).await;
+    store.build_end(&build, Err("no"), T0).await.unwrap();
+    create(&store, "other", bob).await;
+    assert_eq!(store.workspaces_of_suspended().await.unwrap(), []);
+    suspend(&store, "ada", PersonStatus::Suspended).await;
+    let found = store.workspaces_of_suspended().await.unwrap();
+    let mut names: Vec<_> = found.iter().map(|w| w.name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["starting", "up"]);
+    let refused = |error| matches!(error, StoreError::Conflict { field: "owner", .. });
+    let start = store
+        .build_begin(down.id, &next(&down, Transition::Start), Some(&NO_QUOTA))
+        .await;
+    assert!(refused(start.unwrap_err()));
+    let (workspace, build) = new("fresh", ada);
+    let fresh = store.workspace_create(&workspace, &build, &NO_QUOTA).await;
+    assert!(refused(fresh.unwrap_err()));
+    // Down is where it may go.
+    begin(&store, &up, Transition::Stop).await;
+    begin(&store, &down, Transition::Delete).await;
+    let left = store.workspaces_of_suspended().await.unwrap();
+    assert_eq!(left.iter().map(|w| w.id).collect::<Vec<_>>(), [starting.id]);
+    suspend(&store, "ada", PersonStatus::Active).await;
+    assert_eq!(store.workspaces_of_suspended().await.unwrap(), []);
+}
+
+/// A key of a workspace, as its agent is given one.
+fn workspace_key(name: &str, workspace: &Workspace) -> Key {
+    Key {
+        workspace: Some(workspace.id),
+        scope: KeyScope::Workspace,
+        ..key(name, workspace.owner)
+    }
+}
+
+async fn a_workspace_has_one_key_while_it_is_up_and_none_when_it_is_down(db: TestDb) {
+    let store = with_people(&db).await;
+    let (made, build) = create(&store, "one", person("ada").id).await;
+    let (first, second, third) = (
+        workspace_key("k1", &made),
+        workspace_key("k2", &made),
+        workspace_key("k3", &made),
+    );
+    let give = async |agent, key| store.workspace_key_insert(agent, key, &[]).await.unwrap();
+    assert_eq!(give("pub", &first).await, None, "no agent has been started");
+    store.build_run(&build, Some(("pub", &[3; 32])), T0).await.unwrap();
+    assert_eq!(give("other", &first).await, None, "that is not its agent");
+    assert_eq!(give("pub", &first).await, Some(Vec::new()));
+    assert_eq!(give("pub", &second).await, Some(vec![first.id]));
+    let live = async || {
+        let mut filter = KeyFilter::within(LedgerReach::All);
+        filter.workspace = Some(made.id);
+        filter.state = Some((KeyState::Active, T0));
+        let (keys, _) = store.keys_list(&filter, ListPage::first(10)).await.unwrap();
+        keys.into_iter().map(|key| key.id).collect::<Vec<_>>()
+    };
+    assert_eq!(live().await, [second.id]);
+    store.build_end(&build, Ok(()), T0).await.unwrap();
+    assert_eq!(live().await, [second.id], "it is up");
+    // A key that somebody made and put down to the workspace is theirs to revoke.
+    let own = Key {
+        workspace: Some(made.id),
+        scope: KeyScope::User,
+        ..key("own", made.owner)
+    };
+    store.key_insert(&own, &[]).await.unwrap();
+    let (_, stop) = begin(&store, &made, Transition::Stop).await;
+    assert_eq!(give("pub", &third).await, None, "it is on its way down");
+    assert_eq!(store.build_end(&stop, Ok(()), T0).await.unwrap(), Some(vec![second.id]));
+    assert_eq!(live().await, [own.id]);
+    assert_eq!(give("pub", &third).await, None, "it is down");
+    // So it is with a start that fails.
+    let (_, start) = begin(
+        &store,
+        &store.workspace_get(made.id).await.unwrap().unwrap(),
+        Transition::Start,
+    )
+    .await;
+    store.build_run(&start, Some(("pub2", &[4; 32])), T0).await.unwrap();
+    assert_eq!(give("pub2", &third).await, Some(Vec::new()));
+    assert_eq!(
+        store.build_end(&start, Err("no"), T0).await.unwrap(),
+        Some(vec![third.id])
+    );
+    assert_eq!(live().await, [own.id]);
+}
+
+async fn two_that_ask_for_the_key_at_once_leave_one(db: TestDb) {
+    let store = with_people(&db).await;
+    let (made, build) = create(&store, "one", person("ada").id).await;
+    store.build_run(&build, Some(("pub", &[3; 32])), T0).await.unwrap();
+    let keys = (0..8).map(|n| workspace_key(&format!("k{n}"), &made));
+    let mut tasks = tokio::task::JoinSet::new();
+    for key in keys {
+        let store = store.clone();
+        tasks.spawn(async move { store.workspace_key_insert("pub", &key, &[]).await.unwrap() });
+    }
+    assert!(tasks.join_all().await.iter().all(Option::is_some));
+    let revoked = store.build_end(&build, Err("no"), T0).await.unwrap().unwrap();
+    assert_eq!(revoked.len(), 1, "{revoked:?}");
+}
+
 bailey_testkit::db_tests!(
     a_life,
+    nothing_of_a_suspended_person_goes_up,
+    a_workspace_has_one_key_while_it_is_up_and_none_when_it_is_down,
+    two_that_ask_for_the_key_at_once_leave_one,
     one_build_at_a_time,
     names_are_taken_once_by_each_owner,
     two_at_once_do_not_pass_a_quota,

@@ -27,6 +27,10 @@ use process::Agent;
 const BUILD: &str = "build";
 /// How long an agent may take to end once it was killed.
 const KILLED: Duration = Duration::from_secs(10);
+/// How long removing what killed agents left may take.
+const SWEPT: Duration = Duration::from_secs(20);
+/// The name of that step.
+const SWEEP: &str = "remove what killed agents left";
 /// How much of a log is looked at for its last line.
 const LAST_WORDS: u64 = 4096;
 /// The longest log of an agent that is carried over a start.
@@ -82,6 +86,14 @@ impl SandboxDriver {
             let said = String::from_utf8_lossy(&output.stderr);
             DriverError::Unable(format!("{} probe failed: {}", agent.display(), said.trim()))
         })
+    }
+
+    /// Removes what the kernel still has of workspaces whose agents could not do it. What is left holds no process and does no
+    /// harm, so nothing fails for it.
+    async fn sweep_quietly(&self) {
+        if let Err(error) = self.sweep().await {
+            tracing::warn!(%error, "what a killed agent left stays for now");
+        }
     }
 
     /// Refuses what this machine cannot do and nobody has allowed to go without.
@@ -229,12 +241,15 @@ impl Driver for SandboxDriver {
         const STEP: &str = "stop the workspace's agent";
         let directory = self.directory(id);
         let Some(agent) = Agent::of(&directory).map_err(DriverError::step(STEP))? else {
+            // It may have been killed by somebody else.
+            self.sweep_quietly().await;
             return Ok(());
         };
         if agent.end(grace).await.map_err(DriverError::step(STEP))? {
             return Ok(());
         }
         if agent.kill(KILLED).await.map_err(DriverError::step(STEP))? {
+            self.sweep_quietly().await;
             return Ok(());
         }
         Err(DriverError::Step {
@@ -254,6 +269,27 @@ impl Driver for SandboxDriver {
             Ok(_) => Ok(()),
             Err(error) => Err(DriverError::step(STEP)(std::io::Error::other(error))),
         }
+    }
+
+    async fn sweep(&self) -> Result<(), DriverError> {
+        let mut command = Command::new(&self.options.agent);
+        command
+            .arg("sweep")
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true);
+        let status = tokio::time::timeout(SWEPT, command.status()).await;
+        let status = status.map_err(|error| DriverError::step(SWEEP)(error.into()))?;
+        let status = status.map_err(DriverError::step(SWEEP))?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(DriverError::Step {
+            step: SWEEP,
+            cause: format!("bailey-agent sweep: {status}"),
+        })
     }
 
     async fn last_words(&self, id: WorkspaceId) -> Option<String> {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bailey_api::agent::Capabilities;
-use bailey_core::WorkspaceId;
+use bailey_core::{Secret, WorkspaceId};
 use tokio::sync::Notify;
 
 use super::{Driver, DriverError, Instance, Observed};
@@ -34,6 +34,7 @@ pub struct SimDriver {
 struct World {
     there: BTreeMap<WorkspaceId, Observed>,
     starts: BTreeMap<WorkspaceId, u64>,
+    tokens: BTreeMap<WorkspaceId, Secret<String>>,
     broken: BTreeMap<SimStep, String>,
     hanging: BTreeSet<SimStep>,
 }
@@ -77,6 +78,13 @@ impl SimDriver {
     /// How many agents of a workspace were started so far.
     pub fn starts(&self, id: WorkspaceId) -> u64 {
         self.world().starts.get(&id).copied().unwrap_or(0)
+    }
+
+    /// The token of the agent that was started last; `None` = none lives.
+    pub fn token(&self, id: WorkspaceId) -> Option<Secret<String>> {
+        let world = self.world();
+        let lives = world.there.get(&id).is_some_and(|there| there.agent);
+        world.tokens.get(&id).filter(|_| lives).cloned()
     }
 
     async fn pass(&self, step: SimStep) -> Result<(), DriverError> {
@@ -124,6 +132,7 @@ impl Driver for SimDriver {
             if !there.agent {
                 there.agent = true;
                 there.build = Some(instance.build);
+                world.tokens.insert(instance.id, instance.token.clone());
                 *world.starts.entry(instance.id).or_default() += 1;
             }
         }
@@ -140,6 +149,10 @@ impl Driver for SimDriver {
         self.pass(SimStep::Delete).await?;
         self.world().there.remove(&id);
         Ok(())
+    }
+
+    fn sweep(&self) -> impl Future<Output = Result<(), DriverError>> + Send {
+        std::future::ready(Ok(()))
     }
 
     fn last_words(&self, _: WorkspaceId) -> impl Future<Output = Option<String>> + Send {

@@ -2,16 +2,22 @@
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
 
 use super::package::{File, Package};
 use super::{MAX_FILES, MAX_UNPACKED};
 
 /// Directories that are never part of a template.
 const LEFT_OUT: [&str; 3] = [".git", ".hg", ".svn"];
+/// What names begin with that volumes of Kubernetes keep for themselves, such as `..data`.
+const SHADOW: &str = "..";
 /// How deep directories may nest.
 const DEEPEST: usize = 32;
+/// The most entries, directories included.
+const MAX_ENTRIES: usize = 4 * MAX_FILES;
 
 /// A directory cannot be read as a template, or a template not written to it.
 #[derive(Debug, thiserror::Error)]
@@ -42,8 +48,24 @@ fn failed(path: &Path) -> impl FnOnce(io::Error) -> DirectoryError {
 impl Package {
     /// Reads a directory. Links and special files are refused, and so is what is larger than a template may be.
     pub fn read(directory: &Path) -> Result<Self, DirectoryError> {
+        Self::walk(directory, None)
+    }
+
+    /// Reads a directory that an administrator put there, such as a mounted volume: links within it are followed, since
+    /// some volumes are made of them. Entries whose names begin with `..` are those volumes' own and left out.
+    pub fn read_mounted(directory: &Path) -> Result<Self, DirectoryError> {
+        let real = fs::canonicalize(directory).map_err(failed(directory))?;
+        Self::walk(&real.clone(), Some(real))
+    }
+
+    fn walk(directory: &Path, within: Option<PathBuf>) -> Result<Self, DirectoryError> {
         let mut package = Self::default();
-        read(directory, "", DEEPEST, &mut package)?;
+        let mut walk = Walk {
+            within,
+            entries: 0,
+            package: &mut package,
+        };
+        walk.read(directory, "", DEEPEST)?;
         Ok(package)
     }
 
@@ -76,48 +98,145 @@ impl Package {
     }
 }
 
-fn read(directory: &Path, below: &str, deeper: usize, package: &mut Package) -> Result<(), DirectoryError> {
+/// A walk through a template's directory.
+struct Walk<'p> {
+    /// Links may lead to what is in here; `None` = there may be none.
+    within: Option<PathBuf>,
+    /// Entries that were looked at, each as often as links lead to it.
+    entries: usize,
+    package: &'p mut Package,
+}
+
+impl Walk<'_> {
+    fn read(&mut self, directory: &Path, below: &str, deeper: usize) -> Result<(), DirectoryError> {
+        for entry in entries(directory)? {
+            self.entries += 1;
+            if self.entries > MAX_ENTRIES {
+                return Err(refuse(directory, format!("a template has at most {MAX_FILES} files")));
+            }
+            let path = entry.path();
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else {
+                return Err(refuse(&path, "has a name that is no UTF-8"));
+            };
+            if self.within.is_some() && name.starts_with(SHADOW) {
+                continue;
+            }
+            let relative = if below.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{below}/{name}")
+            };
+            let kind = entry.file_type().map_err(failed(&path))?;
+            let (real, kind) = if kind.is_symlink() {
+                let real = self.follow(&path)?;
+                let kind = fs::metadata(&real).map_err(failed(&path))?.file_type();
+                (real, kind)
+            } else {
+                (path.clone(), kind)
+            };
+            if kind.is_dir() {
+                if LEFT_OUT.contains(&name) {
+                    continue;
+                }
+                if deeper == 0 {
+                    return Err(refuse(&path, format!("lies more than {DEEPEST} directories deep")));
+                }
+                self.read(&real, &relative, deeper - 1)?;
+            } else if kind.is_file() {
+                let file = read_file(&real, self.package.room())?;
+                self.package.add(&relative, file).map_err(|why| refuse(&path, why))?;
+            } else {
+                return Err(refuse(&path, "is no file; a template has files and directories only"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What a link leads to, where links are allowed.
+    fn follow(&self, path: &Path) -> Result<PathBuf, DirectoryError> {
+        let Some(within) = &self.within else {
+            return Err(refuse(
+                path,
+                "is a symbolic link; a template has files and directories only",
+            ));
+        };
+        let real = fs::canonicalize(path).map_err(failed(path))?;
+        if real.starts_with(within) {
+            return Ok(real);
+        }
+        Err(refuse(path, "is a symbolic link that leads out of the template"))
+    }
+}
+
+/// What is in a directory, by name.
+fn entries(directory: &Path) -> Result<Vec<fs::DirEntry>, DirectoryError> {
     let mut entries = Vec::new();
     for entry in fs::read_dir(directory).map_err(failed(directory))? {
         entries.push(entry.map_err(failed(directory))?);
-        if entries.len() > MAX_FILES {
+        if entries.len() > MAX_ENTRIES {
             return Err(refuse(directory, format!("a template has at most {MAX_FILES} files")));
         }
     }
     entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        let path = entry.path();
-        let name = entry.file_name();
-        let Some(name) = name.to_str() else {
-            return Err(refuse(&path, "has a name that is no UTF-8"));
+    Ok(entries)
+}
+
+/// Whether something changed in a directory: two that are equal were taken of the same files, as far as sizes, times and
+/// numbers of files tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp(Vec<u8>);
+
+impl Stamp {
+    /// Looks at a directory without reading what is in its files. What cannot be looked at is part of the stamp.
+    pub fn of(directory: &Path) -> Self {
+        let mut stamper = Stamper {
+            within: fs::canonicalize(directory).ok(),
+            entries: 0,
+            sha: Sha256::new(),
         };
-        let relative = if below.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{below}/{name}")
+        stamper.walk(directory, DEEPEST);
+        Self(stamper.sha.finalize().to_vec())
+    }
+}
+
+struct Stamper {
+    within: Option<PathBuf>,
+    entries: usize,
+    sha: Sha256,
+}
+
+impl Stamper {
+    fn walk(&mut self, directory: &Path, deeper: usize) {
+        let entries = match entries(directory) {
+            Ok(entries) => entries,
+            Err(error) => return self.sha.update(error.to_string()),
         };
-        let kind = entry.file_type().map_err(failed(&path))?;
-        if kind.is_dir() {
-            if LEFT_OUT.contains(&name) {
+        for entry in entries {
+            self.entries += 1;
+            let name = entry.file_name();
+            if self.entries > MAX_ENTRIES || LEFT_OUT.iter().any(|left_out| name == *left_out) {
                 continue;
             }
-            if deeper == 0 {
-                return Err(refuse(&path, format!("lies more than {DEEPEST} directories deep")));
+            let path = entry.path();
+            self.sha.update(path.as_os_str().as_encoded_bytes());
+            let link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            let real = if link { fs::canonicalize(&path).ok() } else { Some(path) };
+            // A link that leads out is refused when the template is read; what is there does not matter.
+            let inside = |real: &PathBuf| !link || self.within.as_ref().is_some_and(|within| real.starts_with(within));
+            let Some(real) = real.filter(inside) else { continue };
+            let Ok(about) = fs::metadata(&real) else { continue };
+            for number in [about.dev(), about.ino(), about.len(), u64::from(about.mode())] {
+                self.sha.update(number.to_be_bytes());
             }
-            read(&path, &relative, deeper - 1, package)?;
-        } else if kind.is_file() {
-            let file = read_file(&path, package.room())?;
-            package.add(&relative, file).map_err(|why| refuse(&path, why))?;
-        } else if kind.is_symlink() {
-            return Err(refuse(
-                &path,
-                "is a symbolic link; a template has files and directories only",
-            ));
-        } else {
-            return Err(refuse(&path, "is no file; a template has files and directories only"));
+            for number in [about.mtime(), about.mtime_nsec(), about.ctime(), about.ctime_nsec()] {
+                self.sha.update(number.to_be_bytes());
+            }
+            if about.is_dir() && deeper > 0 {
+                self.walk(&real, deeper - 1);
+            }
         }
     }
-    Ok(())
 }
 
 fn read_file(path: &Path, room: usize) -> Result<File, DirectoryError> {
@@ -194,5 +313,70 @@ mod tests {
         .unwrap();
         let said = Package::read(dir.path()).unwrap_err().to_string();
         assert!(said.contains("is no file"), "{said}");
+    }
+    /// A directory as Kubernetes mounts a ConfigMap.
+    fn mounted(dir: &Path, version: &str, text: &str) {
+        let data = dir.join(format!("..{version}"));
+        fs::create_dir_all(data.join("sub")).unwrap();
+        fs::write(data.join("template.toml"), text).unwrap();
+        fs::write(data.join("sub/run.sh"), "x").unwrap();
+        let next = dir.join("..data_tmp");
+        std::os::unix::fs::symlink(format!("..{version}"), &next).unwrap();
+        fs::rename(next, dir.join("..data")).unwrap();
+        for name in ["template.toml", "sub"] {
+            // There from the first version on.
+            let _ = std::os::unix::fs::symlink(format!("..data/{name}"), dir.join(name));
+        }
+    }
+
+    #[test]
+    fn a_mounted_volume_is_read_through_its_links() {
+        let dir = tempfile::tempdir().unwrap();
+        mounted(dir.path(), "1", "icon = \"a\"\n");
+        assert!(Package::read(dir.path()).is_err());
+        let package = Package::read_mounted(dir.path()).unwrap();
+        let paths: Vec<_> = package.files().keys().collect();
+        assert_eq!(paths, ["sub/run.sh", "template.toml"]);
+        let before = Stamp::of(dir.path());
+        assert_eq!(Stamp::of(dir.path()), before);
+        mounted(dir.path(), "2", "icon = \"b\"\n");
+        assert_ne!(Stamp::of(dir.path()), before);
+        assert_eq!(
+            Package::read_mounted(dir.path()).unwrap().manifest(),
+            Some("icon = \"b\"\n")
+        );
+    }
+
+    #[test]
+    fn links_that_lead_out_or_around_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let link = |to: &str, at: &str| std::os::unix::fs::symlink(to, dir.path().join(at)).unwrap();
+        link("/etc/passwd", "out");
+        let said = Package::read_mounted(dir.path()).unwrap_err().to_string();
+        assert!(said.contains("leads out of the template"), "{said}");
+        fs::remove_file(dir.path().join("out")).unwrap();
+        link(".", "a");
+        link(".", "b");
+        assert!(Package::read_mounted(dir.path()).is_err());
+        let _ = Stamp::of(dir.path());
+    }
+
+    #[test]
+    fn a_stamp_sees_what_a_size_and_a_time_do_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("template.toml");
+        fs::write(&file, "a").unwrap();
+        let time = fs::metadata(&file).unwrap().modified().unwrap();
+        let before = Stamp::of(dir.path());
+        let other = dir.path().join("new");
+        fs::write(&other, "b").unwrap();
+        fs::File::options()
+            .write(true)
+            .open(&other)
+            .unwrap()
+            .set_modified(time)
+            .unwrap();
+        fs::rename(&other, &file).unwrap();
+        assert_ne!(Stamp::of(dir.path()), before);
     }
 }

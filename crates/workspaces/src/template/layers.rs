@@ -1,29 +1,28 @@
 //! Layers: what a template's install script leaves at `/opt`, made once and known by the SHA-256 of what it was made from.
+//! Root file systems lie beside them.
+//!
+//! A [`Piece`] is whole or absent: it is made under another name and renamed when all of it is on the disk. What a killed
+//! server left half made is removed by [`LayerStore::sweep`].
 
 mod files;
 mod job;
 mod output;
+mod pieces;
+mod script;
 
-use std::collections::HashMap;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use std::{fs, io};
 
-use tokio::io::AsyncWriteExt as _;
-use tokio::process::{Child, Command};
+use bailey_runtime::failpoint;
+use tokio_util::sync::CancellationToken;
 
 pub use job::LayerJob;
+pub use pieces::Piece;
 
 pub(super) use files::remove;
-
-/// The statuses of `bailey-agent layer` for a script that took too long, and for one that could not be run.
-const TIMED_OUT: i32 = 124;
-const NOT_RUN: i32 = 125;
-/// How much longer than a script may take its agent may.
-const GRACE: Duration = Duration::from_mins(1);
 
 /// How layers are built on this machine.
 #[derive(Debug, Clone)]
@@ -38,6 +37,8 @@ pub struct LayerOptions {
     pub certificates: Vec<PathBuf>,
     /// The longest time that an install script may take.
     pub timeout: Duration,
+    /// Bytes of the disk that a build leaves free; it ends where there are fewer.
+    pub keep_free: u64,
 }
 
 /// A layer was not built. Nothing of it is left.
@@ -52,11 +53,27 @@ pub enum LayerError {
     /// The script could not be run.
     #[error("the install script could not be run")]
     NotRun,
+    /// The disk is almost full.
+    #[error(
+        "the disk with {} has only {} MiB left, less than the {} MiB that a build leaves free", .path.display(),
+        .free >> 20, .keep >> 20
+    )]
+    Full {
+        /// Where.
+        path: PathBuf,
+        /// Bytes that are free.
+        free: u64,
+        /// Bytes that stay free.
+        keep: u64,
+    },
+    /// It was asked to stop.
+    #[error("the server is shutting down")]
+    Stopped,
     /// The root archive.
     #[error(transparent)]
     Root(#[from] super::RootError),
     /// A step failed.
-    #[error("cannot {step}: {source}")]
+    #[error("cannot {step}")]
     Step {
         /// The step, as "start the agent".
         step: &'static str,
@@ -69,69 +86,56 @@ fn step(step: &'static str) -> impl FnOnce(io::Error) -> LayerError {
     move |source| LayerError::Step { step, source }
 }
 
-/// The layers of this machine.
+/// The layers and roots of this machine. Whoever builds sees to it that no piece is built twice at once; it would only cost
+/// time.
 #[derive(Debug)]
 pub struct LayerStore {
     options: LayerOptions,
-    /// One lock for each layer under way: who comes second waits, and finds it there.
-    building: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    /// Held while a piece is found in use or is taken away, so that never both happen.
+    taking: Mutex<()>,
+    /// Directories of builds have numbers.
+    number: AtomicU64,
 }
 
 impl LayerStore {
     /// The layers below a data directory.
-    pub fn new(options: LayerOptions) -> Self {
-        let building = Mutex::default();
-        Self { options, building }
-    }
-
-    /// Where the layer of this digest lies, or will.
-    pub fn path(&self, digest: &str) -> PathBuf {
-        self.options.data_dir.join("layers").join(digest)
-    }
-
-    /// Where the root file system of this digest lies, or will.
-    pub fn root_path(&self, digest: &str) -> PathBuf {
-        self.options.data_dir.join("roots").join(digest)
+    pub const fn new(options: LayerOptions) -> Self {
+        Self {
+            options,
+            taking: Mutex::new(()),
+            number: AtomicU64::new(1),
+        }
     }
 
     /// Builds what a job describes, unless it is there. `line` gets what there is to say, the script's output included.
-    pub async fn build(&self, job: &LayerJob, line: impl Fn(String) + Send + Sync) -> Result<(), LayerError> {
-        let lock = {
-            let mut building = self.building.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(building.entry(job.key().to_owned()).or_default())
-        };
-        let held = lock.lock().await;
-        let built = self.build_alone(job, &line).await;
-        drop(held);
-        let mut building = self.building.lock().unwrap_or_else(PoisonError::into_inner);
-        // This one and the map's: nobody waits.
-        if Arc::strong_count(&lock) == 2 {
-            building.remove(job.key());
-        }
-        built
-    }
-
-    async fn build_alone(&self, job: &LayerJob, line: &(impl Fn(String) + Send + Sync)) -> Result<(), LayerError> {
-        let root = self.root(job, line).await?;
+    /// Once `stop` is cancelled, the build ends with [`LayerError::Stopped`] and leaves nothing.
+    pub async fn build(
+        &self,
+        job: &LayerJob,
+        line: impl Fn(String) + Send + Sync,
+        stop: &CancellationToken,
+    ) -> Result<(), LayerError> {
+        self.options.room()?;
+        let root = self.root(job, &line, stop).await?;
         let Some(digest) = &job.layer else {
             return Ok(());
         };
-        let target = self.path(digest);
-        if target.is_dir() {
-            line(format!("the layer {digest} is there already"));
+        let piece = Piece::Layer(digest.clone());
+        if self.is_there(&piece) {
+            line(format!("layer {}: there already", piece.short()));
             return Ok(());
         }
-        let layers = self.options.data_dir.join("layers");
-        let new = layers.join(format!(".new-{digest}"));
-        let made = self.install(job, digest, root, &new, line).await;
-        let done = match made {
-            Ok(()) => fs::rename(new.join("opt"), &target).map_err(step("put the layer in its place")),
-            Err(error) => Err(error),
-        };
+        let new = self.unfinished(&piece);
+        let made = self.install(job, &new, root, &line, stop).await;
+        let done = made.and_then(|bytes| {
+            failpoint::hit("layer.rename");
+            put(&new.join(files::OPT), &self.path(&piece)).map_err(step("put the layer in its place"))?;
+            Ok(bytes)
+        });
         let removed = blocking(move || remove(&new)).await;
-        done?;
+        let bytes = done?;
         removed.map_err(step("remove what the build left"))?;
-        line(format!("the layer {digest} is built"));
+        line(format!("layer {}: built, {} MiB", piece.short(), bytes >> 20));
         Ok(())
     }
 
@@ -139,72 +143,69 @@ impl LayerStore {
         &self,
         job: &LayerJob,
         line: &(impl Fn(String) + Send + Sync),
+        stop: &CancellationToken,
     ) -> Result<Option<PathBuf>, LayerError> {
         let Some((digest, archive)) = job.root.clone() else {
             return Ok(None);
         };
-        if !self.root_path(&digest).is_dir() {
-            line("unpacking the root archive".to_owned());
+        let piece = Piece::Root(digest);
+        let path = self.path(&piece);
+        if self.is_there(&piece) {
+            return Ok(Some(path));
         }
-        let roots = self.options.data_dir.join("roots");
+        line(format!("root {}: unpacking the archive", piece.short()));
+        let new = self.unfinished(&piece);
+        let target = path.clone();
+        let (options, stop) = (self.options.clone(), stop.clone());
         let unpacked = blocking(move || {
-            fs::create_dir_all(&roots)?;
-            Ok(super::unpack_root(&roots, &digest, &archive))
+            let go_on = || {
+                let stopped = stop.is_cancelled().then_some(LayerError::Stopped);
+                stopped.map_or_else(|| options.room(), Err).map_err(io::Error::other)
+            };
+            Ok(super::unpack_root(&new, &target, &archive, &go_on))
         });
-        let path = unpacked.await.map_err(step("unpack the root archive"))??;
+        unpacked.await.map_err(step("unpack the root archive"))??;
+        line(format!("root {}: unpacked", piece.short()));
         Ok(Some(path))
     }
 
     async fn install(
         &self,
         job: &LayerJob,
-        digest: &str,
-        root: Option<PathBuf>,
         new: &Path,
+        root: Option<PathBuf>,
         line: &(impl Fn(String) + Send + Sync),
-    ) -> Result<(), LayerError> {
+        stop: &CancellationToken,
+    ) -> Result<u64, LayerError> {
         let owner = rustix::process::geteuid().is_root().then_some(self.options.host_id);
         let (files, directory) = (job.files.clone(), new.to_owned());
         blocking(move || files::prepare(&directory, &files, owner))
             .await
             .map_err(step("make the layer's directory"))?;
-        let request = job.request(&self.options, digest, root, new, owner);
+        let request = job.request(&self.options, root, new, owner);
         let request = serde_json::to_vec(&request).map_err(|error| step("write to the agent")(error.into()))?;
         line("running the install script".to_owned());
-        let mut child = self.start()?;
-        let mut input = child.stdin.take().ok_or(LayerError::NotRun)?;
-        let (output, error) = (child.stdout.take(), child.stderr.take());
-        let talk = async {
-            // One that does not read has ended, and its status says why.
-            let _ = input.write_all(&request).await;
-            drop(input);
-            tokio::join!(output::lines(output, line), output::lines(error, line));
-            child.wait().await
-        };
-        let ended = tokio::time::timeout(self.options.timeout + GRACE, talk).await;
-        let status = ended.map_err(|_| LayerError::Slow(self.options.timeout))?;
-        match status.map_err(step("wait for the agent"))?.code() {
-            Some(0) => {}
-            Some(TIMED_OUT) => return Err(LayerError::Slow(self.options.timeout)),
-            Some(NOT_RUN) | None => return Err(LayerError::NotRun),
-            Some(status) => return Err(LayerError::Script(status)),
-        }
+        self.run(&request, line, stop).await?;
         let directory = new.to_owned();
         blocking(move || files::finish(&directory))
             .await
             .map_err(step("finish the layer"))
     }
 
-    fn start(&self) -> Result<Child, LayerError> {
-        let mut command = Command::new(&self.options.agent);
-        command
-            .arg("layer")
-            .env_clear()
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        command.spawn().map_err(step("start bailey-agent"))
+    /// A name that no other build has, for what is not finished yet.
+    fn unfinished(&self, piece: &Piece) -> PathBuf {
+        let (process, number) = (std::process::id(), self.number.fetch_add(1, Ordering::Relaxed));
+        let name = format!("{}{}-{process}-{number}", pieces::NEW, piece.short());
+        self.directory(piece).join(name)
+    }
+}
+
+/// Puts a whole directory in its place, once all of it is on the disk. It may be there already: then that one stays.
+pub(super) fn put(new: &Path, target: &Path) -> io::Result<()> {
+    rustix::fs::syncfs(fs::File::open(new)?)?;
+    match fs::rename(new, target) {
+        Err(_) if target.is_dir() => Ok(()),
+        other => other,
     }
 }
 

@@ -35,7 +35,7 @@ pub struct Package {
 /// What is wrong with a template, and in which of its files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// The file.
+    /// The file; empty where the template as a whole is at fault.
     pub file: String,
     /// The line, from 1; 0 where the file as a whole is at fault.
     pub line: usize,
@@ -49,11 +49,13 @@ pub struct Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", self.file)?;
-        if self.line > 0 {
-            write!(f, "{}:{}:", self.line, self.column)?;
+        if !self.file.is_empty() {
+            write!(f, "{}:", self.file)?;
+            if self.line > 0 {
+                write!(f, "{}:{}:", self.line, self.column)?;
+            }
+            f.write_str(" ")?;
         }
-        f.write_str(" ")?;
         if !self.path.is_empty() {
             write!(f, "{}: ", self.path)?;
         }
@@ -62,7 +64,8 @@ impl fmt::Display for Fault {
 }
 
 impl Fault {
-    fn whole(file: &str, message: impl Into<String>) -> Self {
+    /// A fault of a file as a whole, or of all of them.
+    pub fn whole(file: &str, message: impl Into<String>) -> Self {
         Self {
             file: file.to_owned(),
             line: 0,

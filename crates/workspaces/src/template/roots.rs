@@ -5,12 +5,15 @@ use std::io::{self, Read};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Component, Path, PathBuf};
 
+use bailey_runtime::failpoint;
 use flate2::read::MultiGzDecoder;
 
 /// The most bytes of all files together.
 const MAX_BYTES: u64 = 8 << 30;
 /// The most entries.
 const MAX_ENTRIES: usize = 500_000;
+/// Bytes between two questions whether to go on.
+const ASK_EVERY: usize = 8 << 20;
 
 /// A root archive cannot be unpacked. Nothing of it is left.
 #[derive(Debug, thiserror::Error)]
@@ -31,27 +34,50 @@ pub enum RootError {
     Large,
 }
 
-/// Unpacks an archive (tar, with or without gzip) to `<directory>/<digest>`, in one step; nothing happens where that is
-/// there. Devices and pipes are left out: a sandbox has its own `/dev`.
-pub fn unpack_root(directory: &Path, digest: &str, archive: &[u8]) -> Result<PathBuf, RootError> {
-    let target = directory.join(digest);
-    if target.is_dir() {
-        return Ok(target);
+/// Whether to go on.
+type GoOn<'a> = &'a dyn Fn() -> io::Result<()>;
+
+/// A reader that asks every few MiB whether to go on.
+struct Watched<'a, R> {
+    from: R,
+    go_on: GoOn<'a>,
+    unasked: usize,
+}
+
+impl<'a, R> Watched<'a, R> {
+    const fn new(from: R, go_on: GoOn<'a>) -> Self {
+        let unasked = ASK_EVERY;
+        Self { from, go_on, unasked }
     }
-    let new = directory.join(format!(".new-{digest}"));
-    super::layers::remove(&new)?;
-    fs::create_dir_all(&new)?;
+}
+
+impl<R: Read> Read for Watched<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.unasked >= ASK_EVERY {
+            (self.go_on)()?;
+            self.unasked = 0;
+        }
+        let read = self.from.read(buffer)?;
+        self.unasked += read;
+        Ok(read)
+    }
+}
+
+/// Unpacks an archive (tar, with or without gzip) to `new`, and then puts it at `target` in one step. Devices and pipes are left
+/// out: a sandbox has its own `/dev`. `go_on` is asked now and then, and ends it with an error.
+pub(super) fn unpack_root(new: &Path, target: &Path, archive: &[u8], go_on: GoOn<'_>) -> Result<(), RootError> {
+    super::layers::remove(new)?;
+    fs::create_dir_all(new)?;
     let unpacked = if archive.starts_with(&[0x1f, 0x8b]) {
-        unpack(&new, MultiGzDecoder::new(archive))
+        unpack(new, Watched::new(MultiGzDecoder::new(archive), go_on))
     } else {
-        unpack(&new, archive)
+        unpack(new, Watched::new(archive, go_on))
     };
-    let done = unpacked.and_then(|()| Ok(fs::rename(&new, &target)?));
-    if let Err(error) = done {
-        super::layers::remove(&new)?;
-        return Err(error);
-    }
-    Ok(target)
+    failpoint::hit("root.rename");
+    let done = unpacked.and_then(|()| Ok(super::layers::put(new, target)?));
+    // Nothing is there where it was put in its place.
+    super::layers::remove(new)?;
+    done
 }
 
 fn unpack(into: &Path, archive: impl Read) -> Result<(), RootError> {
@@ -165,7 +191,8 @@ mod tests {
                 .unwrap();
         });
         let dir = tempfile::tempdir().unwrap();
-        let root = unpack_root(dir.path(), "d", &bytes).unwrap();
+        let root = dir.path().join("d");
+        unpack_root(&dir.path().join(".new"), &root, &bytes, &|| Ok(())).unwrap();
         assert_eq!(fs::read(root.join("usr/sudo")).unwrap(), b"hi");
         assert_eq!(
             fs::metadata(root.join("usr/su")).unwrap().permissions().mode() & 0o7777,
@@ -173,7 +200,9 @@ mod tests {
         );
         assert_eq!(fs::read_link(root.join("bin")).unwrap(), Path::new("usr/bin"));
         assert!(!root.join("dev/null").exists());
-        assert_eq!(unpack_root(dir.path(), "d", b"not looked at").unwrap(), root);
+        // Whoever comes second finds it there, and leaves nothing.
+        unpack_root(&dir.path().join(".new"), &root, &bytes, &|| Ok(())).unwrap();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]
@@ -205,10 +234,24 @@ mod tests {
             }),
             b"no archive at all".to_vec(),
         ] {
-            assert!(unpack_root(dir.path(), "d", &attempt).is_err());
+            assert!(unpack_root(&dir.path().join(".new"), &dir.path().join("d"), &attempt, &|| Ok(())).is_err());
             assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
             assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
         }
         assert!(!dir.path().join("../../oops").exists());
+    }
+
+    #[test]
+    fn unpacking_ends_where_it_must_not_go_on() {
+        let bytes = archive(|b| {
+            b.append_data(&mut header(tar::EntryType::Regular, 0o644, 1), "f", &b"x"[..])
+                .unwrap();
+        });
+        let dir = tempfile::tempdir().unwrap();
+        let full = || Err(io::Error::other("the disk is full"));
+        let refused = unpack_root(&dir.path().join(".new"), &dir.path().join("d"), &bytes, &full).unwrap_err();
+        let cause = std::error::Error::source(&refused).unwrap().to_string();
+        assert_eq!(cause, "the disk is full");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 }

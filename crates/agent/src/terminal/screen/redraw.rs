@@ -210,29 +210,55 @@ fn write_charsets(out: &mut Vec<u8>, charsets: Charsets) {
 fn place_cursor(out: &mut Vec<u8>, model: &Model, surface: &Surface) {
     let cursor = &surface.cursor;
     write_margins(out, model, surface);
-    let is_last = |cell: &Cell| model.last == Some(cell.character) && cell.marks().next().is_none();
-    let again = before(surface, cursor).filter(|(_, cell)| cursor.is_full || is_last(cell));
-    let again = again.inspect(|(column, cell)| {
+    let last = last_shown(model, surface);
+    let again = last.or_else(|| before(surface, cursor).filter(|_| cursor.is_full));
+    if let Some((column, cell)) = again.filter(|_| model.modes.inserts) {
         // Written once more it would push the rest of the row away, so room is made first.
-        if model.modes.inserts {
-            write_place(out, surface, cursor, *column);
-            let _ = write!(out, "\x1b[{}P\x1b[4h", if cell.width == Width::Two { 2 } else { 1 });
+        write_place(out, surface, cursor, column);
+        let _ = write!(out, "\x1b[{}P\x1b[4h", if cell.width == Width::Two { 2 } else { 1 });
+    }
+    match last {
+        // Nothing may come after it. It looks the same with these character sets: it was shown with them.
+        Some((column, cell)) => {
+            write_charsets(out, cursor.charsets);
+            write_place(out, surface, cursor, column);
+            style::write(out, Style::default(), cell.style);
+            write_cell(out, &cell);
         }
-    });
-    write_cursor(out, surface, cursor, again);
+        None => write_cursor(out, surface, cursor, again),
+    }
     if model.modes.inserts && again.is_none() {
         out.extend_from_slice(b"\x1b[4h");
     }
 }
 
+/// The character that was shown last, if nothing came after it, and its column.
+fn last_shown(model: &Model, surface: &Surface) -> Option<(usize, Cell)> {
+    let (last, cursor) = (model.last?, &surface.cursor);
+    let is_it = |found: &(usize, Cell)| {
+        let cell = &found.1;
+        cell.character == last && cell.marks().next().is_none() && cell.style == cursor.style
+    };
+    // In the last column, where rows do not wrap, the cursor stays on it.
+    let stays = !model.modes.wraps && cursor.place.column.saturating_add(1) == model.columns;
+    before(surface, cursor)
+        .filter(is_it)
+        .or_else(|| up_to(surface, cursor, cursor.place.column).filter(|found| stays && is_it(found)))
+}
+
 /// The character before the cursor, and its column.
 fn before(surface: &Surface, cursor: &Cursor) -> Option<(usize, Cell)> {
-    let row = surface.grid.row(cursor.place.row)?;
     let column = if cursor.is_full {
         cursor.place.column
     } else {
         cursor.place.column.checked_sub(1)?
     };
+    up_to(surface, cursor, column)
+}
+
+/// The character that covers a column of the cursor's row, and where it begins.
+fn up_to(surface: &Surface, cursor: &Cursor, column: usize) -> Option<(usize, Cell)> {
+    let row = surface.grid.row(cursor.place.row)?;
     let cell = row.cells.get(column)?;
     let column = if cell.width == Width::Rest {
         column.checked_sub(1)?

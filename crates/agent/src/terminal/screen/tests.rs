@@ -1,7 +1,6 @@
 //! The screen against another terminal (vt100, which shares no code with it), and against itself drawn again.
 
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 
 use super::*;
 
@@ -117,6 +116,13 @@ fn each_thing_that_can_be_set_is_drawn_again() {
         "half \u{65e5}".trim_end_matches('\u{65e5}'),
         "title \x1b]2;a\x1b",
         "abc\x1b[3b",
+        "\x1b[?7l\x1b[20Gx",
+        "\x1b[?7l\x1b[19Gx",
+        "\x1b[?7l\x1b[19G\u{65e5}",
+        "\x1b[?7l\x1b[4h\x1b[20Gx",
+        "\x1b(0q",
+        "\x1b)0\x0e\x1b[31mq",
+        "\x1b[4hab",
         "abc",
         "aaaaaaaaaaaaaaaaaaaa\r\x1b[K",
         "\x1b#8",
@@ -190,7 +196,7 @@ fn sizes_are_bounded() {
     assert!(screen.redraw().len() < 4 * 1024 * 1024);
 }
 
-/// Output as programs make it, and worse. Without REP (`CSI b`): what it repeats is not always what a redraw wrote last.
+/// Output as programs make it, and worse.
 fn output() -> impl Strategy<Value = Output> {
     let number = 0_u16..25;
     let piece = prop_oneof![
@@ -199,7 +205,7 @@ fn output() -> impl Strategy<Value = Output> {
         1 => Just("e\u{301}".as_bytes().to_vec()),
         4 => prop::sample::select(vec![&b"\r\n"[..], b"\n", b"\r", b"\t", b"\x08", b"\x0e", b"\x0f", b"\x1bM", b"\x1b7", b"\x1b8",
             b"\x1bH", b"\x1b(0", b"\x1b(B", b"\x1b)0", b"\x1bD", b"\x1bE", b"\x1bc", b"\x1b#8"]).prop_map(<[u8]>::to_vec),
-        8 => (number.clone(), number, prop::sample::select(b"ABCDEFGHIJKLMPSTXZ@adfgrsu`".to_vec()))
+        8 => (number.clone(), number, prop::sample::select(b"ABCDEFGHIJKLMPSTXZ@abdfgrsu`".to_vec()))
             .prop_map(|(a, b, last)| format!("\x1b[{a};{b}{}", char::from(last)).into_bytes()),
         4 => (prop::collection::vec(0_u16..110, 0..6)).prop_map(|numbers| {
             let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
@@ -224,7 +230,7 @@ impl std::fmt::Debug for Output {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(20_261_125), ..ProptestConfig::with_cases(2000) })]
+    #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
     fn a_screen_that_is_drawn_goes_on_like_the_first(Output(output) in output(), cut in any::<prop::sample::Index>()) {

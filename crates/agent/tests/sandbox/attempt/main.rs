@@ -18,6 +18,8 @@ use std::os::unix::net::{SocketAddr, UnixStream};
 use std::process::ExitCode;
 use std::time::Duration;
 
+mod resources;
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -73,6 +75,10 @@ fn attempt(arguments: &[&str]) -> io::Result<String> {
             fs::File::create(path)?;
             fs::remove_file(path).map(|()| "created".to_owned())
         }
+        ["resource", name, amount, ref rest @ ..] => {
+            let amount = amount.parse().map_err(io::Error::other)?;
+            resources::take(name, amount, rest.first().copied().unwrap_or_default())
+        }
         [name, ref rest @ ..] => call(name, rest.first().and_then(|value| value.parse().ok()).unwrap_or(0)),
         [] => Err(io::ErrorKind::InvalidInput.into()),
     }
@@ -87,6 +93,37 @@ fn greeting(from: &mut impl Read) -> io::Result<String> {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     Ok(String::from_utf8_lossy(&buffer[..length]).into_owned())
+}
+
+/// Sets loopback down, over the netlink that programs may read their addresses from.
+unsafe fn link_down() -> libc::c_long {
+    use libc::*;
+    const LENGTH: u32 = 32;
+    let mut message = [0_u8; LENGTH as usize];
+    message[..4].copy_from_slice(&LENGTH.to_ne_bytes());
+    message[4..6].copy_from_slice(&RTM_NEWLINK.to_ne_bytes());
+    message[6..8].copy_from_slice(&((NLM_F_REQUEST | NLM_F_ACK) as u16).to_ne_bytes());
+    // `struct ifinfomsg`: interface 1, and of its flags that it is up is changed, to no.
+    message[20..24].copy_from_slice(&1_i32.to_ne_bytes());
+    message[28..32].copy_from_slice(&(IFF_UP as u32).to_ne_bytes());
+    let mut answer = [0_u8; 256];
+    // SAFETY: both buffers are live for the calls, and their lengths are passed.
+    unsafe {
+        let netlink = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+        if netlink == -1 || send(netlink, message.as_ptr().cast(), message.len(), 0) == -1 {
+            return -1;
+        }
+        if recv(netlink, answer.as_mut_ptr().cast(), answer.len(), 0) < 20 {
+            return -1;
+        }
+        let error = i32::from_ne_bytes([answer[16], answer[17], answer[18], answer[19]]);
+        *__errno_location() = -error;
+    }
+    if i32::from_ne_bytes([answer[16], answer[17], answer[18], answer[19]]) == 0 {
+        0
+    } else {
+        -1
+    }
 }
 
 /// A single system call, with `value` where it takes a process or a group.
@@ -104,6 +141,12 @@ fn call(name: &str, value: i64) -> io::Result<String> {
         match name {
             "mptcp" => c_long::from(socket(AF_INET, SOCK_STREAM, 262)),
             "sctp" => c_long::from(socket(AF_INET, SOCK_SEQPACKET, IPPROTO_SCTP)),
+            "ping" => c_long::from(socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP)),
+            "ping6" => c_long::from(socket(AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6)),
+            "udplite" => c_long::from(socket(AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE)),
+            "dccp" => c_long::from(socket(AF_INET, SOCK_DCCP, 33)),
+            "bluetooth" => c_long::from(socket(AF_BLUETOOTH, SOCK_RAW, 1)),
+            "can" => c_long::from(socket(AF_CAN, SOCK_RAW, 1)),
             "raw" => c_long::from(socket(AF_INET, SOCK_RAW, IPPROTO_ICMP)),
             "raw6" => c_long::from(socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6)),
             "packet" => c_long::from(socket(AF_PACKET, SOCK_RAW, 0x0300)),
@@ -186,6 +229,40 @@ fn call(name: &str, value: i64) -> io::Result<String> {
                 }
                 c_long::from(ioctl(side, TIOCSTI, c"x".as_ptr()))
             }
+            "add_key" => syscall(
+                SYS_add_key,
+                c"user".as_ptr(),
+                c"bailey".as_ptr(),
+                c"x".as_ptr(),
+                1 as c_long,
+                -2 as c_long,
+            ),
+            "request_key" => {
+                syscall(
+                    SYS_add_key,
+                    c"user".as_ptr(),
+                    c"bailey".as_ptr(),
+                    c"x".as_ptr(),
+                    1 as c_long,
+                    -2 as c_long,
+                );
+                syscall(
+                    SYS_request_key,
+                    c"user".as_ptr(),
+                    c"bailey".as_ptr(),
+                    zero,
+                    -2 as c_long,
+                )
+            }
+            "pidfd_getfd" => {
+                let process = syscall(SYS_pidfd_open, value, zero);
+                syscall(SYS_pidfd_getfd, process, zero, zero)
+            }
+            "signal_all" => syscall(SYS_kill, -1 as c_long, SIGKILL as c_long),
+            "shm" => syscall(SYS_shmget, value, zero, zero),
+            "msg" => syscall(SYS_msgget, value, zero),
+            "sem" => syscall(SYS_semget, value, zero, zero),
+            "lo_down" => link_down(),
             "keyctl" => syscall(SYS_keyctl, zero, -3 as c_long, 1 as c_long),
             "bpf" => syscall(SYS_bpf, zero, [1_u32, 4, 4, 1, 0, 0, 0, 0, 0, 0, 0, 0].as_ptr(), 48),
             "userfaultfd" => syscall(SYS_userfaultfd, 1 as c_long),

@@ -39,12 +39,25 @@ pub(super) fn prepare(new: &Path, files: &[(String, File)], owner: Option<u32>) 
     Ok(())
 }
 
-/// Makes a layer of what the script left: nobody's but ours, readable for everybody, and without privileges.
-pub(super) fn finish(new: &Path) -> io::Result<()> {
+/// Makes a layer of what the script left: nobody's but ours, readable for everybody, and without privileges. Answers with the
+/// bytes of its files.
+pub(super) fn finish(new: &Path) -> io::Result<u64> {
     let opt = new.join(OPT);
     remove(&opt.join(TEMPLATE))?;
     let root = rustix::process::geteuid().is_root();
-    settle(&opt, root)
+    let mut bytes = 0;
+    // Not by recursion: how deep a script nests directories is its own affair.
+    let mut left = vec![opt];
+    while let Some(path) = left.pop() {
+        let directory = fs::symlink_metadata(&path)?.is_dir();
+        bytes += settle(&path, root)?;
+        if directory {
+            for entry in fs::read_dir(&path)? {
+                left.push(entry?.path());
+            }
+        }
+    }
+    Ok(bytes)
 }
 
 fn own(path: &Path, owner: u32) -> io::Result<()> {
@@ -58,7 +71,7 @@ fn own(path: &Path, owner: u32) -> io::Result<()> {
 }
 
 /// Other workspaces' accounts read it, so it must be readable for all; `0o755` or `0o644` and what the script added to that.
-fn settle(path: &Path, root: bool) -> io::Result<()> {
+fn settle(path: &Path, root: bool) -> io::Result<u64> {
     if root {
         lchown(path, Some(0), Some(0))?;
     }
@@ -66,17 +79,15 @@ fn settle(path: &Path, root: bool) -> io::Result<()> {
     let mode = about.permissions().mode();
     if about.is_dir() {
         fs::set_permissions(path, Permissions::from_mode(mode & 0o777 | 0o755))?;
-        for entry in fs::read_dir(path)? {
-            settle(&entry?.path(), root)?;
-        }
     } else if about.is_file() {
         let execute = if mode & 0o111 == 0 { 0 } else { 0o111 };
         fs::set_permissions(path, Permissions::from_mode(mode & 0o777 | 0o444 | execute))?;
+        return Ok(about.len());
     } else if !about.is_symlink() {
         // Sockets and pipes of a build mean nothing to anybody after it.
         fs::remove_file(path)?;
     }
-    Ok(())
+    Ok(0)
 }
 
 /// Removes a directory and all that is in it, also where directories are not writable; nothing happens if it is not there.

@@ -1,6 +1,7 @@
 //! What is to be built.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use bailey_api::agent::{HomeStorage, Network, SandboxSpec};
@@ -67,25 +68,18 @@ impl LayerJob {
         self.root.as_ref().map(|(digest, _)| digest.as_str())
     }
 
-    /// What two jobs have in common that must not run at once.
-    pub(super) fn key(&self) -> &str {
-        let layer = self.layer.as_deref();
-        layer.or(self.root_digest()).unwrap_or_default()
-    }
-
     pub(super) fn request(
         &self,
         options: &LayerOptions,
-        digest: &str,
         root: Option<PathBuf>,
         new: &Path,
         owner: Option<u32>,
     ) -> Request<'_> {
-        let short: String = digest.chars().take(16).collect();
+        let name = new.file_name().and_then(OsStr::to_str).unwrap_or_default();
         Request {
             script: &self.script,
             name: "layer",
-            state_dir: new.join(format!("layer-{short}")),
+            state_dir: new.join(format!("layer{}", name.trim_start_matches('.'))),
             sandbox: SandboxSpec {
                 root,
                 layers: Vec::new(),

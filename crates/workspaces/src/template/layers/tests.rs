@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Mutex;
 
+use bailey_core::Timestamp;
+
 use super::*;
 use crate::template::{File, Package};
 
@@ -14,7 +16,7 @@ const MANIFEST: &str =
 fn store(dir: &Path, then: &str) -> LayerStore {
     let agent = dir.join("agent");
     let script = format!(
-        "#!/bin/sh\ncat > {0}/request.$$\nPATH=/usr/bin:/bin\nmv {0}/request.$$ {0}/request\ncd {0}/layers/.new-*/opt || exit 125\n\
+        "#!/bin/sh\nPATH=/usr/bin:/bin\nIFS= read -r asked\nprintf '%s' \"$asked\" > {0}/request.$$\nmv {0}/request.$$ {0}/request\ncd {0}/layers/.new-*/opt || exit 125\n\
          echo ran >> {0}/runs\n{then}\n",
         dir.display()
     );
@@ -27,6 +29,7 @@ fn store(dir: &Path, then: &str) -> LayerStore {
         host_id: 199_999,
         certificates: Vec::new(),
         timeout: Duration::from_secs(30),
+        keep_free: 0,
     })
 }
 
@@ -61,8 +64,13 @@ fn left(dir: &Path) -> Vec<String> {
 
 async fn build(store: &LayerStore, job: &LayerJob) -> (Result<(), LayerError>, Vec<String>) {
     let said = Mutex::new(Vec::new());
-    let built = store.build(job, |line| said.lock().unwrap().push(line)).await;
+    let stop = CancellationToken::new();
+    let built = store.build(job, |line| said.lock().unwrap().push(line), &stop).await;
     (built, said.into_inner().unwrap())
+}
+
+fn layer(job: &LayerJob) -> Piece {
+    Piece::Layer(job.layer.clone().unwrap())
 }
 
 #[tokio::test]
@@ -74,7 +82,7 @@ async fn a_layer_is_what_the_script_leaves() {
     let job = job();
     let (built, said) = build(&store, &job).await;
     built.unwrap();
-    let layer = store.path(job.layer.as_ref().unwrap());
+    let layer = store.path(&layer(&job));
     assert_eq!(fs::read(layer.join("a")).unwrap(), b"A");
     let mode = |path: &str| fs::metadata(layer.join(path)).unwrap().permissions().mode() & 0o7777;
     assert_eq!((mode("bin/run"), mode("bin")), (0o755, 0o755));
@@ -111,27 +119,86 @@ async fn a_failure_leaves_nothing_and_can_be_tried_again() {
 }
 
 #[tokio::test]
-async fn the_same_layer_is_built_once_however_many_ask() {
+async fn what_was_built_twice_at_once_is_there_once() {
     let dir = tempfile::tempdir().unwrap();
     let (store, job) = (store(dir.path(), "sleep 0.2; touch x"), job());
-    let (a, b, c) = tokio::join!(build(&store, &job), build(&store, &job), build(&store, &job));
-    for (built, _) in [a, b, c] {
-        built.unwrap();
-    }
-    assert_eq!(fs::read_to_string(dir.path().join("runs")).unwrap(), "ran\n");
-    assert!(store.building.lock().unwrap().is_empty());
+    let (a, b) = tokio::join!(build(&store, &job), build(&store, &job));
+    a.0.unwrap();
+    b.0.unwrap();
+    assert_eq!(left(dir.path()), [job.layer.clone().unwrap()]);
+    let (again, said) = build(&store, &job).await;
+    again.unwrap();
+    assert!(said.iter().any(|line| line.ends_with("there already")), "{said:?}");
+    assert_eq!(fs::read_to_string(dir.path().join("runs")).unwrap(), "ran\nran\n");
 }
 
 #[tokio::test]
-async fn what_a_killed_build_left_is_in_nobodys_way() {
+async fn a_build_stops_when_it_is_told_to_and_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let job = job();
-    let store = store(dir.path(), "test ! -e stale && touch x");
-    let stale = dir
-        .path()
-        .join(format!("layers/.new-{}/opt", job.layer.as_ref().unwrap()));
-    fs::create_dir_all(&stale).unwrap();
-    fs::write(stale.join("stale"), "").unwrap();
+    let (store, job) = (store(dir.path(), "touch begun; sleep 60"), job());
+    let stop = CancellationToken::new();
+    let began = std::time::Instant::now();
+    let (built, ()) = tokio::join!(store.build(&job, |_| {}, &stop), async {
+        while !dir.path().join("runs").exists() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        stop.cancel();
+    });
+    assert!(matches!(built, Err(LayerError::Stopped)), "{built:?}");
+    assert_eq!(left(dir.path()), Vec::<String>::new());
+    assert!(began.elapsed() < Duration::from_secs(20));
+}
+
+#[tokio::test]
+async fn a_build_leaves_room_on_the_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = store(dir.path(), "touch x");
+    store.options.keep_free = u64::MAX;
+    let (built, _) = build(&store, &job()).await;
+    let said = built.unwrap_err().to_string();
+    assert!(
+        said.contains(&dir.path().display().to_string()) && said.contains("MiB left"),
+        "{said}"
+    );
+    assert_eq!(left(dir.path()), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_a_killed_server_left_is_swept_and_what_is_whole_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, job) = (store(dir.path(), "touch x"), job());
     build(&store, &job).await.0.unwrap();
-    assert!(store.path(job.layer.as_ref().unwrap()).join("x").exists());
+    for stale in ["layers/.new-1/opt/d", "layers/.old-2", "roots/.new-3/usr"] {
+        fs::create_dir_all(dir.path().join(stale)).unwrap();
+    }
+    fs::write(dir.path().join("layers/.new-1/opt/d/f"), "").unwrap();
+    fs::set_permissions(
+        dir.path().join("layers/.new-1/opt/d"),
+        fs::Permissions::from_mode(0o500),
+    )
+    .unwrap();
+    assert_eq!(store.sweep().await.unwrap(), 3);
+    assert_eq!(store.sweep().await.unwrap(), 0);
+    assert_eq!(store.pieces().unwrap(), [layer(&job)]);
+    assert!(store.path(&layer(&job)).join("x").exists());
+}
+
+#[tokio::test]
+async fn what_is_held_is_not_taken_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, job) = (store(dir.path(), "mkdir d; touch d/x; chmod 500 d"), job());
+    let piece = layer(&job);
+    assert!(!store.hold(&piece).unwrap());
+    let (past, future) = (
+        Timestamp::from_seconds(1_000_000),
+        Timestamp::from_seconds(100_000_000_000),
+    );
+    assert!(!store.retire(&piece, future).await.unwrap());
+    build(&store, &job).await.0.unwrap();
+    assert!(store.hold(&piece).unwrap());
+    assert!(!store.retire(&piece, past).await.unwrap());
+    assert!(store.is_there(&piece));
+    assert!(store.retire(&piece, future).await.unwrap());
+    assert!(!store.hold(&piece).unwrap());
+    assert_eq!(left(dir.path()), Vec::<String>::new());
 }

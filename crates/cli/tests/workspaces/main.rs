@@ -1,0 +1,11 @@
+//! Workspaces as real processes: the server, the agent, and what the kernel holds of them. Needs what sandboxes need; says
+//! so where that is not to be had, and fails for it in CI.
+
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod life;
+#[cfg(test)]
+mod world;

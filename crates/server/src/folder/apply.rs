@@ -1,0 +1,88 @@
+//! One directory of the folder, into the store.
+
+use std::path::{Path, PathBuf};
+
+use bailey_core::template::names;
+use bailey_core::{TemplateId, TemplateVersionId, Timestamp};
+use bailey_runtime::ids::NewId;
+use bailey_store::{Store, StoreError, TemplateSource, VersionPush};
+use bailey_workspaces::template::{DirectoryError, Fault, Package, Sealed};
+
+use super::FolderEvent;
+
+/// Applies a directory. `None`: the template is already as the directory says, or was so and somebody put another version in
+/// force since.
+pub(super) async fn apply(store: &Store, name: &str, directory: &Path, now: Timestamp) -> Option<FolderEvent> {
+    let refused = |faults| FolderEvent::Refused {
+        name: name.to_owned(),
+        faults,
+    };
+    if let Err(why) = names::label(name) {
+        return Some(refused(vec![Fault::whole(
+            "",
+            format!("a directory's name is its template's: {why}"),
+        )]));
+    }
+    let failed = |error: String| FolderEvent::Failed {
+        name: name.to_owned(),
+        error,
+    };
+    let from = directory.to_owned();
+    let sealed = match tokio::task::spawn_blocking(move || seal(&from)).await {
+        Ok(Ok(sealed)) => sealed,
+        Ok(Err(faults)) => return Some(refused(faults)),
+        Err(error) => return Some(failed(error.to_string())),
+    };
+    match put(store, name, &sealed, now).await {
+        Ok(version) => version.map(|version| FolderEvent::Applied {
+            name: name.to_owned(),
+            version,
+        }),
+        Err(error) => Some(failed(error.to_string())),
+    }
+}
+
+fn seal(directory: &Path) -> Result<Sealed, Vec<Fault>> {
+    let package = Package::read_mounted(directory).map_err(|error| vec![unreadable(directory, error)])?;
+    package.seal()
+}
+
+/// What cannot be read, by its path within the directory.
+fn unreadable(directory: &Path, error: DirectoryError) -> Fault {
+    let (path, why) = match error {
+        DirectoryError::Io { path, source } => (path, source.to_string()),
+        DirectoryError::Entry { path, why } => (path, why),
+    };
+    // The directory may have been reached through a link.
+    let real = std::fs::canonicalize(directory).unwrap_or_else(|_| PathBuf::from(directory));
+    let within = path.strip_prefix(&real).or_else(|_| path.strip_prefix(directory));
+    let file = within.unwrap_or(&path).display().to_string();
+    Fault::whole(&file, why)
+}
+
+/// The number of the version that is in force now; `None` if nothing was to be done.
+async fn put(store: &Store, name: &str, sealed: &Sealed, now: Timestamp) -> Result<Option<u32>, StoreError> {
+    let push = VersionPush {
+        id: TemplateVersionId::new_at(now),
+        digest: &sealed.digest,
+        manifest: &sealed.manifest,
+        archive: &sealed.archive,
+        message: "applied from the folder of templates",
+        at: now,
+        by: None,
+        activate: true,
+    };
+    let Some(template) = store.template_by_name(name).await? else {
+        let (id, source) = (TemplateId::new_at(now), TemplateSource::Folder);
+        let version = store.template_insert(id, name, source, &push).await?;
+        return Ok(Some(version.number));
+    };
+    let as_applied = template.applied.as_deref() == Some(sealed.digest.as_str());
+    if template.source == TemplateSource::Folder && as_applied {
+        return Ok(None);
+    }
+    let (version, _) = store.template_version_push(template.id, &push).await?;
+    // Noted last: when the server ends in between, it is done again.
+    store.template_applied(template.id, &sealed.digest).await?;
+    Ok(Some(version.number))
+}
