@@ -136,3 +136,11 @@ export const readiness = queryOptions({
   },
   refetchInterval: 5_000,
 });
+
+export const templates = list(["templates"], (cursor, signal) => call(api.GET("/api/v1/templates", { params: { query: { limit: 200, cursor } }, signal })));
+
+export const template = (id: string) =>
+  queryOptions({ queryKey: ["templates", id], queryFn: ({ signal }) => call(api.GET("/api/v1/templates/{id}", { params: { path: { id } }, signal })) });
+
+export const templateVersions = (id: string) =>
+  list(["templates", id, "versions"], (cursor, signal) => call(api.GET("/api/v1/templates/{id}/versions", { params: { path: { id }, query: { limit: 50, cursor } }, signal })));

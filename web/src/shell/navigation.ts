@@ -13,7 +13,10 @@ export interface Place {
 const places: { heading: string; places: Place[] }[] = [
   {
     heading: "Work",
-    places: [{ label: "Workspaces", to: "/workspaces", icon: "workspaces", needs: "workspaces.read" }],
+    places: [
+      { label: "Workspaces", to: "/workspaces", icon: "workspaces", needs: "workspaces.read" },
+      { label: "Templates", to: "/templates", icon: "templates", needs: "templates.read" },
+    ],
   },
   {
     heading: "Models",

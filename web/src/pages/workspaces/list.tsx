@@ -1,18 +1,18 @@
-import { Group, SegmentedControl, Stack, Text, TextInput } from "@mantine/core";
+import { Group, SegmentedControl, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
 
 import type { Schemas } from "../../api/client";
 import { useMe, useRows } from "../../api/hooks";
 import * as queries from "../../api/queries";
 import { Icon } from "../../components/icons";
-import { TextLink } from "../../components/links";
-import { CodeLine, WorkspaceStatus } from "../../components/misc";
+import { ButtonLink, TextLink } from "../../components/links";
+import { WorkspaceStatus } from "../../components/misc";
 import { Empty, Page, Rows, Section } from "../../components/page";
 import { ProblemNote } from "../../components/problem";
 import { type Column, DataTable } from "../../components/table";
 import { Time } from "../../components/time";
 import { bytes } from "../../lib/format";
-import { mayOn, reach } from "../../lib/permissions";
+import { may, mayOn, reach } from "../../lib/permissions";
 import { WorkspaceActions } from "./actions";
 
 type Workspace = Schemas["Workspace"];
@@ -31,6 +31,7 @@ export function WorkspacesPage() {
   const { query, rows, more, loading } = useRows(queries.workspaces(whose === "own" ? me.user.id : undefined));
   const shown = rows?.filter((w) => `${w.name} ${w.owner.name} ${w.template.name}`.toLowerCase().includes(text.trim().toLowerCase()));
 
+  const button = may(me, "workspaces.create") ? <ButtonLink to="/workspaces/new" leftSection={<Icon name="plus" size={16} />}>New workspace</ButtonLink> : null;
   const columns: Column<Workspace>[] = [
     { label: "Name", lead: true, render: (w) => <TextLink to="/workspaces/$id" params={{ id: w.id }} fw={600}>{w.name}</TextLink> },
     ...(whose === "all" ? [{ label: "Owner", render: (w: Workspace) => w.owner.name }] : []),
@@ -52,7 +53,7 @@ export function WorkspacesPage() {
   ];
 
   return (
-    <Page title="Workspaces" lead="Isolated places to work in, for people and agents.">
+    <Page title="Workspaces" lead="Isolated places to work in, for people and agents." actions={button}>
       {(rows?.length ?? 0) > 0 || wide ? (
         <Group>
           {wide ? <SegmentedControl aria-label="Whose workspaces" value={whose} onChange={(value) => setWhose(value as "own" | "all")} data={[{ value: "own", label: "Mine" }, { value: "all", label: "Everyone's" }]} /> : null}
@@ -66,11 +67,8 @@ export function WorkspacesPage() {
         ) : rows && rows.length > 0 ? (
           <Empty icon="search" title="No workspace matches">Change the filter, or clear it.</Empty>
         ) : (
-          <Empty icon="workspaces" title={whose === "own" ? "You have no workspace yet" : "Nobody has a workspace yet"}>
-            <Stack gap="xs">
-              <Text c="dimmed">A workspace has a home directory, a terminal in the browser, and a network that leads to the model gate. It is up in about a second:</Text>
-              <CodeLine text="bailey create shell dev" label="Copy the command" />
-            </Stack>
+          <Empty icon="workspaces" title={whose === "own" ? "You have no workspace yet" : "Nobody has a workspace yet"} action={button}>
+            A workspace has a home directory, a terminal in the browser, and a network that leads to the model gate. It is up in about a second.
           </Empty>
         )}
       </Section>

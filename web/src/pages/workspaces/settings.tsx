@@ -8,6 +8,7 @@ import { CodeLine } from "../../components/misc";
 import { Section } from "../../components/page";
 import { ProblemNote } from "../../components/problem";
 import { mayOn } from "../../lib/permissions";
+import { Parameters } from "./parameters";
 
 export function Settings({ workspace }: { workspace: Schemas["Workspace"] }) {
   const me = useMe();
@@ -23,6 +24,7 @@ export function Settings({ workspace }: { workspace: Schemas["Workspace"] }) {
   );
   return (
     <Stack>
+      <Parameters workspace={workspace} />
       <Section title="Stop without activity">
         <form
           onSubmit={(event) => {

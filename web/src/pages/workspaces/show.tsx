@@ -1,6 +1,7 @@
 import { Alert, Button, Group, Skeleton, Stack, Tabs, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { lazy, Suspense } from "react";
 
 import type { Schemas } from "../../api/client";
 import { useMe } from "../../api/hooks";
@@ -10,10 +11,14 @@ import { TextLink } from "../../components/links";
 import { WorkspaceStatus } from "../../components/misc";
 import { Page, Rows } from "../../components/page";
 import { ProblemNote } from "../../components/problem";
+import { mayOn } from "../../lib/permissions";
 import { WorkspaceActions } from "./actions";
 import { Builds } from "./builds";
 import { Overview } from "./overview";
 import { Settings } from "./settings";
+
+// xterm.js is large: it is loaded with the first terminal.
+const Terminals = lazy(() => import("./terminal").then((module) => ({ default: module.Terminals })));
 
 type Workspace = Schemas["Workspace"];
 
@@ -46,6 +51,7 @@ export function WorkspacePage() {
     );
   }
   const show = (tab: string | null) => void navigate({ search: tab && tab !== "overview" ? { tab } : {}, replace: true });
+  const access = mayOn(me, "workspaces.access", workspace.owner.id);
   const own = workspace.owner.id === me.user.id;
   return (
     <Page
@@ -59,10 +65,12 @@ export function WorkspacePage() {
       <Tabs value={search.tab ?? "overview"} onChange={show} keepMounted={false}>
         <Tabs.List mb="md">
           <Tabs.Tab value="overview">Overview</Tabs.Tab>
+          {access ? <Tabs.Tab value="terminal">Terminal</Tabs.Tab> : null}
           <Tabs.Tab value="builds">Builds</Tabs.Tab>
           <Tabs.Tab value="settings">Settings</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="overview"><Overview workspace={workspace} /></Tabs.Panel>
+        {access ? <Tabs.Panel value="terminal"><Suspense fallback={<Rows />}><Terminals workspace={workspace} /></Suspense></Tabs.Panel> : null}
         <Tabs.Panel value="builds"><Builds workspace={workspace} /></Tabs.Panel>
         <Tabs.Panel value="settings"><Settings workspace={workspace} /></Tabs.Panel>
       </Tabs>
