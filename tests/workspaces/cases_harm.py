@@ -15,7 +15,7 @@ HARM = {
     "rm -rf /": "rm -rf --no-preserve-root / 2>/dev/null; ls -A ~ | wc -l",
     "fork bomb": "timeout -s KILL 8 sh -c 'b() { b | b & b; }; b' 2>/dev/null; true",
     "memory hog": f"timeout 20 /usr/bin/python3 -c '{MEMORY_HOG}'; echo ended with $?",
-    "full disk": "dd if=/dev/zero of=$HOME/full bs=1M count=4000 2>&1; du -sm ~ | cut -f1",
+    "full disk": "dd if=/dev/zero of=$HOME/full bs=1M count=4000 2>&1; du -sm ~ 2>/dev/null | cut -f1",
     "flood of output": "timeout 5 yes flood >/dev/null; timeout 5 sh -c 'while :; do echo flood; done' | tail -1",
 }
 
@@ -57,12 +57,14 @@ def harm(world, what):
     if "neighbour" not in bailey.names():
         bailey.create("neighbour", "shell")
         bailey.sh("neighbour", "echo mine > ~/mine.txt")
-    bailey.create("harm", "shell", disk=1)
-    bailey.sh("harm", "echo mine too > ~/important.txt")
+    # A name of its own, so that what one case leaves does not fail the next.
+    name = f"harm-{list(HARM).index(what)}"
+    bailey.create(name, "shell", disk=1)
+    bailey.sh(name, "echo mine too > ~/important.txt")
     machine = fingerprint()
     watch = Watch(bailey)
     # The command may be ended with everything else inside: only the others count.
-    ended = bailey.run_cli("exec", "harm", "--", "sh", "-c", HARM[what], timeout=60)
+    ended = bailey.run_cli("exec", name, "--", "sh", "-c", HARM[what], timeout=60)
     time.sleep(0.5)
     watch.end()
     if watch.failures or watch.asked < 2:
@@ -74,18 +76,19 @@ def harm(world, what):
         raise Failed(f"{what}: the machine's files have changed")
     check(what, ended.stdout)
     # Whoever did it has a good workspace again after a restart.
-    bailey.slow("restart", "harm")
-    expect_in("works", bailey.sh("harm", "rm -f ~/full; echo works > ~/again; cat ~/again"))
-    bailey.delete("harm")
+    bailey.slow("restart", name)
+    expect_in("works", bailey.sh(name, "rm -f ~/full; echo works > ~/again; cat ~/again"))
+    bailey.delete(name)
     return slow
 
 
 def check(what, output):
     """That the harm was really done, within what the workspace may do."""
-    last = output.split()[-1] if output.split() else ""
+    words = output.split() or [""]
+    last = words[-1]
     if what == "rm -rf /" and last != "0":
         raise Failed(f"{what}: there is something left at home: {output!r}")
-    if what == "memory hog" and last not in ("137", "1"):
+    if what == "memory hog" and "137" not in words and "1" not in words:
         raise Failed(f"{what}: it was not stopped: {output!r}")
     if what == "full disk" and not 700 <= int(last) <= 1024:
         raise Failed(f"{what}: {output!r} in a home directory of 1 GiB")

@@ -38,10 +38,10 @@ def escapes(world):
     try:
         attempts = [[call] for call in CALLS] + [["unshare", str(flag)] for flag in NAMESPACES]
         attempts += [["read", path] for path in (
-            "/etc/shadow", "/proc/keys", "/proc/timer_list", "/sys/kernel/notes", f"/proc/{agent}/environ", f"/proc/{agent}/maps",
-            f"/proc/{server}/environ", f"/proc/{victim.pid}/status", str(bailey.data / "bailey.db"), str(bailey.directory / "bailey.toml"),
+            "/etc/shadow", "/proc/keys", "/proc/timer_list", "/sys/kernel/notes", f"/proc/{agent}/maps",
+            f"/proc/{agent}/root/etc/shadow", f"/proc/{server}/environ", f"/proc/{victim.pid}/status", str(bailey.data / "bailey.db"), str(bailey.directory / "bailey.toml"),
         )]  # fmt: skip
-        attempts += [["list", path] for path in ("/root", "/var/log", "/sys/fs/cgroup", "/dev/block", str(bailey.data), str(home))]
+        attempts += [["list", path] for path in ("/root", "/var/log", "/sys/fs/cgroup", str(bailey.data), str(home))]
         attempts += [["write", path] for path in (
             "/proc/sys/kernel/core_pattern", "/proc/sys/kernel/hostname", "/proc/sys/net/ipv4/ip_forward", "/etc/passwd", "/usr/bin/env",
             "/dev/kmsg",

@@ -42,6 +42,8 @@ codes! {
     InvalidQuery = "invalid_query", 400, "A query parameter is wrong";
     /// The body could not be read to its end.
     BodyCut = "body_cut", 400, "The body ended before it was whole";
+    /// A path inside a workspace cannot be used so.
+    FileInvalid = "file_invalid", 400, "The path cannot be used so";
     /// No token was sent.
     TokenMissing = "token_missing", 401, "No API token was sent";
     /// The token is not good.
@@ -54,8 +56,12 @@ codes! {
     PersonSuspended = "person_suspended", 403, "The person is suspended";
     /// Nothing but the browser leads into the workspace.
     BrowserOnly = "browser_only", 403, "Nothing but the browser leads into the workspace";
+    /// The workspace's person may not do this to the file.
+    FileForbidden = "file_forbidden", 403, "The file's permissions do not allow it";
     /// Nothing there, or nothing that the asker may see.
     NotFound = "not_found", 404, "Not found";
+    /// There is no such file in the workspace.
+    FileNotFound = "file_not_found", 404, "There is no such file";
     /// No such address.
     NoSuchRoute = "no_such_route", 404, "No such address";
     /// The address does not take this method.
@@ -86,6 +92,8 @@ codes! {
     WorkspaceNotRunning = "workspace_not_running", 409, "The workspace does not run";
     /// The workspace's agent refuses.
     WorkspaceRefuses = "workspace_refuses", 409, "The workspace refuses";
+    /// What is there already stands against it.
+    FileConflict = "file_conflict", 409, "What is there already stands against it";
     /// The body is too large.
     BodyTooLarge = "body_too_large", 413, "The body is too large";
     /// The body is not declared as what the address takes.
@@ -108,6 +116,8 @@ codes! {
     WorkspaceNotConnected = "workspace_not_connected", 503, "The workspace is not connected at the moment";
     /// The server holds as many connections as it may.
     TooManyConnections = "too_many_connections", 503, "The server has as many connections as it may";
+    /// The workspace's disk is full.
+    DiskFull = "disk_full", 507, "The workspace's disk is full";
     /// The server is ending.
     ShuttingDown = "shutting_down", 503, "The server is shutting down";
     /// The key is missing or unknown (model door).

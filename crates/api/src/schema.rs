@@ -6,7 +6,7 @@ use bailey_core::key::{KeyScope, Tier};
 use bailey_core::ledger::{ChargeFlag, Outcome};
 use bailey_core::period::Period;
 use bailey_core::workspace::{BuildState, Transition, WorkspaceStatus};
-use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, SchemaType, Type};
+use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -100,6 +100,26 @@ impl PartialSchema for ParameterValueSchema {
 impl ToSchema for ParameterValueSchema {
     fn name() -> std::borrow::Cow<'static, str> {
         "ParameterValue".into()
+    }
+}
+
+/// Schema of an archive's bytes.
+#[derive(Debug)]
+pub struct ArchiveSchema;
+
+impl PartialSchema for ArchiveSchema {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(SchemaType::Type(Type::String))
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Binary)))
+            .description(Some("The bytes of an archive."))
+            .into()
+    }
+}
+
+impl ToSchema for ArchiveSchema {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "Archive".into()
     }
 }
 

@@ -7,6 +7,7 @@ use bailey_core::{TemplateId, TemplateVersionId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::layers::LayerState;
 use crate::schema::{FormSchema, MonotonicSchema, ParameterTypeSchema, ParameterValueSchema, SharingSchema};
 use crate::{Named, Time};
 
@@ -75,6 +76,8 @@ pub struct TemplateVersion {
     pub message: String,
     /// Whether it is in force.
     pub active: bool,
+    /// How far what it installs is on this server.
+    pub layer: LayerState,
     /// When it was made.
     pub created_at: Time,
     /// Who made it; absent = Bailey itself.

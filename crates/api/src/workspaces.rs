@@ -130,7 +130,7 @@ pub struct LogLine {
     pub number: u64,
     /// When.
     pub at: Time,
-    /// Where it comes from: `build`, `script:NAME` or `app:NAME`.
+    /// Where it comes from: `build`, `layer`, `script:NAME` or `app:NAME`.
     pub source: String,
     /// The text.
     pub text: String,

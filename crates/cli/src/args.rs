@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    admin, budgets, config, doctor, exec, groups, keys, mock, models, open, org, prices, requests, server, spend,
-    templates, terminal, tokens, users, workspaces,
+    admin, budgets, config, doctor, exec, files, groups, keys, mock, models, open, org, prices, requests, server,
+    spend, templates, terminal, tokens, users, workspaces,
 };
 
 /// One gate for every model call: keys, budgets, routes, and a ledger of what was spent.
@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Terminal(terminal::Arguments),
     /// Run a command in a workspace
     Exec(exec::Arguments),
+    /// List, read, write and search the files of a workspace
+    Files(files::Arguments),
     /// Show an address that opens an app of a workspace in a browser
     Open(open::Arguments),
     /// Show the log of a workspace's build

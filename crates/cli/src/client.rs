@@ -248,21 +248,17 @@ impl Api {
     ) -> Result<Answer, Failure> {
         let query = serde_urlencoded::to_string(query)?;
         let separator = if query.is_empty() { "" } else { "?" };
-        let mut request = self
-            .request(method, &format!("{path}{separator}{query}"))?
-            .header(
-                ACCEPT,
-                "application/json, application/problem+json, text/csv, application/gzip",
-            );
+        let mut request = self.request(method, &format!("{path}{separator}{query}"))?.header(
+            ACCEPT,
+            "application/json, application/problem+json, text/csv, application/gzip",
+        );
         let archive = path.ends_with("/archive") || body.as_ref().is_some_and(|(media_type, _)| *media_type != JSON);
         let timeout = if archive { ARCHIVE_TIMEOUT } else { TIMEOUT };
         if let Some((media_type, _)) = body {
             request = request.header(CONTENT_TYPE, media_type);
         }
         let bytes = body.map(|(_, bytes)| bytes).unwrap_or_default();
-        let request = request
-            .body(Full::from(bytes))
-            .doing(|| NO_HEADER.to_owned())?;
+        let request = request.body(Full::from(bytes)).doing(|| NO_HEADER.to_owned())?;
         let answer = tokio::time::timeout(timeout, self.exchange(request)).await;
         answer.map_err(|_| Failure::new(format!("the server at {} did not answer within {timeout:?}", self.url)))?
     }

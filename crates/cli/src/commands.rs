@@ -5,6 +5,7 @@ pub(crate) mod budgets;
 pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod exec;
+pub(crate) mod files;
 pub(crate) mod groups;
 pub(crate) mod keys;
 pub(crate) mod mock;
@@ -77,6 +78,7 @@ async fn act(command: Command, env: &Env) -> Result<(), Failure> {
         Command::Restart(arguments) => workspaces::build("restart", arguments, env).await,
         Command::Update(arguments) => workspaces::update(arguments, env).await,
         Command::Delete(arguments) => workspaces::delete(arguments, env).await,
+        Command::Files(arguments) => files::run(arguments, env).await,
         Command::Open(arguments) => open::run(arguments, env).await,
         Command::Logs(arguments) => workspaces::logs(arguments, env).await,
         Command::Templates(arguments) => templates::run(arguments, env).await,

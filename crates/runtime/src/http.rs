@@ -3,6 +3,7 @@
 //! A client follows no redirect and keeps its connections per origin. The one for providers is handed out inside a gate's
 //! grant only; Bailey's own calls use a client of their own that never sees a provider's credential.
 
+mod body;
 mod socket;
 
 use std::path::Path;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::Body;
 use http_body_util::Full;
-use http_body_util::combinators::UnsyncBoxBody;
+pub use hyper::body::Incoming;
 use hyper::client::conn::http1;
 pub use hyper::client::conn::http1::SendRequest;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -23,10 +24,11 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+pub use body::{StreamBody, channel};
 pub use socket::{Arrived, Opened, Reader, SocketError, Writer, websocket};
 
-/// A client whose bodies are streams, and whose connections can become WebSockets: HTTP/1.1 alone.
-pub type StreamClient = Legacy<HttpsConnector<HttpConnector>, UnsyncBoxBody<Bytes, std::io::Error>>;
+/// A client whose bodies are streams, and whose connections can be upgraded: HTTP/1.1 alone.
+pub type StreamClient = Legacy<HttpsConnector<HttpConnector>, StreamBody>;
 /// A client with a pool of connections.
 pub type Client = Legacy<HttpsConnector<HttpConnector>, Full<Bytes>>;
 

@@ -42,6 +42,8 @@ use crate::streams::Open;
 
 pub use caller::Caller;
 pub use error::AppError;
+pub use templates::LayerEvent;
+pub(crate) use workspaces::follow;
 
 /// What the use-cases work with.
 pub struct AppParts {

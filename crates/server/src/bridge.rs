@@ -72,8 +72,10 @@ async fn outward(mut reader: bailey_link::FrameReader, viewer: &mut SplitSink<We
     }
 }
 
-/// Frames from the viewer, until it goes away.
-async fn inward(mut viewer: SplitStream<WebSocket>, mut writer: bailey_link::FrameWriter, mut seen: impl FnMut(&[u8])) {
+/// Frames from the viewer, until it goes away. A command may have ended before its input: what it has printed is on its way
+/// out then, so that a failed write ends nothing.
+async fn inward(mut viewer: SplitStream<WebSocket>, writer: bailey_link::FrameWriter, mut seen: impl FnMut(&[u8])) {
+    let mut writer = Some(writer);
     while let Ok(Some(Ok(message))) = timeout(SILENCE, viewer.next()).await {
         let frame: Bytes = match message {
             Message::Binary(frame) => frame,
@@ -81,8 +83,10 @@ async fn inward(mut viewer: SplitStream<WebSocket>, mut writer: bailey_link::Fra
             Message::Text(_) | Message::Close(_) => return,
         };
         seen(&frame);
-        if writer.send(&frame).await.is_err() {
-            return;
+        if let Some(open) = &mut writer
+            && open.send(&frame).await.is_err()
+        {
+            writer = None;
         }
     }
 }

@@ -76,7 +76,7 @@ struct Inner {
 /// The driver that a configuration names.
 pub fn driver(config: &Config) -> AnyDriver {
     let settings = &config.workspaces;
-    AnyDriver::Sandbox(SandboxDriver::new(SandboxOptions {
+    AnyDriver::Sandbox(Box::new(SandboxDriver::new(SandboxOptions {
         agent: agent(config),
         directory: config.server.data_dir.join("workspaces"),
         allow_missing: settings
@@ -87,7 +87,7 @@ pub fn driver(config: &Config) -> AnyDriver {
         certificates: settings.certificates.clone(),
         defaults: settings.limits.resources(),
         first_id: settings.first_id,
-    }))
+    })))
 }
 
 /// The agent's program.
@@ -171,6 +171,7 @@ impl Fleet {
         }
         self.0.layers.sweep().await;
         self.0.tasks.spawn(Arc::clone(&self.0.layers).look_after());
+        self.0.tasks.spawn(Arc::clone(&self.0.layers).build_ahead());
         for build in unfinished {
             self.carry_out(build);
         }

@@ -4,7 +4,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bailey_core::authz::{Action, Reach};
-use bailey_core::people::PersonStatus;
+use bailey_core::people::{ApiToken, PersonStatus};
 use bailey_gate::authorize::{Actor, Denied};
 use bailey_gate::token::{self, Kind};
 use http::HeaderMap;
@@ -75,6 +75,11 @@ async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Actor, AppError>
     let record = record
         .filter(|r| token::matches(&r.hash, &parsed.hash))
         .ok_or(UNKNOWN)?;
+    actor(app, record).await
+}
+
+/// Who a token stands for, if it and they are good now.
+async fn actor(app: &App, record: ApiToken) -> Result<Actor, AppError> {
     if record.revoked_at.is_some() {
         return Err(AppError::TokenInvalid("this token is revoked"));
     }
@@ -92,4 +97,15 @@ async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Actor, AppError>
         groups: groups.iter().map(|g| g.id).collect(),
         token: Some(record.id),
     })
+}
+
+/// The same caller as things are now, for what lasts longer than a request: the token, the person and their role may
+/// have changed meanwhile.
+pub(crate) async fn renew(app: &App, caller: &Caller, action: Action) -> Result<Caller, AppError> {
+    let record = match caller.actor.token {
+        Some(token) => app.store().token_get(token).await?,
+        None => None,
+    };
+    let actor = actor(app, record.ok_or(UNKNOWN)?).await?;
+    Ok(Caller::authorize(actor, action)?)
 }

@@ -40,6 +40,7 @@ const BUFFER: usize = 32 * 1024;
 const GATE: usize = 64;
 
 /// What connections out of workspaces are held to.
+#[derive(Clone, Copy)]
 pub(crate) struct Limits<'a> {
     /// `[egress]`.
     pub(crate) egress: &'a EgressConfig,

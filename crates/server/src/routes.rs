@@ -41,6 +41,12 @@ struct Row {
 
 /// The authorization table. A route that does not stand here does not exist.
 fn table() -> Vec<Row> {
+    let mut rows = rows_of_the_gate();
+    rows.extend(rows_of_workspaces());
+    rows
+}
+
+fn rows_of_the_gate() -> Vec<Row> {
     use Access::{Anyone, Needs, Public};
     use Action as A;
     let row = |access, routes| Row { access, routes };
@@ -83,6 +89,16 @@ fn table() -> Vec<Row> {
         row(Needs(A::LedgerRead), routes!(requests::list::handler)),
         row(Needs(A::LedgerRead), routes!(requests::get::handler)),
         row(Needs(A::LedgerRead), routes!(spend::handler)),
+        row(Needs(A::ModelRead), routes!(models::handler)),
+        row(Needs(A::ModelRead), routes!(prices::handler)),
+    ]
+}
+
+fn rows_of_workspaces() -> Vec<Row> {
+    use Access::Needs;
+    use Action as A;
+    let row = |access, routes| Row { access, routes };
+    vec![
         row(Needs(A::TemplateWrite), routes!(templates::push::handler)),
         row(Needs(A::TemplateRead), routes!(templates::list::handler)),
         row(Needs(A::TemplateRead), routes!(templates::get::handler)),
@@ -90,6 +106,9 @@ fn table() -> Vec<Row> {
         row(Needs(A::TemplateRead), routes!(templates::versions::handler)),
         row(Needs(A::TemplateRead), routes!(templates::version::handler)),
         row(Needs(A::TemplateRead), routes!(templates::archive::handler)),
+        row(Needs(A::TemplateWrite), routes!(templates::build::begin)),
+        row(Needs(A::TemplateRead), routes!(templates::build::get)),
+        row(Needs(A::TemplateWrite), routes!(templates::build_log::handler)),
         row(Needs(A::TemplateWrite), routes!(templates::promote::handler)),
         row(Needs(A::TemplateWrite), routes!(templates::rollback::handler)),
         row(Needs(A::WorkspaceAccess), routes!(apps::open::handler)),
@@ -108,8 +127,18 @@ fn table() -> Vec<Row> {
         row(Needs(A::WorkspaceRead), routes!(workspaces::log::handler)),
         row(Needs(A::WorkspaceAccess), routes!(workspaces::terminal::handler)),
         row(Needs(A::WorkspaceAccess), routes!(workspaces::exec::handler)),
-        row(Needs(A::ModelRead), routes!(models::handler)),
-        row(Needs(A::ModelRead), routes!(prices::handler)),
+        row(Needs(A::WorkspaceAccess), routes!(workspaces::files::read::handler)),
+        row(Needs(A::WorkspaceAccess), routes!(workspaces::files::write::handler)),
+        row(Needs(A::WorkspaceAccess), routes!(workspaces::files::delete::handler)),
+        row(Needs(A::WorkspaceAccess), routes!(workspaces::files::stat::handler)),
+        row(Needs(A::WorkspaceAccess), routes!(workspaces::files::list::handler)),
+        row(Needs(A::WorkspaceAccess), routes!(workspaces::files::search::handler)),
+        row(
+            Needs(A::WorkspaceAccess),
+            routes!(workspaces::files::directory::handler),
+        ),
+        row(Needs(A::WorkspaceAccess), routes!(workspaces::files::rename::handler)),
+        row(Needs(A::WorkspaceAccess), routes!(workspaces::ports::handler)),
     ]
 }
 

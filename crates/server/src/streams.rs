@@ -3,6 +3,8 @@
 //! Who may open one is judged here, once, and the answer ([`Admitted`]) is good for whatever carries the stream afterwards:
 //! a transport is handed somebody who was let in, and asks it when that is over.
 
+pub(crate) mod files;
+mod held;
 pub(crate) mod query;
 
 use std::collections::HashMap;
@@ -12,6 +14,7 @@ use std::time::Duration;
 
 use axum::extract::ws::{WebSocket, WebSocketUpgrade};
 use axum::response::Response;
+use bailey_api::Code;
 use bailey_api::agent::Purpose;
 use bailey_core::workspace::WorkspaceStatus;
 use bailey_core::{PersonId, WorkspaceId};
@@ -57,6 +60,17 @@ pub enum StreamError {
         /// The limit.
         most: usize,
     },
+    /// A file is not as it would have to be.
+    #[error("{why}")]
+    File {
+        /// The code.
+        code: Code,
+        /// What is wrong, in the agent's words.
+        why: String,
+    },
+    /// What was to be written did not come to its end.
+    #[error("the body ended early, or stood still for a minute; the file is as it was")]
+    Cut,
     /// The request is no WebSocket's.
     #[error("this address takes a WebSocket: send the request with `Upgrade: websocket` over HTTP/1.1")]
     Upgrade,
@@ -74,14 +88,14 @@ struct Counts {
 
 /// A stream's place among those that are open. It is given up when this is dropped.
 #[derive(Debug)]
-struct Place {
+pub(crate) struct Place {
     open: Open,
     workspace: WorkspaceId,
     person: PersonId,
 }
 
 impl Open {
-    fn enter(&self, workspace: WorkspaceId, person: PersonId) -> Result<Place, StreamError> {
+    pub(crate) fn enter(&self, workspace: WorkspaceId, person: PersonId) -> Result<Place, StreamError> {
         // Nothing that can panic happens under the lock.
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let full = |whose, most| StreamError::TooMany { whose, most };
@@ -104,16 +118,16 @@ impl Open {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut counts = self.open.0.lock().unwrap_or_else(PoisonError::into_inner);
-        leave(&mut counts.workspaces, self.workspace);
-        leave(&mut counts.people, self.person);
+        leave(&mut counts.workspaces, &self.workspace);
+        leave(&mut counts.people, &self.person);
     }
 }
 
-fn leave<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: K) {
-    if let Some(count) = counts.get_mut(&key) {
+fn leave<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
         *count = count.saturating_sub(1);
         if *count == 0 {
-            counts.remove(&key);
+            counts.remove(key);
         }
     }
 }

@@ -113,7 +113,7 @@ pub trait Driver {
 #[derive(Debug)]
 pub enum AnyDriver {
     /// Namespaces of this machine's kernel.
-    Sandbox(SandboxDriver),
+    Sandbox(Box<SandboxDriver>),
     /// Nothing but memory, for tests.
     Sim(Arc<SimDriver>),
 }

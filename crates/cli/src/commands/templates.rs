@@ -1,5 +1,6 @@
 //! `bailey templates`
 
+mod build;
 mod local;
 mod pull;
 mod push;
@@ -60,6 +61,8 @@ enum Verb {
         /// The template's name or id
         template: String,
     },
+    /// Build what a version installs, so that the first workspace does not wait for it
+    Build(build::Build),
     /// Write a version's files into a directory
     Pull(pull::Pull),
     /// Delete a template that no workspace uses
@@ -103,6 +106,7 @@ pub(crate) async fn run(arguments: Arguments, env: &Env) -> Result<(), Failure> 
             let answer = api()?.post_nothing(&format!("{}/rollback", path(&template))).await?;
             output::show(shown.output, answer, views::in_force)
         }
+        Verb::Build(build) => build::run(build, &api()?, shown.output).await,
         Verb::Pull(pull) => pull::run(&pull, &api()?, shown.output).await,
         Verb::Delete { template } => {
             api()?.delete(&path(&template)).await?;

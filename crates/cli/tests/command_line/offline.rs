@@ -30,6 +30,9 @@ Commands:
   restart    Stop a workspace and start it again
   update     Move a workspace to the template's version in force, or to other parameters
   delete     Delete a workspace, and its home unless told otherwise
+  terminal   Open a terminal in a workspace; it stays when this ends
+  exec       Run a command in a workspace
+  files      List, read, write and search the files of a workspace
   open       Show an address that opens an app of a workspace in a browser
   logs       Show the log of a workspace's build
   templates  Manage templates, which workspaces are made from

@@ -2,10 +2,18 @@
 //! so where that is not to be had, and fails for it in CI.
 
 #[cfg(test)]
+mod commands;
+#[cfg(test)]
 mod crash;
+#[cfg(test)]
+mod files;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod life;
+#[cfg(test)]
+mod relay;
+#[cfg(test)]
+mod terminals;
 #[cfg(test)]
 mod world;

@@ -86,7 +86,7 @@ pub struct LogLine {
     pub number: u64,
     /// When.
     pub at: Timestamp,
-    /// Where it comes from: `build`, `script:NAME`, `app:NAME`.
+    /// Where it comes from: `build`, `layer`, `script:NAME`, `app:NAME`.
     pub source: String,
     /// The text.
     pub text: String,

@@ -1,12 +1,10 @@
-//! WebSockets to a server.
+//! `WebSocket` connections to a server.
 
 use bytes::Bytes;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::{HeaderValue, Request, Response, StatusCode};
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Incoming;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
@@ -16,7 +14,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, Message};
 
-use super::StreamClient;
+use super::{StreamBody, StreamClient};
 
 /// The largest message that is taken.
 const MAX_MESSAGE: usize = 8 * 1024 * 1024;
@@ -71,8 +69,7 @@ pub struct Writer(SplitSink<Stream, Message>);
 /// Where the server cannot be reached, or does not do as it says.
 pub async fn websocket(client: &StreamClient, request: Request<()>) -> Result<Opened, SocketError> {
     let key = generate_key();
-    let body = Empty::new().map_err(|never| match never {});
-    let mut request = request.map(|()| UnsyncBoxBody::new(body));
+    let mut request = request.map(|()| StreamBody::empty());
     let headers = request.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));

@@ -106,11 +106,14 @@ fn wider_list<T: PartialEq>(asked: &[T], most: &[T]) -> bool {
 }
 
 /// The budgets of a new key of somebody who may not raise limits: those asked for, with the scope's own among them.
-pub(crate) fn with_default(asked: Option<Vec<BudgetSpec>>, default: BudgetSpec) -> Result<Vec<BudgetSpec>, FieldError> {
+pub(crate) fn with_default(
+    asked: Option<Vec<BudgetSpec>>,
+    default: BudgetSpec,
+) -> Result<Vec<BudgetSpec>, Box<FieldError>> {
     let mut budgets = asked.unwrap_or_default();
     match budgets.iter().find(|b| b.period == default.period) {
         Some(budget) if budget.limit > default.limit => {
-            return Err(FieldError::body("/budget", format!("at most {default}")));
+            return Err(Box::new(FieldError::body("/budget", format!("at most {default}"))));
         }
         Some(_) => {}
         None => budgets.push(default),

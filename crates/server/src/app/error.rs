@@ -132,6 +132,8 @@ fn no_stream(error: &StreamError, detail: String) -> Reject {
         StreamError::NotConnected(_) => Code::WorkspaceNotConnected,
         StreamError::Refused(_) => Code::WorkspaceRefuses,
         StreamError::TooMany { .. } => Code::TooManyStreams,
+        StreamError::File { code, .. } => *code,
+        StreamError::Cut => Code::BodyCut,
         StreamError::Upgrade => Code::UpgradeRequired,
     };
     let reject = Reject::new(code, detail);

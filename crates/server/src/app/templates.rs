@@ -1,5 +1,6 @@
 //! Templates and their versions. What is stored never changes; what new workspaces get is one number.
 
+mod layer;
 mod push;
 mod view;
 
@@ -13,6 +14,8 @@ use bailey_store::{StoreError, TemplateFilter, TemplateRecord, TemplateSource, T
 
 use super::names::Names;
 use super::{App, AppError, Caller, cursor};
+
+pub use layer::LayerEvent;
 
 const CURSOR: u8 = b'm';
 const VERSION_CURSOR: u8 = b'v';

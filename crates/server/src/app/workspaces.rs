@@ -3,6 +3,7 @@
 mod build;
 mod choice;
 mod create;
+pub(crate) mod follow;
 mod view;
 
 use bailey_api::Page;

@@ -111,10 +111,10 @@ impl<'a> Control<'a> {
                         say(&mut write, &answer).await?;
                     }
                     // Lines that have come together are stored together.
-                    if self.waiting.len() >= BATCH || !lines.buffer().contains(&b'\n') {
-                        if let Some(answer) = self.store_lines().await? {
-                            say(&mut write, &answer).await?;
-                        }
+                    if (self.waiting.len() >= BATCH || !lines.buffer().contains(&b'\n'))
+                        && let Some(answer) = self.store_lines().await?
+                    {
+                        say(&mut write, &answer).await?;
                     }
                 }
             }

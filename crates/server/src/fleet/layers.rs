@@ -3,6 +3,7 @@
 //! A [`Flight`] is one build of one layer or root. Workspaces and people that want the same thing share it, and follow its log.
 //! Flights end with the server; what they made is whole or absent, so nothing has to be remembered of them.
 
+mod ahead;
 mod flight;
 mod needs;
 mod prepare;
@@ -21,7 +22,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use flight::{Flight, LogLine, Progress};
-pub(crate) use needs::{Needs, NeedsError};
+use needs::Needs;
+pub(crate) use needs::NeedsError;
 pub(super) use prepare::Unprepared;
 
 /// Flights that are over and whose logs are kept, the newest.
@@ -147,16 +149,6 @@ impl Layers {
         Ok(Some(flight))
     }
 
-    /// Builds it at once if the configuration says so for what is pushed.
-    pub(crate) async fn pushed(self: &Arc<Self>, version: TemplateVersionId) {
-        if !self.settings.build_at_push() {
-            return;
-        }
-        if let Err(error) = self.build(version).await {
-            tracing::warn!(version = %version, error = &error as &dyn std::error::Error, "cannot build what a template installs");
-        }
-    }
-
     async fn fly(&self, version: TemplateVersionId, flight: &Flight) {
         let began = self.clock.now();
         let built = self.build_now(version, flight).await;
@@ -236,7 +228,7 @@ fn forget(flights: &mut HashMap<String, Arc<Flight>>) {
 }
 
 /// An error with everything that led to it.
-fn causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

@@ -85,7 +85,6 @@ impl Inner {
 
     /// Sees to what the workspace is made of. `None` = this server does not carry the build out; otherwise why the build has
     /// failed already, if it has.
-    #[expect(clippy::option_option, reason = "to leave it, to go on and to fail are three things")]
     async fn prepared(&self, build: &Build) -> Option<Option<String>> {
         for _ in 1..=TRIES {
             match self.prepare(build).await {

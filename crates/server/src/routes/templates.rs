@@ -1,6 +1,8 @@
 //! Templates.
 
 pub(super) mod archive;
+pub(super) mod build;
+pub(super) mod build_log;
 pub(super) mod delete;
 pub(super) mod get;
 pub(super) mod list;

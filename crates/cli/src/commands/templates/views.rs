@@ -34,12 +34,13 @@ const fn from(template: &Template) -> &'static str {
 }
 
 pub(super) fn versions(page: &Page<TemplateVersion>) -> String {
-    let mut table = Table::new([">VERSION", "IN FORCE", "MADE (UTC)", "BY", "DIGEST", "MESSAGE"]);
+    let mut table = Table::new([">VERSION", "IN FORCE", "LAYER", "MADE (UTC)", "BY", "DIGEST", "MESSAGE"]);
     for version in &page.items {
         let by = version.created_by.as_ref().map(|person| person.name.clone());
         table.row([
             version.number.to_string(),
             if version.active { "yes" } else { NOTHING }.to_owned(),
+            version.layer.as_str().to_owned(),
             time(version.created_at),
             by.unwrap_or_else(|| "Bailey".to_owned()),
             version.digest.chars().take(DIGEST).collect(),

@@ -1,10 +1,11 @@
 //! Following a build.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bailey_api::Page;
 use bailey_api::workspaces::{Build, BuildLogQuery, LogLine, Workspace};
 use bailey_core::workspace::WorkspaceStatus;
+use serde::de::DeserializeOwned;
 
 use super::views;
 use crate::client::Api;
@@ -16,6 +17,12 @@ const FIRST: Duration = Duration::from_millis(20);
 const LONGEST: Duration = Duration::from_millis(500);
 /// The most lines of one look.
 const LINES: u32 = 1000;
+
+/// The name of the event that says that a build is over.
+const END: &str = "end";
+/// How long a server that has gone away is waited for, and the pause between tries.
+const PATIENCE: Duration = Duration::from_secs(30);
+const AGAIN: Duration = Duration::from_millis(200);
 
 /// The log of a build, read line by line.
 pub(super) struct Log {
@@ -37,18 +44,28 @@ impl Log {
         self.read(api, write).await
     }
 
-    /// Writes lines as they come until the build is over; answers with the build.
+    /// Writes lines as they come until the build is over; answers with the build. Where the server goes away meanwhile, it
+    /// is waited for, and goes on where it was.
     pub(super) async fn follow(mut self, api: &Api, write: Write) -> Result<Build, Failure> {
-        let mut wait = FIRST;
+        let path = format!("{}/log", self.path);
+        let mut seen = Instant::now();
         loop {
-            // Asked first: what the build has written when it is over is then read below.
-            let build: Build = understood(api.get(&self.path, &()).await?)?;
-            self.read(api, write).await?;
-            if build.state.is_final() {
-                return Ok(build);
+            match api.events(&path, self.after).await {
+                Ok(mut events) => {
+                    while let Some(event) = events.next().await {
+                        seen = Instant::now();
+                        if event.name == END {
+                            return said(&event.data);
+                        }
+                        let line: LogLine = said(&event.data)?;
+                        self.after = line.number;
+                        write(&views::line(&line))?;
+                    }
+                }
+                Err(none) if none.passing && seen.elapsed() < PATIENCE => {}
+                Err(none) => return Err(none.failure),
             }
-            tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(LONGEST);
+            tokio::time::sleep(AGAIN).await;
         }
     }
 
@@ -66,6 +83,10 @@ impl Log {
             }
         }
     }
+}
+
+fn said<T: DeserializeOwned>(data: &str) -> Result<T, Failure> {
+    serde_json::from_str(data).map_err(Failure::from).and_then(understood)
 }
 
 /// Where lines go.

@@ -51,7 +51,7 @@ impl App {
             if escapes(None, group, person.charged_group) {
                 beyond.push(escape());
             }
-            let budgets = with_default(budgets, defaults.budget).map_err(|e| beyond.push(e));
+            let budgets = with_default(budgets, defaults.budget).map_err(|e| beyond.push(*e));
             match budgets {
                 Ok(budgets) if beyond.is_empty() => budgets,
                 _ => return Err(AppError::Beyond(beyond)),

@@ -53,8 +53,10 @@ impl App {
             Some(person) => Some(names.person(self, person).await?),
             None => None,
         };
+        let layer = self.layer_state(version.id).await?;
         Ok(wire::TemplateVersion {
             id: version.id,
+            layer,
             number: u64::from(version.number),
             active: template.active == Some(version.number),
             digest: version.digest,
@@ -104,7 +106,7 @@ pub(super) fn content(template: &Template) -> TemplateContent {
         icon: template.icon.clone(),
         parameters: template.parameters.iter().map(parameter).collect(),
         presets: template.presets.iter().map(preset).collect(),
-        apps: template.apps().map(app).collect(),
+        apps: template.apps().map(|outline| app(&outline)).collect(),
         tasks: template
             .tasks()
             .map(|task| TemplateTask {
@@ -158,7 +160,7 @@ fn preset(preset: &Preset) -> TemplatePreset {
     }
 }
 
-fn app(app: bailey_core::template::AppOutline<'_>) -> TemplateApp {
+fn app(app: &bailey_core::template::AppOutline<'_>) -> TemplateApp {
     TemplateApp {
         name: app.name.to_owned(),
         display_name: app.display_name.to_owned(),

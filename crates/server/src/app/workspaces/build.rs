@@ -3,7 +3,7 @@
 use bailey_api::workspaces::{self as wire, BuildLogQuery, WorkspaceDeleteQuery, WorkspaceRebuild};
 use bailey_api::{Code, Page, Time};
 use bailey_core::template::Facts;
-use bailey_core::workspace::{Transition, Workspace};
+use bailey_core::workspace::{LogLine, Transition, Workspace};
 use bailey_core::{BuildId, WorkspaceId};
 use bailey_runtime::ids::NewId;
 use bailey_store::{Begun, ListPage, NewBuild, StoreError};
@@ -148,15 +148,18 @@ impl App {
         let build = self.store().build_get(id, number).await?.ok_or(AppError::NotFound)?;
         let most = cursor::limit(query.limit, LINES, LINES)?;
         let lines = self.store().build_log(build.id, query.after.unwrap_or(0), most).await?;
-        let items = lines.into_iter().map(|line| wire::LogLine {
-            number: line.number,
-            at: Time(line.at),
-            source: line.source,
-            text: line.text,
-        });
         Ok(Page {
-            items: items.collect(),
+            items: lines.into_iter().map(line_view).collect(),
             next_cursor: None,
         })
+    }
+}
+
+pub(super) fn line_view(line: LogLine) -> wire::LogLine {
+    wire::LogLine {
+        number: line.number,
+        at: Time(line.at),
+        source: line.source,
+        text: line.text,
     }
 }

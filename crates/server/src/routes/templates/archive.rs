@@ -1,6 +1,7 @@
 //! `GET /api/v1/templates/{id}/versions/{number}/archive`
 
 use axum::response::{IntoResponse, Response};
+use bailey_api::schema::ArchiveSchema;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 
@@ -18,7 +19,7 @@ use crate::reject::Reject;
         ("id" = String, Path, description = "The template's id or name"),
         ("number" = u32, Path, description = "The version's number"),
     ),
-    responses((status = 200, description = "Done", body = Vec<u8>, content_type = "application/gzip")),
+    responses((status = 200, description = "Done", body = ArchiveSchema, content_type = "application/gzip")),
 )]
 pub(crate) async fn handler(cx: RequestCx, Ids(template, number): Ids<String, u32>) -> Result<Response, Reject> {
     let archive = cx.app().template_archive(&cx.caller, &template, number).await?;

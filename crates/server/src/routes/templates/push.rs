@@ -1,6 +1,7 @@
 //! `POST /api/v1/templates`
 
 use axum::Json;
+use bailey_api::schema::ArchiveSchema;
 use bailey_api::templates::{TemplatePushQuery, TemplatePushed};
 use http::StatusCode;
 
@@ -8,8 +9,10 @@ use crate::cx::RequestCx;
 use crate::extract::{Archive, Query};
 use crate::reject::Reject;
 
-/// Pushes a template: its directory as tar, with or without gzip around it. Everything is checked before anything is
-/// stored; what is wrong is answered with every fault's file, line and column. The same content again makes no new version.
+/// Pushes a template: its directory as tar, with or without gzip around it.
+///
+/// Everything is checked before anything is stored; what is wrong is answered with every fault's file, line and column. The
+/// same content again makes no new version.
 #[utoipa::path(
     post,
     path = "/api/v1/templates",
@@ -18,7 +21,7 @@ use crate::reject::Reject;
     params(TemplatePushQuery),
     request_body(
         description = "The archive, at most 32 MiB",
-        content((Vec<u8> = "application/x-tar"), (Vec<u8> = "application/gzip")),
+        content((ArchiveSchema = "application/x-tar"), (ArchiveSchema = "application/gzip")),
     ),
     responses(
         (status = 200, description = "Nothing new: this content was there, or it was a dry run", body = TemplatePushed),

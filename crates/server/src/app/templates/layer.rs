@@ -1,0 +1,175 @@
+//! Building what versions of templates install.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bailey_api::layers::{LayerBuild, LayerState};
+use bailey_api::workspaces::{BuildLogQuery, LogLine};
+use bailey_api::{Page, Time};
+use bailey_core::TemplateVersionId;
+use futures_util::Stream;
+use futures_util::stream::unfold;
+
+use crate::app::{App, AppError, Caller, cursor};
+use crate::fleet::layers::{Flight, LayerStatus, NeedsError};
+
+/// The most lines that are read at once.
+const LINES: u32 = 1000;
+
+/// What is told of a build that is followed.
+pub enum LayerEvent {
+    /// A line of its log.
+    Line(LogLine),
+    /// It is over.
+    End(LayerBuild),
+}
+
+impl App {
+    /// Begins to build what a version installs, unless it is there or being built.
+    pub async fn template_build(&self, _caller: &Caller, text: &str, number: u32) -> Result<LayerBuild, AppError> {
+        let version = self.version_of_number(text, number).await?;
+        self.fleet().layers().build(version).await?;
+        self.layer_build(version).await
+    }
+
+    /// How far what a version installs is.
+    pub async fn template_build_get(&self, _caller: &Caller, text: &str, number: u32) -> Result<LayerBuild, AppError> {
+        let version = self.version_of_number(text, number).await?;
+        self.layer_build(version).await
+    }
+
+    /// Lines of the log of the last build, in order; none where this server remembers no build.
+    pub async fn template_build_log(
+        &self,
+        _caller: &Caller,
+        text: &str,
+        number: u32,
+        query: &BuildLogQuery,
+    ) -> Result<Page<LogLine>, AppError> {
+        let version = self.version_of_number(text, number).await?;
+        let most = cursor::limit(query.limit, LINES, LINES)?;
+        let flight = self.fleet().layers().last(version).await?;
+        let read = flight.map(|flight| flight.read(query.after.unwrap_or(0), most as usize).0);
+        Ok(Page {
+            items: read.unwrap_or_default().into_iter().map(line).collect(),
+            next_cursor: None,
+        })
+    }
+
+    /// The same lines as they come, until the build is over.
+    pub async fn template_build_follow(
+        &self,
+        _caller: &Caller,
+        text: &str,
+        number: u32,
+        after: u64,
+    ) -> Result<impl Stream<Item = LayerEvent> + Send + use<>, AppError> {
+        let version = self.version_of_number(text, number).await?;
+        let flight = self.fleet().layers().last(version).await?;
+        let end = self.layer_build(version).await?;
+        let follow = Follow {
+            app: self.clone(),
+            version,
+            flight,
+            after,
+            lines: VecDeque::new(),
+            end: Some(end),
+        };
+        Ok(unfold(follow, Follow::next))
+    }
+
+    /// How far what a version installs is, without the reason of a failure. One that cannot be read is as good as missing.
+    pub(super) async fn layer_state(&self, version: TemplateVersionId) -> Result<LayerState, AppError> {
+        match self.fleet().layers().status(version).await {
+            Ok(status) => Ok(shown(status).0),
+            Err(NeedsError::Invalid(_) | NeedsError::Archive(_)) => Ok(LayerState::Missing),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn layer_build(&self, version: TemplateVersionId) -> Result<LayerBuild, AppError> {
+        let layers = self.fleet().layers();
+        let last = layers.last(version).await?;
+        let (layer, error) = shown(layers.status(version).await?);
+        Ok(LayerBuild {
+            layer,
+            error,
+            created_at: last.map(|flight| Time(flight.created_at)),
+        })
+    }
+
+    async fn version_of_number(&self, text: &str, number: u32) -> Result<TemplateVersionId, AppError> {
+        let template = self.template(text).await?;
+        Ok(self.version(&template, number).await?.id)
+    }
+}
+
+/// Following a flight.
+struct Follow {
+    app: App,
+    version: TemplateVersionId,
+    flight: Option<Arc<Flight>>,
+    after: u64,
+    /// Read and not told yet.
+    lines: VecDeque<LogLine>,
+    /// Told at the end, where nothing newer can be found out; `None` = it was told.
+    end: Option<LayerBuild>,
+}
+
+impl Follow {
+    async fn next(mut self) -> Option<(LayerEvent, Self)> {
+        self.end.as_ref()?;
+        while self.lines.is_empty() {
+            let Some(flight) = self.flight.clone() else { break };
+            let mut come = flight.lines_come();
+            let (lines, progress) = flight.read(self.after, LINES as usize);
+            if lines.is_empty() && progress.is_over() {
+                break;
+            }
+            if lines.is_empty() {
+                // The flight is held here, so its end cannot be missed.
+                let _ = come.changed().await;
+            }
+            self.lines.extend(lines.into_iter().map(line));
+        }
+        if let Some(line) = self.lines.pop_front() {
+            self.after = line.number;
+            return Some((LayerEvent::Line(line), self));
+        }
+        let known = self.end.take()?;
+        let now = self.app.layer_build(self.version).await;
+        Some((LayerEvent::End(now.unwrap_or(known)), self))
+    }
+}
+
+fn shown(status: LayerStatus) -> (LayerState, Option<String>) {
+    match status {
+        LayerStatus::Nothing => (LayerState::None, None),
+        LayerStatus::Missing => (LayerState::Missing, None),
+        LayerStatus::Building => (LayerState::Building, None),
+        LayerStatus::Ready => (LayerState::Ready, None),
+        LayerStatus::Failed(cause) => (LayerState::Failed, Some(cause)),
+    }
+}
+
+fn line(line: crate::fleet::layers::LogLine) -> LogLine {
+    LogLine {
+        number: line.number,
+        at: Time(line.at),
+        source: "layer".to_owned(),
+        text: line.text,
+    }
+}
+
+impl From<NeedsError> for AppError {
+    fn from(error: NeedsError) -> Self {
+        match error {
+            NeedsError::Store(error) => error.into(),
+            NeedsError::Gone => Self::NotFound,
+            NeedsError::Closing => Self::Interrupted,
+            NeedsError::Archive(_) | NeedsError::Invalid(_) => Self::Template(vec![bailey_api::FieldError::whole(
+                crate::fleet::layers::causes(&error),
+            )]),
+        }
+    }
+}
