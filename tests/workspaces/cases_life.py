@@ -17,12 +17,12 @@ def template_pushed(world):
     for greeting in ("first", "second"):
         version = variant("shell", world.scratch, greeting, **{'EDITOR = "vim"': f'EDITOR = "vim"\nGREETING = "{greeting}"'})
         bailey.push(version, "mine")
-    bailey.create("new", "mine")
-    expect_in("second", bailey.sh("new", "echo $GREETING"))
+    bailey.create("fresh", "mine")
+    expect_in("second", bailey.sh("fresh", "echo $GREETING"))
     bailey.command("templates", "rollback", "mine")
-    bailey.update("new")
-    expect_in("first", bailey.sh("new", "echo $GREETING"))
-    bailey.delete("new")
+    bailey.update("fresh")
+    expect_in("first", bailey.sh("fresh", "echo $GREETING"))
+    bailey.delete("fresh")
 
 
 def files_survive(world):

@@ -145,6 +145,8 @@ fn format(path: &Path, unfinished: &Path, bytes: u64) -> Result<(), Failure> {
 fn grow(path: &Path, bytes: u64) -> Result<(), Failure> {
     let step = "grow the home image";
     let file = OpenOptions::new().write(true).open(path).step(step)?;
+    // Before it is touched: what a former sandbox still writes would undo it.
+    until_free(&file).step(step)?;
     file.set_len(bytes).step(step)?;
     let mut check = Command::new("e2fsck");
     check.args(["-f", "-p"]).arg(path);

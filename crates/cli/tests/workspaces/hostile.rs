@@ -45,7 +45,7 @@ fn a_full_disk_fails_what_needs_it_with_a_reason_and_nothing_else_and_is_got_ove
             "/workspaces",
             Some(json!({"template": "probe", "name": "after"})),
         );
-        assert_eq!(status, 201, "{made:#}");
+        assert_eq!(status, 201, "{made:#}\n{}", world.server.log());
         world.until(made["id"].as_str().unwrap(), "running");
         // Every build comes to its end.
         world.wait("a build has no end", |world| {

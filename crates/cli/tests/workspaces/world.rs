@@ -21,8 +21,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct World {
     pub(crate) server: Server,
-    pub(crate) mock: Mock,
-    pub(crate) runtime: tokio::runtime::Runtime,
+    /// It answers for as long as it is kept.
+    _mock: Mock,
+    runtime: tokio::runtime::Runtime,
     /// A word in the command line of something in each workspace.
     mark: String,
     pub(crate) data: PathBuf,
@@ -99,7 +100,7 @@ allow_missing_limits = ["cpu", "memory", "processes", "io", "disk"]
         fs::create_dir(&data).unwrap();
         Self {
             server,
-            mock,
+            _mock: mock,
             runtime,
             mark,
             data,
@@ -169,7 +170,8 @@ command = "sleep 86400; : {mark}"
             id: TemplateVersionId::new_at(now),
             digest: &digest,
             manifest: &manifest,
-            archive: &[],
+            // An archive of nothing: two empty blocks.
+            archive: &[0; 1024],
             message: "",
             at: now,
             by: None,

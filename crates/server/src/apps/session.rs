@@ -7,7 +7,6 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use http::HeaderMap;
-use http::header::COOKIE;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -113,19 +112,7 @@ impl Seal {
 
     /// The session that a request carries. Two cookies of the name are none: one of them is not ours.
     pub(crate) fn of(&self, headers: &HeaderMap, now: Timestamp) -> Option<Session> {
-        let mut values = headers
-            .get_all(COOKIE)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='))
-            .filter(|(name, _)| *name == COOKIE_NAME)
-            .map(|(_, value)| value);
-        let value = values.next()?;
-        if values.next().is_some() {
-            return None;
-        }
-        self.open(value, now)
+        self.open(crate::identity::only(headers, COOKIE_NAME)?, now)
     }
 
     fn mac(&self, body: &[u8]) -> Hmac<Sha256> {
@@ -149,6 +136,8 @@ fn short(app: &str) -> [u8; 16] {
 
 #[cfg(test)]
 mod tests {
+    use http::header::COOKIE;
+
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_000_000);

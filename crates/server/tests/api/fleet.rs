@@ -31,6 +31,7 @@ mutable = true
 name = "zone"
 type = "string"
 default = "a"
+mutable = false
 [resources]
 disk = "${param.disk}GiB"
 [[metadata]]
@@ -207,6 +208,7 @@ fn an_idle_workspace_stops_and_one_in_use_runs_to_the_end_of_its_life() {
             app.workspace(&ann, "plain", "busy").await,
         );
         let token = app.sim.token(busy).unwrap();
+        running.agents.leave(busy);
         let work = async |minutes: i64| {
             app.clock.advance(60 * minutes);
             let link = dial(running.addr, token.expose(), "interactive").await.unwrap();
@@ -370,6 +372,7 @@ fn a_log_ends_where_it_is_full_and_says_so() {
         let running = app.run().await;
         let id = app.workspace(&ann, "plain", "one").await;
         let token = app.sim.token(id).unwrap();
+        running.agents.leave(id);
         let link = dial(running.addr, token.expose(), "interactive").await.unwrap();
         let mut talk = link.talk().await.unwrap();
         talk.hello(true).await;
@@ -387,7 +390,7 @@ fn a_log_ends_where_it_is_full_and_says_so() {
         }
         talk.say_bytes(&bytes).await;
         // All of it is acknowledged, or the agent would keep it for ever.
-        while talk.hear().await != Some(FromServer::LogStored { number: 1_100 }) {}
+        while talk.hear().await.expect("the stream goes on") != (FromServer::LogStored { number: 1_100 }) {}
         let log = app.log(&ann, id, 1).await;
         let chatty = log.iter().filter(|text| **text == "x".repeat(4_096)).count();
         assert_eq!(chatty, 1_024, "4 MiB");
@@ -408,6 +411,7 @@ fn an_agent_that_misbehaves_is_cut_off_and_then_stopped_with_the_reason() {
         let running = app.run().await;
         let id = app.workspace(&ann, "plain", "one").await;
         let token = app.sim.token(id).unwrap();
+        running.agents.leave(id);
         let long = [b'x'; 300 << 10];
         for bytes in [&long[..], b"{}\n".repeat(33).as_slice(), &long] {
             let link = dial(running.addr, token.expose(), "interactive").await.unwrap();
@@ -430,6 +434,7 @@ fn what_an_agent_shows_is_what_its_template_asks_for_and_no_more_than_anybody_re
         let running = app.run().await;
         let id = app.workspace(&ann, "plain", "one").await;
         let token = app.sim.token(id).unwrap();
+        running.agents.leave(id);
         let link = dial(running.addr, token.expose(), "interactive").await.unwrap();
         let mut talk = link.talk().await.unwrap();
         talk.hello(true).await;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
@@ -11,9 +12,10 @@ use axum::Router;
 use axum::body::Body;
 use bailey_core::authz::{Role, TokenScopes};
 use bailey_core::budget::LeasePolicy;
+use bailey_core::identity::{Session, SignInMethod};
 use bailey_core::ledger::{Outcome, RequestRecord, Settlement, Subject, Usage};
 use bailey_core::people::{ApiToken, Person, PersonStatus};
-use bailey_core::{KeyId, Money, PersonId, ReplicaId, RequestId, Timestamp, TokenId};
+use bailey_core::{KeyId, Money, PersonId, ReplicaId, RequestId, SessionId, Timestamp, TokenId};
 use bailey_gate::journal::JournalOptions;
 use bailey_gate::token::{self, Kind};
 use bailey_gate::{Gate, GateOptions};
@@ -25,11 +27,11 @@ use bailey_runtime::metrics::Registry;
 use bailey_runtime::{Clock, ManualClock, Tasks};
 use bailey_server::fleet::{Fleet, FleetOptions};
 use bailey_server::folder::Folder;
-use bailey_server::{App, AppParts, AppsOptions, bootstrap};
+use bailey_server::{App, AppParts, AppsOptions, IdentityOptions, MasterKey, Peer, bootstrap};
 use bailey_store::{JournalPosition, Store, Target};
 use bailey_testkit::db::{TestDb, TestTarget, on_sqlite};
 use bailey_workspaces::driver::{AnyDriver, SimDriver};
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -62,10 +64,14 @@ pub(crate) fn test<F: Future<Output = ()>>(body: impl FnOnce(TestApp) -> F) {
     on_sqlite(async |db| body(TestApp::start(db).await).await);
 }
 
-/// A person with a token of theirs.
+/// A person with a token of theirs, or a browser with what it was given.
 #[derive(Clone)]
 pub(crate) struct Client {
     router: Router,
+    /// A browser names a host and an origin, unless a request has its own.
+    browser: bool,
+    pub(crate) cookie: Option<String>,
+    pub(crate) address: IpAddr,
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) token: String,
@@ -170,6 +176,12 @@ impl TestApp {
                 port: 7080,
                 key: bailey_core::Secret::new([7; 32]),
             },
+            identity: IdentityOptions {
+                config: configuration().sign_in,
+                public_url: None,
+                proxies: vec!["10.0.0.0/8".parse().unwrap()],
+                key: MasterKey::new(bailey_core::Secret::new([7; 32])),
+            },
             templates: folder.clone(),
         });
         Self {
@@ -236,6 +248,9 @@ impl TestApp {
         };
         self.store.token_insert(&record).await.unwrap();
         Client {
+            browser: false,
+            cookie: None,
+            address: IpAddr::from([192, 0, 2, 1]),
             router: self.router.clone(),
             id: person.id.to_string(),
             name: person.name.clone(),
@@ -246,11 +261,55 @@ impl TestApp {
     /// Somebody without a token.
     pub(crate) fn nobody(&self) -> Client {
         Client {
+            browser: false,
+            cookie: None,
+            address: IpAddr::from([192, 0, 2, 1]),
             router: self.router.clone(),
             id: String::new(),
             name: String::new(),
             token: String::new(),
         }
+    }
+
+    /// A browser that nobody is signed in with.
+    pub(crate) fn browser(&self) -> Client {
+        Client {
+            browser: true,
+            ..self.nobody()
+        }
+    }
+
+    /// A browser that this person is signed in with.
+    pub(crate) async fn browse(&self, client: &Client) -> Client {
+        let minted = token::mint(Kind::Session).unwrap();
+        let now = self.gate.clock().now();
+        let session = Session {
+            id: SessionId::new_at(now),
+            public_id: minted.public_id,
+            hash: minted.hash,
+            person: client.id.parse().unwrap(),
+            method: SignInMethod::Password,
+            address: "192.0.2.1".to_owned(),
+            agent: "test".to_owned(),
+            created_at: now,
+            last_used_at: now,
+            expires_at: now.plus_seconds(8 * 3_600),
+            ended_at: None,
+        };
+        self.store.session_insert(&session).await.unwrap();
+        Client {
+            browser: true,
+            cookie: Some(minted.text.expose().clone()),
+            token: String::new(),
+            ..client.clone()
+        }
+    }
+
+    /// Everything that the database's files hold.
+    pub(crate) fn database(&self) -> Vec<u8> {
+        let files = std::fs::read_dir(self._db.directory().unwrap()).unwrap();
+        let names = files.map(|file| file.unwrap().path()).filter(|path| path.is_file());
+        names.flat_map(|path| std::fs::read(path).unwrap()).collect()
     }
 
     /// Puts a request of a person into the ledger: `nanos` of cost, `seconds` after T0.
@@ -314,8 +373,42 @@ impl Client {
         Self { token, ..self.clone() }
     }
 
+    /// The same browser with the session that an answer gave it.
+    #[track_caller]
+    pub(crate) fn keep(&self, reply: &Reply) -> Self {
+        let line = reply.headers["set-cookie"].to_str().unwrap();
+        let value = line.strip_prefix("__Host-bailey-session=").unwrap();
+        let (value, attributes) = value.split_once("; ").unwrap();
+        let rest = attributes.split_once("; Max-Age=").unwrap();
+        assert_eq!(rest.0, "Path=/");
+        assert!(rest.1.ends_with("; Secure; HttpOnly; SameSite=Lax"), "{line}");
+        Self {
+            cookie: Some(value.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    /// The same at another address.
+    pub(crate) fn at(&self, last: u8) -> Self {
+        Self {
+            address: IpAddr::from([192, 0, 2, last]),
+            ..self.clone()
+        }
+    }
+
     /// Sends a request.
     pub(crate) async fn send(&self, mut request: Request<Body>) -> Reply {
+        request.extensions_mut().insert(Peer(self.address));
+        let headers = request.headers_mut();
+        if self.browser {
+            for (name, value) in [("host", "localhost:7080"), ("origin", "http://localhost:7080")] {
+                headers.entry(name).or_insert(HeaderValue::from_static(value));
+            }
+        }
+        if let Some(cookie) = &self.cookie {
+            let value = format!("theme=dark; __Host-bailey-session={cookie}").parse().unwrap();
+            headers.insert("cookie", value);
+        }
         if !self.token.is_empty() && !request.headers().contains_key("authorization") {
             let value = format!("Bearer {}", self.token).parse().unwrap();
             request.headers_mut().insert("authorization", value);

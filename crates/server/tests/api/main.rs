@@ -22,6 +22,8 @@ mod problems;
 #[cfg(test)]
 mod reach;
 #[cfg(test)]
+mod sign_in;
+#[cfg(test)]
 mod table;
 #[cfg(test)]
 mod templates;

@@ -1,4 +1,5 @@
-//! Whose page asks. Sibling apps are one site to a browser, so that its own rules for cookies do not keep them apart.
+//! Whose page asks, of Bailey itself or of an app. Sibling apps are one site to a browser, so that its own rules for
+//! cookies do not keep them apart.
 
 use http::header::ORIGIN;
 use http::{HeaderMap, Method};
@@ -6,7 +7,7 @@ use http::{HeaderMap, Method};
 /// A request as far as it tells whose page it comes from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked<'a> {
-    /// The app's own origin.
+    /// The origin of Bailey's or the app's own pages.
     pub(crate) own: &'a str,
     pub(crate) method: &'a Method,
     pub(crate) headers: &'a HeaderMap,
@@ -16,7 +17,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) session: bool,
 }
 
-/// Whether a request comes from the app's own pages, or is a person's own navigation to it.
+/// Whether a request comes from the own pages, or is a person's own navigation to it.
 pub(crate) fn allowed(asked: Asked<'_>) -> bool {
     let Asked {
         own,

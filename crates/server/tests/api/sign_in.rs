@@ -1,0 +1,592 @@
+//! Signing in with a browser, what keeps a session and what ends it.
+
+use axum::body::Body;
+use bailey_core::Timestamp;
+use bailey_core::authz::Role;
+use bailey_server::bootstrap;
+use http::Request;
+use ring::hmac;
+use serde_json::{Value, json};
+
+use crate::harness::{Client, Reply, TestApp, test};
+
+const PASSWORD: &str = "correct horse battery";
+const SIGN_IN: &str = "/api/v1/sign-in/password";
+
+/// A claimed person's browser, signed in.
+async fn claimed(app: &TestApp, name: &str) -> Client {
+    let now = app.gate.clock().now();
+    let token = bootstrap::claim_create(&app.store, now, name).await.unwrap();
+    let body = json!({"token": token.expose(), "password": PASSWORD});
+    let reply = app.browser().post("/api/v1/claim", body).await;
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    app.browser().keep(&reply)
+}
+
+async fn sign_in(browser: &Client, name: &str, password: &str, code: Option<&str>) -> Reply {
+    let mut body = json!({"name": name, "password": password});
+    if let Some(code) = code {
+        body["code"] = json!(code);
+    }
+    browser.post(SIGN_IN, body).await
+}
+
+/// What an authenticator shows: written here a second time, from the RFC.
+fn authenticator(secret: &str, now: Timestamp) -> String {
+    let letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let bits: String = secret
+        .chars()
+        .map(|c| format!("{:05b}", letters.find(c).unwrap()))
+        .collect();
+    let bytes: Vec<u8> = (0..bits.len() / 8)
+        .map(|n| u8::from_str_radix(&bits[n * 8..n * 8 + 8], 2).unwrap())
+        .collect();
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &bytes);
+    let tag = hmac::sign(&key, &(now.seconds() / 30).to_be_bytes());
+    let tag = tag.as_ref();
+    let at = usize::from(tag[19] & 15);
+    let number = u32::from_be_bytes(tag[at..at + 4].try_into().unwrap()) & 0x7fff_ffff;
+    format!("{:06}", number % 1_000_000)
+}
+
+/// Gives a signed-in person a second factor: their secret, their recovery codes, and their browser as it is then.
+async fn second_factor(app: &TestApp, browser: &Client) -> (String, Vec<String>, Client) {
+    let path = "/api/v1/me/second-factor";
+    let made = browser.post(path, json!({"password": PASSWORD})).await.ok(200);
+    let secret = made["secret"].as_str().unwrap().to_owned();
+    assert!(made["uri"].as_str().unwrap().contains(&secret));
+    let code = authenticator(&secret, app.gate.clock().now());
+    let reply = browser.post(&format!("{path}/confirm"), json!({ "code": code })).await;
+    let renewed = browser.keep(&reply);
+    let codes: Value = reply.ok(200)["recovery_codes"].clone();
+    let codes: Vec<String> = serde_json::from_value(codes).unwrap();
+    assert_eq!(codes.len(), 10);
+    (secret, codes, renewed)
+}
+
+#[test]
+fn the_first_link_claims_the_owner_once() {
+    test(async |app| {
+        let options = app.nobody().get("/api/v1/sign-in").await.ok(200);
+        assert_eq!(
+            options,
+            json!({"claimed": false, "password": true, "sign_up": false, "providers": []})
+        );
+        let token = bootstrap::claim_create(&app.store, app.gate.clock().now(), "owner")
+            .await
+            .unwrap();
+        let browser = app.browser();
+        let claim = async |password: &str, name: &str| {
+            let body = json!({"token": token.expose(), "password": password, "name": name, "display_name": "Ada"});
+            browser.post("/api/v1/claim", body).await
+        };
+        for bad in ["short", "aaaaaaaaaaaaaaaa", "i am ada.l, hello", &"x1".repeat(65)] {
+            assert_eq!(
+                claim(bad, "ada.l").await.problem(),
+                ("invalid_fields".into(), vec!["/password".into()]),
+                "{bad}"
+            );
+        }
+        let reply = claim(PASSWORD, "ada.l").await;
+        let browser = browser.keep(&reply);
+        assert_eq!(reply.ok(200), json!({"signed_in": true}));
+        let me = browser.get("/api/v1/me").await.ok(200);
+        assert_eq!(
+            (&me["user"]["name"], &me["user"]["role"]),
+            (&json!("ada.l"), &json!("owner"))
+        );
+        assert_eq!(me["session"]["idle_seconds"], 1800);
+        assert_eq!((&me["token"], &me["second_factor"]), (&json!(null), &json!(false)));
+        assert_eq!(claim(PASSWORD, "ada.l").await.code(), "link_invalid");
+        assert_eq!(app.nobody().get("/api/v1/sign-in").await.ok(200)["claimed"], true);
+    });
+}
+
+#[test]
+fn a_link_is_good_for_a_day_and_for_what_it_was_made() {
+    test(async |app| {
+        let now = app.gate.clock().now();
+        let token = bootstrap::claim_create(&app.store, now, "owner").await.unwrap();
+        let browser = app.browser();
+        let body = json!({"token": token.expose(), "password": PASSWORD});
+        assert_eq!(
+            browser.post("/api/v1/invitations/accept", body.clone()).await.code(),
+            "link_invalid"
+        );
+        for wrong in [
+            "",
+            "bli_",
+            &format!("{}0", token.expose()),
+            &token.expose().replace("bli", "bls"),
+        ] {
+            let body = json!({"token": wrong, "password": PASSWORD});
+            assert_eq!(browser.post("/api/v1/claim", body).await.code(), "link_invalid");
+        }
+        app.clock.advance(86_400);
+        assert_eq!(browser.post("/api/v1/claim", body).await.code(), "link_invalid");
+    });
+}
+
+#[test]
+fn whatever_is_wrong_the_answer_is_the_same() {
+    test(async |app| {
+        claimed(&app, "owner").await;
+        app.person("no-password", Role::Member).await;
+        let browser = app.browser();
+        let wrong = sign_in(&browser, "owner", "not the password", None).await;
+        assert_eq!(wrong.code(), "sign_in_refused");
+        assert!(!wrong.headers.contains_key("set-cookie"));
+        for (name, password) in [
+            ("nobody", PASSWORD),
+            ("no-password", PASSWORD),
+            ("no-password", ""),
+            ("owner", ""),
+            ("", ""),
+            ("owner", &"x".repeat(5_000)),
+        ] {
+            let reply = sign_in(&browser.at(7), name, password, None).await;
+            assert_eq!(
+                (reply.status, reply.anonymous()),
+                (wrong.status, wrong.anonymous()),
+                "{name}"
+            );
+        }
+        let reply = sign_in(&browser, " Owner ", PASSWORD, None).await;
+        browser.keep(&reply).get("/api/v1/me").await.ok(200);
+    });
+}
+
+#[test]
+fn only_who_knows_the_password_learns_of_a_suspension() {
+    test(async |app| {
+        let owner = app.owner().await;
+        app.person("ada", Role::Member).await;
+        let browser = claimed(&app, "ada").await;
+        owner
+            .patch("/api/v1/users/ada", json!({"status": "suspended"}))
+            .await
+            .ok(200);
+        assert_eq!(browser.get("/api/v1/me").await.status, 401, "the session is over");
+        assert_eq!(
+            sign_in(&browser, "ada", "not the password", None).await.code(),
+            "sign_in_refused"
+        );
+        assert_eq!(
+            sign_in(&browser, "ada", PASSWORD, None).await.code(),
+            "person_suspended"
+        );
+        owner
+            .patch("/api/v1/users/ada", json!({"status": "active"}))
+            .await
+            .ok(200);
+        assert_eq!(
+            browser.get("/api/v1/me").await.code(),
+            "session_ended",
+            "and stays over"
+        );
+        sign_in(&browser, "ada", PASSWORD, None).await.ok(200);
+    });
+}
+
+#[test]
+fn a_session_is_new_at_each_sign_in_and_ends_at_sign_out() {
+    test(async |app| {
+        let first = claimed(&app, "owner").await;
+        let reply = sign_in(&first, "owner", PASSWORD, None).await;
+        let second = first.keep(&reply);
+        assert_ne!(first.cookie, second.cookie);
+        assert_eq!(first.get("/api/v1/me").await.code(), "session_ended");
+        let out = second.post("/api/v1/sign-out", json!({})).await;
+        assert_eq!(out.status, 204);
+        assert!(out.headers["set-cookie"].to_str().unwrap().contains("Max-Age=0"));
+        assert_eq!(second.get("/api/v1/me").await.code(), "session_ended");
+    });
+}
+
+#[test]
+fn a_session_ends_by_rest_and_by_time() {
+    test(async |app| {
+        let owner = app.owner().await;
+        let browser = app.browse(&owner).await;
+        app.clock.advance(30 * 60 - 1);
+        browser.get("/api/v1/me").await.ok(200);
+        app.clock.advance(30 * 60);
+        assert_eq!(browser.get("/api/v1/me").await.code(), "session_ended");
+        let browser = app.browse(&owner).await;
+        for _ in 0..23 {
+            app.clock.advance(20 * 60);
+            browser.get("/api/v1/me").await.ok(200);
+        }
+        app.clock.advance(20 * 60);
+        assert_eq!(
+            browser.get("/api/v1/me").await.code(),
+            "session_ended",
+            "however busy it was"
+        );
+    });
+}
+
+#[test]
+fn guessing_slows_down_and_keeps_nobody_out() {
+    test(async |app| {
+        claimed(&app, "owner").await;
+        let (guesser, victim) = (app.browser().at(66), app.browser().at(7));
+        for _ in 0..5 {
+            assert_eq!(
+                sign_in(&guesser, "owner", "not the password", None).await.code(),
+                "sign_in_refused"
+            );
+        }
+        let limited = sign_in(&guesser, "owner", PASSWORD, None).await;
+        assert_eq!(limited.code(), "sign_in_limited");
+        assert_eq!(limited.headers["retry-after"], "1");
+        sign_in(&victim, "owner", PASSWORD, None).await.ok(200);
+        let mut longest = 0;
+        for _ in 0..4 {
+            let limited = sign_in(&guesser, "owner", PASSWORD, None).await;
+            let wait: i64 = limited.headers["retry-after"].to_str().unwrap().parse().unwrap();
+            assert!(wait > longest);
+            longest = wait;
+            app.clock.advance(wait);
+            assert_eq!(
+                sign_in(&guesser, "owner", "not the password", None).await.code(),
+                "sign_in_refused"
+            );
+        }
+        sign_in(&victim, "owner", PASSWORD, None).await.ok(200);
+        app.clock.advance(60);
+        sign_in(&guesser, "owner", PASSWORD, None).await.ok(200);
+    });
+}
+
+#[test]
+fn a_second_factor_is_asked_for_and_each_code_is_good_once() {
+    test(async |app| {
+        let browser = claimed(&app, "owner").await;
+        let path = "/api/v1/me/second-factor";
+        let wrong = browser.post(path, json!({"password": "not the password"})).await;
+        assert_eq!(wrong.problem(), ("invalid_fields".into(), vec!["/password".into()]));
+        assert_eq!(
+            browser
+                .post(&format!("{path}/confirm"), json!({"code": "000000"}))
+                .await
+                .code(),
+            "already_exists"
+        );
+        let (secret, codes, renewed) = second_factor(&app, &browser).await;
+        assert_eq!(
+            browser.get("/api/v1/me").await.code(),
+            "session_ended",
+            "its secret is another one now"
+        );
+        assert_eq!(renewed.get("/api/v1/me").await.ok(200)["second_factor"], true);
+        assert_eq!(
+            renewed.post(path, json!({"password": PASSWORD})).await.code(),
+            "already_exists"
+        );
+
+        let asked = sign_in(&app.browser(), "owner", PASSWORD, None).await;
+        assert!(!asked.headers.contains_key("set-cookie"));
+        assert_eq!(asked.ok(200), json!({"signed_in": false, "second_factor": true}));
+        let now = app.gate.clock().now();
+        let used = sign_in(&app.browser(), "owner", PASSWORD, Some(&authenticator(&secret, now))).await;
+        assert_eq!(used.code(), "sign_in_refused", "it confirmed the authenticator already");
+        app.clock.advance(60);
+        let now = app.gate.clock().now();
+        let code = authenticator(&secret, now);
+        assert_eq!(
+            sign_in(&app.browser(), "owner", "not the password", Some(&code))
+                .await
+                .code(),
+            "sign_in_refused"
+        );
+        sign_in(&app.browser(), "owner", PASSWORD, Some(&code)).await.ok(200);
+        assert_eq!(
+            sign_in(&app.browser(), "owner", PASSWORD, Some(&code)).await.code(),
+            "sign_in_refused"
+        );
+        let typed = codes[0].to_uppercase().replace('-', " ");
+        sign_in(&app.browser(), "owner", PASSWORD, Some(&typed)).await.ok(200);
+        assert_eq!(
+            sign_in(&app.browser(), "owner", PASSWORD, Some(&codes[0])).await.code(),
+            "sign_in_refused"
+        );
+
+        let remove = async |password: &str, code: &str| {
+            let body = json!({"password": password, "code": code});
+            renewed.call(http::Method::DELETE, path, Some(&body)).await
+        };
+        assert_eq!(remove("not the password", &codes[1]).await.problem().1, ["/password"]);
+        assert_eq!(remove(PASSWORD, "000000").await.problem().1, ["/code"]);
+        let removed = remove(PASSWORD, &codes[1]).await;
+        assert_eq!(removed.status, 204);
+        assert_eq!(
+            renewed.keep(&removed).get("/api/v1/me").await.ok(200)["second_factor"],
+            false
+        );
+        sign_in(&app.browser(), "owner", PASSWORD, None).await.ok(200);
+    });
+}
+
+#[test]
+fn a_recovery_code_signs_in_once_among_32_at_once() {
+    test(async |app| {
+        let browser = claimed(&app, "owner").await;
+        let (_, codes, _) = second_factor(&app, &browser).await;
+        // From as many addresses, so that nothing but the code itself stands between them.
+        let browsers: Vec<Client> = (0..32).map(|n| app.browser().at(100 + n)).collect();
+        let tries = browsers.iter().map(|b| sign_in(b, "owner", PASSWORD, Some(&codes[3])));
+        let replies = futures_util::future::join_all(tries).await;
+        let good = replies.iter().filter(|r| r.headers.contains_key("set-cookie")).count();
+        let refused = replies.iter().filter(|r| r.status == 401).count();
+        assert_eq!((good, refused), (1, 31));
+    });
+}
+
+#[test]
+fn guessed_codes_slow_down_and_recovery_codes_work_all_the_same() {
+    test(async |app| {
+        let browser = claimed(&app, "owner").await;
+        let (_, codes, _) = second_factor(&app, &browser).await;
+        let mut limited = false;
+        for n in 0..12 {
+            let reply = sign_in(&app.browser().at(100 + n), "owner", PASSWORD, Some("000000")).await;
+            limited |= reply.code() == "sign_in_limited";
+        }
+        assert!(limited);
+        sign_in(&app.browser(), "owner", PASSWORD, Some(&codes[0]))
+            .await
+            .ok(200);
+    });
+}
+
+#[test]
+fn another_password_ends_the_other_sessions() {
+    test(async |app| {
+        let browser = claimed(&app, "owner").await;
+        let other = app
+            .browser()
+            .keep(&sign_in(&app.browser(), "owner", PASSWORD, None).await);
+        let change = async |current: &str, new: &str| {
+            let body = json!({"current": current, "new": new});
+            browser
+                .call(http::Method::PUT, "/api/v1/me/password", Some(&body))
+                .await
+        };
+        assert_eq!(
+            change("not the password", "another long one").await.problem().1,
+            ["/current"]
+        );
+        assert_eq!(change(PASSWORD, "short").await.problem().1, ["/new"]);
+        assert_eq!(change(PASSWORD, PASSWORD).await.problem().1, ["/new"]);
+        let changed = change(PASSWORD, "another long one").await;
+        assert_eq!(changed.status, 204);
+        let renewed = browser.keep(&changed);
+        renewed.get("/api/v1/me").await.ok(200);
+        assert_eq!(browser.get("/api/v1/me").await.code(), "session_ended");
+        assert_eq!(other.get("/api/v1/me").await.code(), "session_ended");
+        assert_eq!(
+            sign_in(&app.browser(), "owner", PASSWORD, None).await.code(),
+            "sign_in_refused"
+        );
+        sign_in(&app.browser(), "owner", "another long one", None).await.ok(200);
+    });
+}
+
+fn from(lines: &[(&str, &str)]) -> Request<Body> {
+    let mut request = Request::post(SIGN_IN).header("content-type", "application/json");
+    for (name, value) in lines {
+        request = request.header(*name, *value);
+    }
+    let body = json!({"name": "owner", "password": PASSWORD});
+    request.body(Body::from(body.to_string())).unwrap()
+}
+
+#[test]
+fn nobody_signs_in_where_the_session_would_not_be_kept_or_a_foreign_page_asks() {
+    test(async |app| {
+        claimed(&app, "owner").await;
+        let browser = app.browser();
+        let hosted = ("host", "bailey.example.com");
+        let (plain, https) = (
+            ("origin", "http://bailey.example.com"),
+            ("origin", "https://bailey.example.com"),
+        );
+        assert_eq!(browser.send(from(&[hosted, plain])).await.code(), "https_required");
+        assert_eq!(browser.send(from(&[hosted, https])).await.code(), "origin_refused");
+        let proto = ("x-forwarded-proto", "https");
+        assert_eq!(
+            browser.send(from(&[hosted, https, proto])).await.code(),
+            "origin_refused",
+            "said by a stranger"
+        );
+        let mut proxied = browser.clone();
+        proxied.address = [10, 0, 0, 1].into();
+        assert_eq!(proxied.send(from(&[hosted, https, proto])).await.status, 200);
+        for foreign in ["http://evil.example", "http://a--b--owner.localhost:7080", "null"] {
+            assert_eq!(
+                browser.send(from(&[("origin", foreign)])).await.code(),
+                "origin_refused"
+            );
+        }
+    });
+}
+
+#[test]
+fn an_address_that_a_proxy_names_is_the_one_that_counts() {
+    test(async |app| {
+        claimed(&app, "owner").await;
+        let mut proxy = app.browser();
+        proxy.address = [10, 0, 0, 1].into();
+        let wrong = |address: &str| {
+            let mut request = from(&[("x-forwarded-for", address)]);
+            *request.body_mut() = Body::from(json!({"name": "owner", "password": "not the password"}).to_string());
+            request
+        };
+        for n in 0..5 {
+            let address = format!("203.0.113.{n}, 198.51.100.1");
+            assert_eq!(proxy.send(wrong(&address)).await.code(), "sign_in_refused");
+        }
+        assert_eq!(proxy.send(wrong("198.51.100.1")).await.code(), "sign_in_limited");
+        assert_eq!(proxy.send(wrong("198.51.100.2")).await.code(), "sign_in_refused");
+        app.clock.advance(1);
+        let good = proxy.send(from(&[("x-forwarded-for", "198.51.100.3")])).await;
+        let sessions = proxy.keep(&good).get("/api/v1/sessions").await.ok(200);
+        assert_eq!(sessions["items"][0]["address"], "198.51.100.3");
+    });
+}
+
+#[test]
+fn an_invitation_makes_a_person_once() {
+    test(async |app| {
+        let owner = app.owner().await;
+        owner.post("/api/v1/groups", json!({"name": "dev"})).await.ok(201);
+        let ask = json!({"name": "eve", "role": "template-admin", "groups": ["dev"], "expires_in": "2d"});
+        let made = app.browse(&owner).await.post("/api/v1/invitations", ask).await.ok(201);
+        let link = made["link"].as_str().unwrap();
+        let token = link.strip_prefix("http://localhost:7080/invitation#").unwrap();
+        assert_eq!(made["groups"][0]["name"], "dev");
+        let list = owner.get("/api/v1/invitations").await.ok(200);
+        assert_eq!(list["items"][0]["id"], made["id"]);
+        assert!(!list.to_string().contains(token) && !list.to_string().contains("link"));
+
+        let accept = async |token: &str, password: &str| {
+            let body = json!({"token": token, "password": password, "display_name": "Eve"});
+            app.browser().post("/api/v1/invitations/accept", body).await
+        };
+        assert_eq!(accept(token, "short").await.problem().1, ["/password"]);
+        let reply = accept(token, PASSWORD).await;
+        let me = app.browser().keep(&reply).get("/api/v1/me").await.ok(200);
+        assert_eq!(
+            (&me["user"]["name"], &me["user"]["display_name"]),
+            (&json!("eve"), &json!("Eve"))
+        );
+        assert_eq!(
+            (&me["user"]["role"], &me["groups"][0]["name"]),
+            (&json!("template-admin"), &json!("dev"))
+        );
+        assert_eq!(accept(token, PASSWORD).await.code(), "link_invalid");
+        assert_eq!(owner.get("/api/v1/invitations").await.ok(200)["items"], json!([]));
+        sign_in(&app.browser(), "eve", PASSWORD, None).await.ok(200);
+        let taken = owner.post("/api/v1/invitations", json!({"name": "eve"})).await;
+        assert_eq!(taken.code(), "name_taken");
+    });
+}
+
+#[test]
+fn an_invitation_falls_with_whoever_made_it_and_with_time() {
+    test(async |app| {
+        let (owner, second) = (app.owner().await, app.person("second", Role::Owner).await);
+        let invite = async |by: &Client, name: &str| {
+            let made = by.post("/api/v1/invitations", json!({ "name": name })).await.ok(201);
+            let token = made["link"].as_str().unwrap().split_once('#').unwrap().1.to_owned();
+            (token, made["id"].as_str().unwrap().to_owned())
+        };
+        let accept = async |token: &str| {
+            let body = json!({"token": token, "password": PASSWORD});
+            app.browser().post("/api/v1/invitations/accept", body).await
+        };
+        let (token, _) = invite(&second, "a").await;
+        owner
+            .patch("/api/v1/users/second", json!({"role": "member"}))
+            .await
+            .ok(200);
+        assert_eq!(accept(&token).await.code(), "link_invalid");
+        let (token, id) = invite(&owner, "b").await;
+        let path = format!("/api/v1/invitations/{id}");
+        assert_eq!(owner.delete(&path).await.status, 204);
+        assert_eq!(owner.delete(&path).await.status, 204);
+        assert_eq!(accept(&token).await.code(), "link_invalid");
+        let (token, _) = invite(&owner, "c").await;
+        app.clock.advance(7 * 86_400);
+        assert_eq!(accept(&token).await.code(), "link_invalid");
+        for (field, value) in [("expires_in", "31d"), ("expires_in", "never"), ("name", "A b")] {
+            let mut ask = json!({"name": "d"});
+            ask[field] = json!(value);
+            assert_eq!(
+                owner.post("/api/v1/invitations", ask).await.problem().1,
+                [format!("/{field}")]
+            );
+        }
+        let ask = json!({"name": "d", "groups": ["none"]});
+        assert_eq!(owner.post("/api/v1/invitations", ask).await.problem().1, ["/groups/0"]);
+        let narrow = app.narrowed(&owner, &["people.write"]).await;
+        let ask = json!({"name": "d", "role": "auditor"});
+        assert_eq!(narrow.post("/api/v1/invitations", ask).await.code(), "beyond_authority");
+    });
+}
+
+#[test]
+fn people_see_and_end_their_own_sessions_and_owners_all() {
+    test(async |app| {
+        let (owner, ada) = (app.owner().await, app.person("ada", Role::Member).await);
+        let eve = app.person("eve", Role::Member).await;
+        let first = app.browse(&ada).await;
+        // Lists go by time.
+        app.clock.advance(1);
+        let second = app.browse(&ada).await;
+        let list = first.get("/api/v1/sessions").await.ok(200);
+        let items = list["items"].as_array().unwrap();
+        assert_eq!(items.len(), 2);
+        assert_eq!(
+            (&items[0]["current"], &items[1]["current"]),
+            (&json!(false), &json!(true))
+        );
+        assert!(!list.to_string().contains(first.cookie.as_ref().unwrap()));
+        let path = format!("/api/v1/sessions/{}", items[0]["id"].as_str().unwrap());
+        assert_eq!(eve.delete(&path).await.code(), "not_found");
+        assert_eq!(eve.get("/api/v1/sessions?person=ada").await.ok(200)["items"], json!([]));
+        assert_eq!(eve.get("/api/v1/sessions?person=*").await.ok(200)["items"], json!([]));
+        second.get("/api/v1/me").await.ok(200);
+        assert_eq!(first.delete(&path).await.status, 204);
+        assert_eq!(first.delete(&path).await.status, 204);
+        assert_eq!(second.get("/api/v1/me").await.code(), "session_ended");
+        let all = owner.get("/api/v1/sessions?person=*").await.ok(200);
+        assert_eq!(all["items"][0]["person"]["name"], "ada");
+        let path = format!("/api/v1/sessions/{}", all["items"][0]["id"].as_str().unwrap());
+        assert_eq!(owner.delete(&path).await.status, 204);
+        assert_eq!(first.get("/api/v1/me").await.code(), "session_ended");
+    });
+}
+
+#[test]
+fn the_database_holds_nothing_that_signs_in() {
+    test(async |app| {
+        let browser = claimed(&app, "owner").await;
+        let (secret, codes, renewed) = second_factor(&app, &browser).await;
+        let database = app.database();
+        let holds = |text: &str| database.windows(text.len()).any(|w| w == text.as_bytes());
+        assert!(holds("argon2id"), "it is the database");
+        let cookie = renewed.cookie.unwrap();
+        for text in [
+            PASSWORD,
+            &secret,
+            &codes[0],
+            &codes[0].replace('-', ""),
+            &cookie,
+            &cookie[21..],
+        ] {
+            assert!(!holds(text), "{text}");
+        }
+    });
+}
