@@ -4,7 +4,8 @@ import { defineConfig } from "vite";
 // For development only: the server that the pages talk to, and a token in place of signing in. Neither is in what is built.
 const target = process.env.BAILEY_URL ?? "http://127.0.0.1:7080";
 const token = process.env.BAILEY_TOKEN;
-const signedIn = { target, changeOrigin: true, ws: true, headers: token ? { authorization: `Bearer ${token}` } : {} };
+// The server takes changes from pages of its own origin alone; here it is this proxy that it talks to.
+const signedIn = { target, changeOrigin: true, ws: true, headers: { origin: target, ...(token ? { authorization: `Bearer ${token}` } : {}) } };
 const plain = { target, changeOrigin: true };
 
 export default defineConfig({

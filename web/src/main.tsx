@@ -9,9 +9,19 @@ import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
-import { queryClient } from "./api/query";
+import { onSignedOut, queryClient } from "./api/query";
 import { router } from "./router";
 import { schemes, theme, variables } from "./theme";
+
+/** Pages that need nobody to be signed in. */
+const ENTRIES = ["/sign-in", "/claim", "/invitation"];
+
+onSignedOut(() => {
+  const { pathname, href } = router.state.location;
+  if (ENTRIES.includes(pathname)) return;
+  queryClient.clear();
+  void router.navigate({ to: "/sign-in", search: { return: href }, replace: true });
+});
 
 const root = document.getElementById("root");
 if (root) {

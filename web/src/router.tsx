@@ -47,6 +47,7 @@ const routes = [
       throw redirect({ to: "/workspaces", replace: true });
     },
   }),
+  createRoute({ ...inShell, path: "/welcome", component: lazyRouteComponent(() => import("./pages/welcome"), "WelcomePage") }),
   createRoute({ ...inShell, path: "/workspaces", component: lazyRouteComponent(() => import("./pages/workspaces/list"), "WorkspacesPage") }),
   createRoute({ ...inShell, path: "/workspaces/new", component: lazyRouteComponent(() => import("./pages/workspaces/create"), "CreatePage"), validateSearch: texts("template") }),
   createRoute({ ...inShell, path: "/workspaces/$id", component: lazyRouteComponent(() => import("./pages/workspaces/show"), "WorkspacePage"), validateSearch: texts("tab", "build") }),
@@ -59,17 +60,24 @@ const routes = [
   createRoute({ ...inShell, path: "/requests/$id", component: lazyRouteComponent(() => import("./pages/requests/show"), "RequestPage") }),
   createRoute({ ...inShell, path: "/spend", component: lazyRouteComponent(() => import("./pages/spend"), "SpendPage"), validateSearch: texts("since", "by") }),
   createRoute({ ...inShell, path: "/budgets", component: lazyRouteComponent(() => import("./pages/budgets"), "BudgetsPage") }),
-  createRoute({ ...inShell, path: "/people", component: lazyRouteComponent(() => import("./pages/people/list"), "PeoplePage") }),
+  createRoute({ ...inShell, path: "/people", component: lazyRouteComponent(() => import("./pages/people/list"), "PeoplePage"), validateSearch: texts("invite") }),
   createRoute({ ...inShell, path: "/people/$id", component: lazyRouteComponent(() => import("./pages/people/show"), "PersonPage") }),
   createRoute({ ...inShell, path: "/groups", component: lazyRouteComponent(() => import("./pages/groups/list"), "GroupsPage") }),
   createRoute({ ...inShell, path: "/groups/$id", component: lazyRouteComponent(() => import("./pages/groups/show"), "GroupPage") }),
   createRoute({ ...inShell, path: "/tokens", component: lazyRouteComponent(() => import("./pages/tokens"), "TokensPage") }),
   createRoute({ ...inShell, path: "/health", component: lazyRouteComponent(() => import("./pages/health"), "HealthPage") }),
-  createRoute({ ...inShell, path: "/profile", component: lazyRouteComponent(() => import("./pages/profile"), "ProfilePage"), validateSearch: texts("tab") }),
+  createRoute({ ...inShell, path: "$", component: Missing }),
+  createRoute({ ...inShell, path: "/profile", component: lazyRouteComponent(() => import("./pages/profile/profile"), "ProfilePage"), validateSearch: texts("tab") }),
+];
+
+const entries = [
+  createRoute({ getParentRoute: () => root, path: "/sign-in", component: lazyRouteComponent(() => import("./pages/entry/sign-in"), "SignInPage"), validateSearch: texts("return") }),
+  createRoute({ getParentRoute: () => root, path: "/claim", component: lazyRouteComponent(() => import("./pages/entry/claim"), "ClaimPage") }),
+  createRoute({ getParentRoute: () => root, path: "/invitation", component: lazyRouteComponent(() => import("./pages/entry/invitation"), "InvitationPage") }),
 ];
 
 export const router = createRouter({
-  routeTree: root.addChildren([shell.addChildren(routes)]),
+  routeTree: root.addChildren([...entries, shell.addChildren(routes)]),
   defaultPreload: "intent",
   defaultErrorComponent: Failed,
   defaultNotFoundComponent: Missing,

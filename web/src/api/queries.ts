@@ -144,3 +144,10 @@ export const template = (id: string) =>
 
 export const templateVersions = (id: string) =>
   list(["templates", id, "versions"], (cursor, signal) => call(api.GET("/api/v1/templates/{id}/versions", { params: { path: { id }, query: { limit: 50, cursor } }, signal })));
+
+export const signInOptions = queryOptions({ queryKey: ["sign-in"], queryFn: ({ signal }) => call(api.GET("/api/v1/sign-in", { signal })), staleTime: 0 });
+
+export const sessions = (person?: string) =>
+  list(["sessions", { person }], (cursor, signal) => call(api.GET("/api/v1/sessions", { params: { query: { person, limit: 100, cursor } }, signal })), SLOW);
+
+export const invitations = list(["invitations"], (cursor, signal) => call(api.GET("/api/v1/invitations", { params: { query: { limit: 100, cursor } }, signal })));

@@ -1,4 +1,5 @@
 import { Group, Stack, Text, VisuallyHidden } from "@mantine/core";
+import { useElementSize } from "@mantine/hooks";
 import type { ReactNode } from "react";
 
 import { dollars } from "../lib/format";
@@ -9,7 +10,6 @@ interface Day {
   requests: number;
 }
 
-const WIDTH = 720;
 const HEIGHT = 190;
 const LEFT = 58;
 const BOTTOM = 22;
@@ -32,17 +32,21 @@ export function DayChart({ rows, days, label }: { rows: Day[]; days: number; lab
   for (const row of rows) if (row.day) costs.set(row.day, (costs.get(row.day) ?? 0) + row.cost.nanos / 1e9);
   const names = lastDays(days);
   const top = ceiling(Math.max(...names.map((name) => costs.get(name) ?? 0)));
-  const slot = (WIDTH - LEFT) / names.length;
+  // Drawn at the size that it is shown in, so that its text is as large on a phone as anywhere.
+  const { ref, width: measured } = useElementSize();
+  const width = Math.max(measured, 240);
+  const slot = (width - LEFT) / names.length;
   const height = (cost: number) => (cost / top) * (HEIGHT - BOTTOM - 10);
-  const every = Math.ceil(names.length / 7);
+  const every = Math.ceil(names.length / Math.max(2, Math.floor((width - LEFT) / 80)));
   return (
     <>
-      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} className="chart" aria-hidden="true">
+      <div ref={ref}>
+      <svg viewBox={`0 0 ${width} ${HEIGHT}`} className="chart" aria-hidden="true">
         {[0, 0.5, 1].map((part) => {
           const y = HEIGHT - BOTTOM - height(top * part);
           return (
             <g key={part}>
-              <line x1={LEFT} x2={WIDTH} y1={y} y2={y} className="grid" />
+              <line x1={LEFT} x2={width} y1={y} y2={y} className="grid" />
               <text x={LEFT - 8} y={y + 4} textAnchor="end">{part === 0 ? "$0" : dollars(top * part)}</text>
             </g>
           );
@@ -58,6 +62,7 @@ export function DayChart({ rows, days, label }: { rows: Day[]; days: number; lab
           );
         })}
       </svg>
+      </div>
       <VisuallyHidden>
         <table>
           <caption>{label}</caption>

@@ -1,11 +1,11 @@
 import { ActionIcon, AppShell, Burger, Button, Center, Group, Kbd, Loader, Menu, Text, Tooltip, UnstyledButton, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { useDisclosure, useHotkeys } from "@mantine/hooks";
-import { useQuery } from "@tanstack/react-query";
-import { Link, Outlet, useRouterState } from "@tanstack/react-router";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link, Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
 import { Suspense, useEffect, useRef } from "react";
 
-import { ProblemError } from "../api/client";
-import { useMe } from "../api/hooks";
+import { api, call, ProblemError } from "../api/client";
+import { useAction, useMe } from "../api/hooks";
 import * as queries from "../api/queries";
 import { Icon } from "../components/icons";
 import { MenuLink } from "../components/links";
@@ -55,6 +55,11 @@ function Navigation({ onGo }: { onGo: () => void }) {
 
 function Person() {
   const me = useMe();
+  const client = useQueryClient();
+  const navigate = useNavigate();
+  const out = useAction(() => call(api.POST("/api/v1/sign-out")), [], () => {
+    void navigate({ to: "/sign-in", replace: true }).then(() => client.clear());
+  });
   return (
     <Menu position="bottom-end" width={220}>
       <Menu.Target>
@@ -63,6 +68,8 @@ function Person() {
       <Menu.Dropdown>
         <Menu.Label>{me.user.display_name} ({me.user.role})</Menu.Label>
         <Menu.Item component={Link} to="/profile" leftSection={<Icon name="person" size={16} />}>Profile</Menu.Item>
+        <Menu.Item component={Link} to="/welcome" leftSection={<Icon name="check" size={16} />}>First steps</Menu.Item>
+        {me.session ? <Menu.Item onClick={() => out.mutate(undefined)} leftSection={<Icon name="out" size={16} />}>Sign out</Menu.Item> : null}
       </Menu.Dropdown>
     </Menu>
   );

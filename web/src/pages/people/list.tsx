@@ -1,6 +1,6 @@
 import { Button, Group, Modal, Select, Stack, TextInput } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { useNavigate } from "@tanstack/react-router";
+import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 
 import { api, call, ProblemError, type Schemas } from "../../api/client";
@@ -15,13 +15,8 @@ import { DataTable } from "../../components/table";
 import { Time } from "../../components/time";
 import { words } from "../../lib/format";
 import { may } from "../../lib/permissions";
-
-export const roles: { value: Schemas["Role"]; label: string }[] = [
-  { value: "member", label: "Member: own workspaces, keys and spend" },
-  { value: "template-admin", label: "Template admin: templates too, sees all workspaces" },
-  { value: "auditor", label: "Auditor: reads everything, changes nothing" },
-  { value: "owner", label: "Owner: everything" },
-];
+import { Invitations, Invite } from "./invitations";
+import { roles } from "./roles";
 
 function Create({ opened, onClose }: { opened: boolean; onClose: () => void }) {
   const navigate = useNavigate();
@@ -63,11 +58,14 @@ function Create({ opened, onClose }: { opened: boolean; onClose: () => void }) {
 export function PeoplePage() {
   const me = useMe();
   const { query, rows, more, loading } = useRows(queries.users());
+  const writes = may(me, "people.write");
+  const search = useSearch({ from: "/shell/people" });
   const [creating, { open, close }] = useDisclosure(false);
+  const [inviting, setInviting] = useState(search.invite !== undefined && writes);
   const [text, setText] = useState("");
   const shown = rows?.filter((user) => `${user.name} ${user.display_name} ${user.email ?? ""} ${user.role}`.toLowerCase().includes(text.trim().toLowerCase()));
   return (
-    <Page title="People" lead="Who may use Bailey, and as what." actions={may(me, "people.write") ? <Button leftSection={<Icon name="plus" size={16} />} onClick={open}>New person</Button> : null}>
+    <Page title="People" lead="Who may use Bailey, and as what." actions={writes ? <><Button leftSection={<Icon name="plus" size={16} />} onClick={() => setInviting(true)}>Invite somebody</Button><Button variant="default" onClick={open}>New person</Button></> : null}>
       <div><TextInput aria-label="Filter by name, address or role" placeholder="Filter" maw={280} leftSection={<Icon name="search" size={16} />} value={text} onChange={(event) => setText(event.currentTarget.value)} /></div>
       <ProblemNote error={query.error} again={() => void query.refetch()} />
       <Section padded={false}>
@@ -89,6 +87,8 @@ export function PeoplePage() {
           />
         ) : <Empty icon="search" title="Nobody matches">Change the filter, or clear it.</Empty>}
       </Section>
+      {writes ? <Invitations /> : null}
+      <Invite opened={inviting} onClose={() => setInviting(false)} />
       <Create opened={creating} onClose={close} />
     </Page>
   );

@@ -1,4 +1,4 @@
-import { Badge, Button, Group, List, Select, SimpleGrid, Stack, Text } from "@mantine/core";
+import { Badge, Button, Group, List, Select, SimpleGrid, Stack, Text, Title } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
@@ -15,9 +15,10 @@ import { ProblemNote } from "../../components/problem";
 import { DataTable, Facts } from "../../components/table";
 import { Time } from "../../components/time";
 import { count, dollars, words } from "../../lib/format";
-import { may } from "../../lib/permissions";
+import { may, reach } from "../../lib/permissions";
 import { keyTones } from "../keys/list";
-import { roles } from "./list";
+import { Sessions } from "../profile/sessions";
+import { roles } from "./roles";
 
 type Person = Schemas["UserDetail"];
 
@@ -130,6 +131,12 @@ export function PersonPage() {
               {may(me, "ledger.read") ? <Section title="Spend"><Spent id={value.id} /></Section> : null}
             </SimpleGrid>
             <Belongings person={value} />
+            {reach(me, "people.read") === "all" ? (
+              <>
+                <Title order={2}>Sessions</Title>
+                <Sessions person={value.id} />
+              </>
+            ) : null}
           </Stack>
         )}
       </Loaded>

@@ -20,25 +20,30 @@ const FLAGS: Record<Schemas["ChargeFlag"], string> = {
   overrun: "the provider billed more than was asked of it",
 };
 
+type Span = Pick<Schemas["Attempt"], "number" | "provider" | "provider_model" | "started_at" | "latency_us" | "outcome">;
+
 /** Attempts on one scale of time, with the first byte marked. */
 function Timeline({ request }: { request: Detail }) {
   const start = Date.parse(request.started_at) * 1_000;
   const total = Math.max(request.latency_us, 1);
   const part = (value: number) => `${Math.min(100, Math.max(0, (value / total) * 100))}%`;
-  const spans = request.attempts_made.map((attempt) => ({ attempt, from: Date.parse(attempt.started_at) * 1_000 - start }));
+  // The ledger keeps attempts apart only where there was more than one.
+  const attempts: Span[] = request.attempts_made.length > 0 || !request.provider ? request.attempts_made : [{ number: 1, provider: request.provider, provider_model: request.provider_model ?? request.model, started_at: request.started_at, latency_us: request.latency_us, outcome: request.outcome }];
+  const spans = attempts.map((attempt) => ({ attempt, from: Date.parse(attempt.started_at) * 1_000 - start }));
   return (
     <Stack gap="sm">
       {spans.map(({ attempt, from }) => (
         <div key={attempt.number}>
           <Text size="sm">{attempt.number}. {attempt.provider}: {attempt.provider_model} <Text span c="dimmed" size="sm">{duration(attempt.latency_us)}</Text></Text>
           <div className="bar-track" style={{ position: "relative", height: 14 }} role="img" aria-label={`Attempt ${attempt.number}: from ${duration(Math.max(0, from))} for ${duration(attempt.latency_us)}, ${attempt.outcome}`}>
-            <div style={{ position: "absolute", left: part(from), width: `max(2px, ${part(attempt.latency_us)})`, background: `var(--mantine-color-${attempt.outcome === "ok" ? "indigo" : "red"}-6)` }} />
+            <div style={{ position: "absolute", height: "100%", left: part(from), width: `max(2px, ${part(attempt.latency_us)})`, background: `var(--mantine-color-${attempt.outcome === "ok" ? "indigo" : "red"}-6)` }} />
+            {attempt.number === attempts.length && request.ttft_us != null ? <div style={{ position: "absolute", height: "100%", left: part(request.ttft_us), width: 2, background: "var(--mantine-color-text)" }} /> : null}
           </div>
         </div>
       ))}
-      {request.attempts_made.length === 0 ? <Text c="dimmed">Nothing was sent to a provider.</Text> : null}
+      {attempts.length === 0 ? <Text c="dimmed">Nothing was sent to a provider.</Text> : null}
       <Text size="sm" c="dimmed">
-        {request.ttft_us != null ? `First content after ${duration(request.ttft_us)}, ` : ""}over after {duration(request.latency_us)}.
+        {request.ttft_us != null ? `First content after ${duration(request.ttft_us)} (the mark), ` : ""}over after {duration(request.latency_us)}.
       </Text>
     </Stack>
   );

@@ -31,7 +31,10 @@ export function BuildLog({ workspace, build }: { workspace: string; build: Build
   // Each page begins after the last line of the one before; the last page is asked for again until the build is over.
   const log = useInfiniteQuery<LogPage, Error, InfiniteData<LogPage>, readonly unknown[], number>({
     queryKey: ["log", workspace, build.number],
-    queryFn: ({ pageParam, signal }) => call(api.GET("/api/v1/workspaces/{id}/builds/{number}/log", { params: { path: { id: workspace, number: build.number }, query: { after: pageParam, limit: 1000 } }, signal })),
+    queryFn: async ({ pageParam, signal }) => {
+      const page = await call(api.GET("/api/v1/workspaces/{id}/builds/{number}/log", { params: { path: { id: workspace, number: build.number }, query: { after: pageParam, limit: 1000 } }, signal }));
+      return page as LogPage;
+    },
     initialPageParam: 0,
     getNextPageParam: (page, _pages, last) => (page.next_cursor ? (page.items.at(-1)?.number ?? last) : undefined),
     refetchInterval: active ? 1_000 : false,

@@ -38,7 +38,7 @@ function Nature({ content }: { content: Content }) {
         {content.browser_only ? <Badge variant="default">browser only</Badge> : null}
       </Group>
       <Text size="sm" c="dimmed">{hosts.length > 0 ? `Beside the model gate it reaches ${hosts.slice(0, 6).join(", ")}${hosts.length > 6 ? ` and ${hosts.length - 6} more` : ""}.` : "It reaches the model gate and nothing else."}</Text>
-      {content.needs_layer ? <Text size="sm" c="dimmed">What it installs is built once, with the first workspace or by `bailey templates build`; that one takes minutes.</Text> : null}
+      {content.needs_layer ? <Text size="sm" c="dimmed">What it installs is built once, with the first workspace or by <span className="mono">bailey templates build</span>; that takes minutes.</Text> : null}
     </Stack>
   );
 }

@@ -1,11 +1,13 @@
 import { SimpleGrid, Stack, Tabs, Text } from "@mantine/core";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 
-import { useMe } from "../api/hooks";
-import { Page, Section } from "../components/page";
-import { Facts } from "../components/table";
-import { Tokens } from "../components/tokens";
-import { words } from "../lib/format";
+import { useMe } from "../../api/hooks";
+import { Page, Section } from "../../components/page";
+import { Facts } from "../../components/table";
+import { Tokens } from "../../components/tokens";
+import { words } from "../../lib/format";
+import { Security } from "./security";
+import { Sessions } from "./sessions";
 
 function You() {
   const me = useMe();
@@ -43,9 +45,13 @@ export function ProfilePage() {
       <Tabs value={search.tab ?? "you"} onChange={(tab) => void navigate({ search: tab && tab !== "you" ? { tab } : {}, replace: true })} keepMounted={false}>
         <Tabs.List mb="md">
           <Tabs.Tab value="you">You</Tabs.Tab>
+          {me.session ? <Tabs.Tab value="security">Password and second factor</Tabs.Tab> : null}
+          {me.session ? <Tabs.Tab value="sessions">Sessions</Tabs.Tab> : null}
           <Tabs.Tab value="tokens">API tokens</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="you"><You /></Tabs.Panel>
+        {me.session ? <Tabs.Panel value="security"><Security /></Tabs.Panel> : null}
+        {me.session ? <Tabs.Panel value="sessions"><Sessions /></Tabs.Panel> : null}
         <Tabs.Panel value="tokens"><Tokens person={me.user.id} /></Tabs.Panel>
       </Tabs>
     </Page>
