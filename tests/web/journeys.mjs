@@ -19,6 +19,9 @@ async function until(what, check, seconds = 30) {
   throw new Error(`after ${seconds} s still not: ${what}`);
 }
 
+/** A field by its label; one that must be filled in has an asterisk behind it. */
+const field = (page, label) => page.getByLabel(new RegExp(`^${label}( \\*)?$`)).first();
+
 const screen = (page) => page.locator("[data-terminal] .xterm-rows").innerText();
 
 async function claim({ browser, server, seen }) {
@@ -27,10 +30,10 @@ async function claim({ browser, server, seen }) {
   await page.getByRole("heading", { name: "Welcome to Bailey" }).waitFor();
   await page.goto(server.claim());
   await page.getByLabel("Your name").fill("Ada Lovelace");
-  await page.getByLabel("Password", { exact: true }).fill("too short");
+  await field(page, "Password").fill("too short");
   await page.getByRole("button", { name: "Become the owner" }).click();
   await page.getByText("At least 12 characters").first().waitFor();
-  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await field(page, "Password").fill(PASSWORD);
   await page.getByRole("button", { name: "Become the owner" }).click();
   await page.getByRole("heading", { name: "Welcome, Ada Lovelace" }).waitFor();
   await browser.judge(browser.owner, "welcome");
@@ -42,9 +45,9 @@ async function workspace({ browser, server, seen }) {
   const { page } = browser.owner;
   await page.getByRole("link", { name: "New workspace" }).click();
   await page.getByRole("radio", { name: /^Shell/ }).click();
-  await page.getByLabel("Name", { exact: true }).fill("Not A Name");
+  await field(page, "Name").fill("Not A Name");
   await page.getByText("Lower-case letters, digits and single dashes").first().waitFor();
-  await page.getByLabel("Name", { exact: true }).fill("trial");
+  await field(page, "Name").fill("trial");
   const cpus = page.getByRole("slider", { name: "CPUs" });
   await cpus.focus();
   await page.keyboard.press("ArrowRight");
@@ -80,7 +83,7 @@ async function key({ browser, server, seen }) {
   const { page } = browser.owner;
   await page.getByRole("link", { name: "Keys", exact: true }).click();
   await page.getByRole("button", { name: "New key" }).first().click();
-  await page.getByLabel("Name", { exact: false }).first().fill("laptop");
+  await field(page, "Name").fill("laptop");
   await page.getByLabel("Budget in dollars").fill("5");
   await page.getByRole("button", { name: "Make the key" }).click();
   const secret = page.getByRole("dialog").locator("code").first();
@@ -103,7 +106,7 @@ async function tryModel({ browser }) {
   const { page } = browser.owner;
   await page.getByRole("link", { name: "Models", exact: true }).click();
   await page.getByRole("button", { name: /^Try/ }).first().click();
-  await page.getByLabel("Model", { exact: false }).first().fill("claude-sonnet-4-5");
+  await field(page, "Model").fill("claude-sonnet-4-5");
   await page.getByRole("button", { name: "Ask" }).click();
   await page.getByRole("dialog").getByText("This is a mock answer").waitFor();
   await page.keyboard.press("Escape");
@@ -113,11 +116,11 @@ async function secondFactor({ browser }) {
   const { page } = browser.owner;
   await page.goto("/profile?tab=security");
   await page.getByRole("button", { name: "Set it up" }).click();
-  await page.getByLabel("Your password").fill(PASSWORD);
+  await field(page, "Your password").fill(PASSWORD);
   await page.getByRole("button", { name: "Go on" }).click();
   await page.getByRole("img", { name: /authenticator/ }).waitFor();
   const secret = (await page.getByRole("dialog").locator("code").first().innerText()).trim();
-  await page.getByLabel("Code", { exact: false }).first().fill(code(secret));
+  await field(page, "Code").fill(code(secret));
   await page.getByRole("button", { name: "Confirm" }).click();
   const codes = (await page.getByRole("dialog").locator("pre").innerText()).trim().split(/\s+/);
   await page.getByRole("button", { name: "I have them" }).click();
@@ -126,13 +129,13 @@ async function secondFactor({ browser }) {
   await page.getByRole("button", { name: /profile and more/ }).click();
   await page.getByRole("menuitem", { name: "Sign out" }).click();
   await page.getByRole("heading", { name: "Sign in" }).waitFor();
-  await page.getByLabel("Name", { exact: false }).first().fill("owner");
-  await page.getByLabel("Password", { exact: true }).fill("not the password");
+  await field(page, "Name").fill("owner");
+  await field(page, "Password").fill("not the password");
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByText("That did not match").waitFor();
-  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await field(page, "Password").fill(PASSWORD);
   await page.getByRole("button", { name: "Sign in" }).click();
-  await page.getByLabel("Code", { exact: false }).first().fill(codes[0]);
+  await field(page, "Code").fill(codes[0]);
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByRole("heading", { name: "Workspaces" }).waitFor();
 }
@@ -140,7 +143,7 @@ async function secondFactor({ browser }) {
 async function invite({ browser, server, seen }) {
   const { page } = browser.owner;
   await page.goto("/people?invite=1");
-  await page.getByLabel("Login name").fill("grace");
+  await field(page, "Login name").fill("grace");
   await page.getByRole("button", { name: "Make the link" }).click();
   const link = (await page.getByRole("dialog").locator("code").first().innerText()).trim();
   await page.getByRole("button", { name: "I have it" }).click();
@@ -148,7 +151,7 @@ async function invite({ browser, server, seen }) {
   const { page: other } = seen.member;
   const { pathname, hash } = new URL(link);
   await other.goto(pathname + hash);
-  await other.getByLabel("Password", { exact: true }).fill(MEMBER);
+  await field(other, "Password").fill(MEMBER);
   await other.getByRole("button", { name: "Come in" }).click();
   await other.getByRole("heading", { name: /^Welcome/ }).waitFor();
   const places = await other.getByRole("navigation", { name: "Main" }).getByRole("link").allInnerTexts();

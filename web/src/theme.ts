@@ -1,4 +1,4 @@
-import { Badge, createTheme, type CSSVariablesResolver, localStorageColorSchemeManager } from "@mantine/core";
+import { Badge, createTheme, type CSSVariablesResolver, localStorageColorSchemeManager, Modal } from "@mantine/core";
 
 export const theme = createTheme({
   primaryColor: "indigo",
@@ -9,7 +9,10 @@ export const theme = createTheme({
   respectReducedMotion: true,
   fontFamily: "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif",
   fontFamilyMonospace: "ui-monospace, SFMono-Regular, Menlo, Consolas, 'Liberation Mono', monospace",
-  components: { Badge: Badge.extend({ defaultProps: { tt: "none", fw: 500 } }) },
+  components: {
+    Badge: Badge.extend({ defaultProps: { tt: "none", fw: 500 } }),
+    Modal: Modal.extend({ defaultProps: { closeButtonProps: { "aria-label": "Close" } } }),
+  },
   headings: { fontWeight: "650", sizes: { h1: { fontSize: "1.6rem" }, h2: { fontSize: "1.15rem" }, h3: { fontSize: "1rem" } } },
 });
 

@@ -14,7 +14,7 @@ function Step({ number, title, done, children, action }: { number: number; title
   return (
     <Section>
       <Group align="flex-start" wrap="nowrap" gap="md">
-        <ThemeIcon radius="xl" size={34} variant={done ? "filled" : "light"} color={done ? "green.8" : "indigo"} aria-label={done ? "done" : `step ${number}`}>{done ? <Icon name="check" size={18} /> : <Text fw={700} span>{number}</Text>}</ThemeIcon>
+        <ThemeIcon radius="xl" size={34} variant={done ? "filled" : "light"} color={done ? "green.8" : "indigo"} role="img" aria-label={done ? "done" : `step ${number}`}>{done ? <Icon name="check" size={18} /> : <Text fw={700} span>{number}</Text>}</ThemeIcon>
         <Stack gap={6} align="flex-start">
           <Title order={2}>{title}</Title>
           <Text c="dimmed">{children}</Text>

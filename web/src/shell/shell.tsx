@@ -1,7 +1,7 @@
 import { ActionIcon, AppShell, Burger, Button, Center, Group, Kbd, Loader, Menu, Text, Tooltip, UnstyledButton, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { useDisclosure, useHotkeys } from "@mantine/hooks";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { Link, Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
+import { useQuery } from "@tanstack/react-query";
+import { Link, Outlet, useRouterState } from "@tanstack/react-router";
 import { Suspense, useEffect, useRef } from "react";
 
 import { api, call, ProblemError } from "../api/client";
@@ -55,11 +55,8 @@ function Navigation({ onGo }: { onGo: () => void }) {
 
 function Person() {
   const me = useMe();
-  const client = useQueryClient();
-  const navigate = useNavigate();
-  const out = useAction(() => call(api.POST("/api/v1/sign-out")), [], () => {
-    void navigate({ to: "/sign-in", replace: true }).then(() => client.clear());
-  });
+  // The page begins anew: nothing of this person's stays in its memory.
+  const out = useAction(() => call(api.POST("/api/v1/sign-out")), [], () => window.location.assign("/sign-in"));
   return (
     <Menu position="bottom-end" width={220}>
       <Menu.Target>
