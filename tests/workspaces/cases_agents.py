@@ -47,15 +47,17 @@ def coding_agent(world, name):
     bailey = world.bailey
     if "coder" not in bailey.names():
         bailey.create("coder", "agent-governed", models=MODELS, enforcement="standard")
-        world.judge = Judge(bailey, world.mock_url)
-        world.judge.seen = len(get_json(f"{world.mock_url}/ledger")["entries"])
+        # All of them use one key, so the sums of all so far are compared.
+        world.judge, world.calls, world.base = Judge(bailey, world.mock_url), 0, billed(world)
     place = name.replace(" ", "-").lower()
     output = bailey.sh("coder", f"mkdir -p ~/{place} && cd ~/{place} && {AGENTS[name]} </dev/null", timeout=180)
     expect_in(f"{name} has written made.txt.", output)
     made = bailey.sh("coder", f"cat ~/{place}/made.txt").strip()
     if made != f"made by {name.lower()}":
         raise Failed(f"{name} wrote {made!r}")
-    calls = world.judge.compare(bailey.key_of("coder"))
+    world.judge.seen = world.base
+    total = world.judge.compare(bailey.key_of("coder"))
+    calls, world.calls = total - world.calls, total
     if calls < 2:
         raise Failed(f"only {calls} calls are in the ledger")
     return f"{calls} calls, ledgers equal"

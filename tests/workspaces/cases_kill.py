@@ -3,6 +3,7 @@
 A few here, with everything real around them; the whole list is in `crates/cli/tests/workspaces`.
 """
 
+import concurrent.futures
 import time
 
 from deployment import wait_until_clean
@@ -18,17 +19,21 @@ POINTS = {
 
 
 def killed(world, point):
-    """Afterwards the build is over, it can be done again, and nothing is left behind."""
+    """The next server ends the build, whoever waits for it is told, it can be done again, and nothing is left behind."""
     bailey = world.deploy(f"killed-{point}", debug=True)
     if POINTS[point] != "create":
         bailey.create("w", "shell")
         bailey.sh("w", "echo kept > ~/kept.txt")
     bailey.restart(BAILEY_FAIL_AT=f"{point}:1")
     command = ("create", "shell", "w") if POINTS[point] == "create" else (POINTS[point], "w")
-    bailey.run_cli(*command, timeout=60)
-    if bailey.server.process.wait(30) != -9:
-        raise Failed(f"the server was not killed at {point}")
-    bailey.start()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(bailey.run_cli, *command, timeout=100)
+        if bailey.server.process.wait(60) != -9:
+            raise Failed(f"the server was not killed at {point}")
+        bailey.start()
+        told = waiting.result()
+    if told.returncode != 0:
+        raise Failed(f"killed at {point}, `bailey {' '.join(command)}` says: {told.stdout}")
     settled(bailey, point)
     if point == "stop.agent":
         bailey.start_workspace("w")

@@ -122,7 +122,7 @@ class Deployment(Bailey):
     def key_of(self, name):
         """The id of the workspace's key that is good now."""
         workspace = self.show(name)["id"]
-        keys = self.json("keys", "list", "--limit", "1000")["items"]
+        keys = self.json("keys", "list")["items"]
         good = [key["id"] for key in keys if key["workspace"] == workspace and key["revoked_at"] is None]
         if len(good) != 1:
             raise Failed(f"{name} has {len(good)} good keys: {good}")

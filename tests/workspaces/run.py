@@ -72,7 +72,7 @@ def main():
     parser.add_argument("--debug", required=True, help="directory of the debug binaries, which have failpoints")
     parser.add_argument("--cache", required=True, help="where playwright-core is installed and layers are kept")
     parser.add_argument("--out", required=True, help="where screenshots go")
-    parser.add_argument("--only", default="", help="run only the cases whose name contains this")
+    parser.add_argument("--only", nargs="*", default=[""], help="run only the cases whose name contains one of these")
     arguments = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("error: this suite needs root (a hosts file of its own, disk quotas)")
@@ -93,7 +93,7 @@ def run(arguments, scratch):
     try:
         world = World(arguments, scratch, mock_url)
         try:
-            results = run_lanes(world, arguments.only.lower())
+            results = run_lanes(world, [part.lower() for part in arguments.only])
         finally:
             world.end()
         return results.count(False), results.count(True)
@@ -102,11 +102,14 @@ def run(arguments, scratch):
 
 
 def run_lanes(world, only):
-    wanted = [[case for case in lane if only in case[0].lower()] for lane in LANES]
+    def is_wanted(case):
+        return any(part in case[0].lower() for part in only)
+
+    wanted = [list(filter(is_wanted, lane)) for lane in LANES]
     with concurrent.futures.ThreadPoolExecutor(len(wanted)) as pool:
         lanes = [pool.submit(lambda lane=lane: [run_case(world, *case) for case in lane]) for lane in wanted]
         results = [result for lane in lanes for result in lane.result()]
-    return results + [run_case(world, *case) for case in ALONE if only in case[0].lower()]
+    return results + [run_case(world, *case) for case in filter(is_wanted, ALONE)]
 
 
 def run_case(world, name, case):

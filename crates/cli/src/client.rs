@@ -3,7 +3,7 @@
 mod stream;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bailey_api::Problem;
 use bailey_core::Secret;
@@ -87,6 +87,8 @@ impl Remote {
     }
 }
 
+/// Between two tries to reach a server.
+const AGAIN: Duration = Duration::from_millis(200);
 const NO_HEADER: &str = "the API token has characters that no header can carry";
 
 fn unreachable() -> String {
@@ -110,9 +112,16 @@ impl Api {
         parse(&answer)
     }
 
-    /// Reads one thing that may not be there.
-    pub(crate) async fn get_if_there(&self, path: &str) -> Result<Option<Value>, Failure> {
-        let answer = self.answer(Method::GET, path, &(), None).await?;
+    /// Reads one thing that may not be there. A server that cannot be reached is waited for as long as `patience`.
+    pub(crate) async fn get_if_there(&self, path: &str, patience: Duration) -> Result<Option<Value>, Failure> {
+        let since = Instant::now();
+        let answer = loop {
+            match self.answer(Method::GET, path, &(), None).await {
+                Ok(answer) => break answer,
+                Err(_) if since.elapsed() < patience => tokio::time::sleep(AGAIN).await,
+                Err(failure) => return Err(failure),
+            }
+        };
         if answer.status == http::StatusCode::NOT_FOUND {
             return Ok(None);
         }

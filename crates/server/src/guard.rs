@@ -1,7 +1,7 @@
 //! Authentication and authorization, before any handler runs: by a token in the `Authorization` header, or by the cookie of
 //! a session, which counts for requests of Bailey's own pages alone.
 
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bailey_core::authz::{Action, Reach, TokenScopes};
@@ -11,6 +11,7 @@ use bailey_core::{PersonId, SessionId, TokenId};
 use bailey_gate::authorize::{Actor, Denied};
 use bailey_gate::token::{self, Kind};
 use http::header::AUTHORIZATION;
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method};
 
 use crate::app::{App, AppError, Caller};
@@ -43,7 +44,8 @@ pub(crate) async fn guard(State((app, access)): State<(App, Access)>, mut reques
         method: request.method().clone(),
         headers: request.headers(),
     };
-    match authorize(&app, access, asked).await {
+    // On the heap: it would stand on the stack of every request below.
+    match Box::pin(authorize(&app, access, asked)).await {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             request.extensions_mut().insert(way);
@@ -159,6 +161,27 @@ async fn of_session(app: &App, session: &Session) -> Result<Actor, AppError> {
     }
     let with = (TokenScopes::All, None, Some(session.id));
     actor(app, session.person, with).await?.ok_or(AppError::SessionEnded)
+}
+
+/// Whoever is signed in with the browser that asks; `None` = nobody.
+pub(crate) struct SignedIn(pub(crate) Option<Actor>);
+
+impl FromRequestParts<App> for SignedIn {
+    type Rejection = Reject;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Reject> {
+        let way = app.identity().ways.of(&parts.extensions, &parts.headers);
+        let asked = Credentials {
+            way: &way,
+            method: parts.method.clone(),
+            headers: &parts.headers,
+        };
+        match by_session(app, asked).await {
+            Ok(actor) => Ok(Self(Some(actor))),
+            Err(AppError::TokenMissing | AppError::SessionEnded) => Ok(Self(None)),
+            Err(error) => Err(error.into()),
+        }
+    }
 }
 
 /// The person as they are now, with what they came with; `None` = there is no such person.

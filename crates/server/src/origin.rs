@@ -45,6 +45,23 @@ pub(crate) fn allowed(asked: Asked<'_>) -> bool {
     }
 }
 
+/// Whether a person opens a page, as far as their browser tells.
+pub(crate) fn is_page(method: &Method, headers: &HeaderMap) -> bool {
+    let said = |name, wanted| header(headers, name).is_none_or(|value| value == wanted);
+    let html = header(headers, "accept").is_some_and(|accept| accept.contains("text/html"));
+    *method == Method::GET && html && said("sec-fetch-mode", "navigate") && said("sec-fetch-dest", "document")
+}
+
+/// The longest path that a browser is sent back to.
+const LONGEST: usize = 2_048;
+
+/// A path that leads to the same origin whatever a browser makes of it, and to none of Bailey's own at an app's address.
+pub(crate) fn own_path(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix('/')?;
+    let plain = text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+    (plain && text.len() <= LONGEST && !rest.starts_with('/') && !rest.starts_with(".bailey/")).then_some(text)
+}
+
 fn navigation(headers: &HeaderMap) -> bool {
     header(headers, "sec-fetch-mode") == Some("navigate") && header(headers, "sec-fetch-dest") == Some("document")
 }
@@ -95,6 +112,29 @@ mod tests {
                 assert!(!judge(&method, upgrade, session, &[("sec-fetch-site", "same-site")]));
             }
         }
+    }
+
+    #[test]
+    fn a_way_back_stays_at_its_origin() {
+        for good in ["/", "/a", "/a/b?c=d&e=%2F#f", "/a//b"] {
+            assert_eq!(own_path(good), Some(good));
+        }
+        for bad in [
+            "",
+            "a",
+            "//evil.example",
+            "/\\evil.example",
+            "\\/evil.example",
+            "https://evil.example",
+            "/a\r\nset-cookie: x",
+            "/a b",
+            "/\t/evil.example",
+            "/.bailey/open?code=x",
+            "/\u{e4}",
+        ] {
+            assert_eq!(own_path(bad), None, "{bad:?}");
+        }
+        assert_eq!(own_path(&format!("/{}", "x".repeat(LONGEST))), None);
     }
 
     #[test]

@@ -63,6 +63,8 @@ fn rows_of_identity() -> Vec<Row> {
         row(Public, routes!(sign_in::claim::handler)),
         row(Public, routes!(sign_in::accept::handler)),
         row(Session, routes!(sign_in::out::handler)),
+        // It is for those who are signed in and those who are not: the handler tells them apart.
+        row(Public, routes!(apps::enter::handler)),
         row(Needs(A::SessionRead), routes!(sessions::list::handler)),
         row(Needs(A::SessionEnd), routes!(sessions::end::handler)),
         row(Anyone, routes!(me::get::handler)),

@@ -138,17 +138,12 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         defaults: config.defaults.clone(),
         metrics: registry,
         fleet: fleet.clone(),
-        apps: AppsOptions {
-            config: config.apps.clone(),
-            port: listener.local_addr().map_err(data_dir_error(dir))?.port(),
-            key: key.derive(Purpose::AppSessions),
-        },
-        identity: IdentityOptions {
-            config: config.sign_in.clone(),
-            public_url: config.server.public_url.clone(),
-            proxies: config.server.trusted_proxies.clone(),
-            key,
-        },
+        apps: apps_options(
+            &config,
+            listener.local_addr().map_err(data_dir_error(dir))?.port(),
+            &key,
+        ),
+        identity: identity_options(&config, key),
         templates: folder.clone(),
     });
     tasks.spawn(folder.watch(store.clone(), clock.clone(), stop.clone()));
@@ -292,6 +287,24 @@ fn secret_key(dir: &Path) -> Result<MasterKey, std::io::Error> {
     }
 }
 
+fn apps_options(config: &Config, port: u16, key: &MasterKey) -> AppsOptions {
+    AppsOptions {
+        config: config.apps.clone(),
+        port,
+        platform: base_url(config),
+        key: key.derive(Purpose::AppSessions),
+    }
+}
+
+fn identity_options(config: &Config, key: MasterKey) -> IdentityOptions {
+    IdentityOptions {
+        config: config.sign_in.clone(),
+        public_url: config.server.public_url.clone(),
+        proxies: config.server.trusted_proxies.clone(),
+        key,
+    }
+}
+
 fn data_dir_error(dir: &Path) -> impl Fn(std::io::Error) -> RunError {
     let dir = dir.to_owned();
     move |source| RunError::DataDir {
@@ -359,10 +372,10 @@ pub fn base_url(config: &Config) -> String {
     }
     let file = std::fs::read_to_string(config.server.data_dir.join(ADDRESS)).ok();
     let bound = file.and_then(|text| text.trim().parse().ok());
-    let mut address: std::net::SocketAddr = bound.unwrap_or(config.server.listen);
-    if address.ip().is_unspecified() {
-        // Signing in without https works on the machine itself.
-        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    let address: std::net::SocketAddr = bound.unwrap_or(config.server.listen);
+    // Signing in without https works on the machine itself; by this name, as apps are below it.
+    if address.ip().is_unspecified() || address.ip().is_loopback() {
+        return format!("http://localhost:{}", address.port());
     }
     format!("http://{address}")
 }

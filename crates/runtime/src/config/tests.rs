@@ -321,10 +321,7 @@ fn addresses_and_times_of_signing_in_are_checked() {
         Some("https://bailey.example.com:8443")
     );
     assert!(config.server.trusted_proxies[0].contains([10, 1, 2, 3].into()));
-    assert_eq!(
-        config.sign_in.session_lifetime,
-        std::time::Duration::from_secs(8 * 3_600)
-    );
+    assert_eq!(config.sign_in.session_lifetime, std::time::Duration::from_hours(8));
     assert_eq!(load(&config.to_toml().unwrap()).unwrap().sign_in, config.sign_in);
     for (text, at) in [
         ("[server]\npublic_url = \"bailey.example.com\"", "server.public_url"),

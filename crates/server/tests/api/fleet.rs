@@ -107,7 +107,7 @@ fn a_suspended_person_s_workspaces_stop_at_once_and_start_again_when_they_are_ba
         assert!(app.sim.token(up).is_none() && app.sim.token(slow).is_none());
 
         let start = format!("/api/v1/workspaces/{up}/start");
-        let begun = app
+        let refused = app
             .store
             .build_begin(
                 up,
@@ -115,7 +115,7 @@ fn a_suspended_person_s_workspaces_stop_at_once_and_start_again_when_they_are_ba
                 Some(&bailey_core::workspace::Quota::default()),
             )
             .await;
-        assert!(begun.is_err(), "nobody can start it");
+        assert!(refused.is_err(), "nobody can start it");
         assert_eq!(ann.call(Method::POST, &start, None).await.code(), "person_suspended");
         app.until(&bob, other, "running").await;
 
@@ -220,13 +220,13 @@ fn an_idle_workspace_stops_and_one_in_use_runs_to_the_end_of_its_life() {
             })
             .await;
             // The answer to a line says that what came before it was heard.
-            let line = FromAgent::Log {
+            let said = FromAgent::Log {
                 number: 1,
                 source: "x".to_owned(),
                 at: 0,
                 text: String::new(),
             };
-            talk.say(&line).await;
+            talk.say(&said).await;
             talk.hear().await.unwrap();
         };
         work(29).await;
@@ -379,13 +379,13 @@ fn a_log_ends_where_it_is_full_and_says_so() {
         assert!(matches!(talk.hear().await, Some(FromServer::Welcome { .. })));
         let mut bytes = Vec::new();
         for number in 1..=1_100 {
-            let line = FromAgent::Log {
+            let said = FromAgent::Log {
                 number,
                 source: "app:chatty".to_owned(),
                 at: 0,
                 text: "x".repeat(5_000),
             };
-            serde_json::to_writer(&mut bytes, &line).unwrap();
+            serde_json::to_writer(&mut bytes, &said).unwrap();
             bytes.push(b'\n');
         }
         talk.say_bytes(&bytes).await;
@@ -412,7 +412,7 @@ fn an_agent_that_misbehaves_is_cut_off_and_then_stopped_with_the_reason() {
         let id = app.workspace(&ann, "plain", "one").await;
         let token = app.sim.token(id).unwrap();
         running.agents.leave(id);
-        let long = [b'x'; 300 << 10];
+        let long = vec![b'x'; 300 << 10];
         for bytes in [&long[..], b"{}\n".repeat(33).as_slice(), &long] {
             let link = dial(running.addr, token.expose(), "interactive").await.unwrap();
             link.talk().await.unwrap().say_bytes(bytes).await;

@@ -12,10 +12,9 @@ use axum::Router;
 use axum::body::Body;
 use bailey_core::authz::{Role, TokenScopes};
 use bailey_core::budget::LeasePolicy;
-use bailey_core::identity::{Session, SignInMethod};
 use bailey_core::ledger::{Outcome, RequestRecord, Settlement, Subject, Usage};
 use bailey_core::people::{ApiToken, Person, PersonStatus};
-use bailey_core::{KeyId, Money, PersonId, ReplicaId, RequestId, SessionId, Timestamp, TokenId};
+use bailey_core::{KeyId, Money, PersonId, ReplicaId, RequestId, Timestamp, TokenId};
 use bailey_gate::journal::JournalOptions;
 use bailey_gate::token::{self, Kind};
 use bailey_gate::{Gate, GateOptions};
@@ -56,20 +55,24 @@ pub(crate) struct TestApp {
     /// Whose journal the ledger's rows come from.
     writer: ReplicaId,
     position: AtomicU64,
-    _db: TestDb,
+    pub(crate) db: TestDb,
 }
 
 /// Runs a test on an application of its own.
 pub(crate) fn test<F: Future<Output = ()>>(body: impl FnOnce(TestApp) -> F) {
-    on_sqlite(async |db| body(TestApp::start(db).await).await);
+    // On the heap: what a test waits for may be large, and is moved on its way to the runtime.
+    on_sqlite(async |db| {
+        let app = Box::pin(TestApp::start(db)).await;
+        Box::pin(body(app)).await;
+    });
 }
 
 /// A person with a token of theirs, or a browser with what it was given.
 #[derive(Clone)]
 pub(crate) struct Client {
-    router: Router,
+    pub(crate) router: Router,
     /// A browser names a host and an origin, unless a request has its own.
-    browser: bool,
+    pub(crate) browser: bool,
     pub(crate) cookie: Option<String>,
     pub(crate) address: IpAddr,
     pub(crate) id: String,
@@ -92,6 +95,16 @@ fn configuration() -> Config {
     match Config::from_text("", None, environment.into_iter(), &Overrides::default()) {
         Ok(config) => config,
         Err(errors) => panic!("{errors}"),
+    }
+}
+
+/// How people sign in.
+fn identity() -> IdentityOptions {
+    IdentityOptions {
+        config: configuration().sign_in,
+        public_url: None,
+        proxies: vec!["10.0.0.0/8".parse().unwrap()],
+        key: MasterKey::new(bailey_core::Secret::new([7; 32])),
     }
 }
 
@@ -174,14 +187,10 @@ impl TestApp {
             apps: AppsOptions {
                 config: configuration().apps,
                 port: 7080,
+                platform: "http://localhost:7080".to_owned(),
                 key: bailey_core::Secret::new([7; 32]),
             },
-            identity: IdentityOptions {
-                config: configuration().sign_in,
-                public_url: None,
-                proxies: vec!["10.0.0.0/8".parse().unwrap()],
-                key: MasterKey::new(bailey_core::Secret::new([7; 32])),
-            },
+            identity: identity(),
             templates: folder.clone(),
         });
         Self {
@@ -196,7 +205,7 @@ impl TestApp {
             directory,
             writer,
             position: AtomicU64::new(1),
-            _db: db,
+            db,
         }
     }
 
@@ -271,47 +280,6 @@ impl TestApp {
         }
     }
 
-    /// A browser that nobody is signed in with.
-    pub(crate) fn browser(&self) -> Client {
-        Client {
-            browser: true,
-            ..self.nobody()
-        }
-    }
-
-    /// A browser that this person is signed in with.
-    pub(crate) async fn browse(&self, client: &Client) -> Client {
-        let minted = token::mint(Kind::Session).unwrap();
-        let now = self.gate.clock().now();
-        let session = Session {
-            id: SessionId::new_at(now),
-            public_id: minted.public_id,
-            hash: minted.hash,
-            person: client.id.parse().unwrap(),
-            method: SignInMethod::Password,
-            address: "192.0.2.1".to_owned(),
-            agent: "test".to_owned(),
-            created_at: now,
-            last_used_at: now,
-            expires_at: now.plus_seconds(8 * 3_600),
-            ended_at: None,
-        };
-        self.store.session_insert(&session).await.unwrap();
-        Client {
-            browser: true,
-            cookie: Some(minted.text.expose().clone()),
-            token: String::new(),
-            ..client.clone()
-        }
-    }
-
-    /// Everything that the database's files hold.
-    pub(crate) fn database(&self) -> Vec<u8> {
-        let files = std::fs::read_dir(self._db.directory().unwrap()).unwrap();
-        let names = files.map(|file| file.unwrap().path()).filter(|path| path.is_file());
-        names.flat_map(|path| std::fs::read(path).unwrap()).collect()
-    }
-
     /// Puts a request of a person into the ledger: `nanos` of cost, `seconds` after T0.
     pub(crate) async fn record(&self, of: &Client, key: Option<&str>, model: &str, nanos: i64, seconds: i64) -> String {
         let started_at = T0.plus_seconds(seconds);
@@ -371,29 +339,6 @@ impl Client {
     pub(crate) fn with_token(&self, token: &serde_json::Value) -> Self {
         let token = token.as_str().unwrap().to_owned();
         Self { token, ..self.clone() }
-    }
-
-    /// The same browser with the session that an answer gave it.
-    #[track_caller]
-    pub(crate) fn keep(&self, reply: &Reply) -> Self {
-        let line = reply.headers["set-cookie"].to_str().unwrap();
-        let value = line.strip_prefix("__Host-bailey-session=").unwrap();
-        let (value, attributes) = value.split_once("; ").unwrap();
-        let rest = attributes.split_once("; Max-Age=").unwrap();
-        assert_eq!(rest.0, "Path=/");
-        assert!(rest.1.ends_with("; Secure; HttpOnly; SameSite=Lax"), "{line}");
-        Self {
-            cookie: Some(value.to_owned()),
-            ..self.clone()
-        }
-    }
-
-    /// The same at another address.
-    pub(crate) fn at(&self, last: u8) -> Self {
-        Self {
-            address: IpAddr::from([192, 0, 2, last]),
-            ..self.clone()
-        }
     }
 
     /// Sends a request.

@@ -8,11 +8,15 @@ mod apps;
 #[cfg(test)]
 mod auth;
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod directory;
 #[cfg(test)]
 mod fleet;
 #[cfg(test)]
 mod harness;
+#[cfg(test)]
+mod invitations;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]

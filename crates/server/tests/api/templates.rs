@@ -157,6 +157,17 @@ fn what_is_pushed_is_read_back() {
             (fields(&list, "name"), fields(&list, "description")),
             (vec!["full".to_owned()], vec!["Has everything.".to_owned()])
         );
+    });
+}
+
+#[test]
+fn a_version_is_shown_and_pulled() {
+    test(async |app| {
+        let admin = app.person("tess", Role::TemplateAdmin).await;
+        let ada = app.person("ada", Role::Member).await;
+        let full = package(&[("template.toml", FULL), ("install.sh", "true\n")]);
+        let pushed = push(&admin, "name=full&message=first%20one", &full).await.ok(201);
+        let content = &pushed["content"];
         let version = ada.get("/api/v1/templates/full/versions/1").await.ok(200);
         assert_eq!(
             (&version["message"], &version["active"], &version["content"]),

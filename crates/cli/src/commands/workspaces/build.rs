@@ -103,12 +103,12 @@ pub(super) async fn until_done(api: &Api, path: &str, number: u64) -> Result<Wor
     understood(api.get(path, &()).await?)
 }
 
-/// Waits until a workspace is gone; fails where its deletion does.
+/// Waits until a workspace is gone, over a restart of the server; fails where its deletion does.
 pub(super) async fn until_gone(api: &Api, workspace: &Workspace) -> Result<(), Failure> {
     let path = super::path(workspace);
     let mut wait = FIRST;
     loop {
-        let Some(answer) = api.get_if_there(&path).await? else {
+        let Some(answer) = api.get_if_there(&path, PATIENCE).await? else {
             return Ok(());
         };
         let now: Workspace = understood(answer)?;

@@ -1,5 +1,5 @@
 //! Building what a version installs. The application under test has no data directory, so that no build can succeed: what is
-//! looked at is how it is begun, followed and told of. `crates/cli/tests/layers` builds for real.
+//! looked at is how it is begun, followed and told of. `crates/cli/tests/workspaces/layers.rs` builds for real.
 
 use std::time::Duration;
 

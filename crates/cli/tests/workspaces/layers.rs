@@ -156,7 +156,7 @@ fn what_is_pushed_is_built_at_once_where_the_configuration_says_so() {
     push(&mut world, "tools", INSTALL);
     let began = Instant::now();
     while world.api("GET", "/templates/tools/versions/1/build", None).1["layer"] != "ready" {
-        assert!(began.elapsed() < Duration::from_secs(60), "{}", world.server.log());
+        assert!(began.elapsed() < Duration::from_mins(1), "{}", world.server.log());
         std::thread::sleep(Duration::from_millis(50));
     }
 }
