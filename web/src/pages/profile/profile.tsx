@@ -45,7 +45,7 @@ export function ProfilePage() {
       <Tabs value={search.tab ?? "you"} onChange={(tab) => void navigate({ search: tab && tab !== "you" ? { tab } : {}, replace: true })} keepMounted={false}>
         <Tabs.List mb="md">
           <Tabs.Tab value="you">You</Tabs.Tab>
-          {me.session ? <Tabs.Tab value="security">Password and second factor</Tabs.Tab> : null}
+          {me.session ? <Tabs.Tab value="security">Security</Tabs.Tab> : null}
           {me.session ? <Tabs.Tab value="sessions">Sessions</Tabs.Tab> : null}
           <Tabs.Tab value="tokens">API tokens</Tabs.Tab>
         </Tabs.List>
