@@ -34,6 +34,9 @@ async def create(bailey, runs):
         took.append((time.perf_counter() - started) * 1000)
         await viewer.until("$")
         await viewer.close()
+        # The prompt may be there a moment before the build is over.
+        while api.get(f"/api/v1/workspaces/{made['id']}")["status"] != "running":
+            await asyncio.sleep(0.01)
         await asyncio.to_thread(bailey.delete, f"b{number}")
     return {"bubblewrap, bare start": bare[WARM_UP:], "create to first prompt": took[WARM_UP:]}
 
@@ -45,12 +48,18 @@ class Api:
         self.connection = http.client.HTTPConnection(bailey.url.removeprefix("http://"), timeout=30)
         self.headers = {"Authorization": f"Bearer {bailey.token}", "Content-Type": "application/json"}
 
+    def get(self, path):
+        return self._ask("GET", path, None)
+
     def post(self, path, body):
-        self.connection.request("POST", path, json.dumps(body), self.headers)
+        return self._ask("POST", path, json.dumps(body))
+
+    def _ask(self, method, path, body):
+        self.connection.request(method, path, body, self.headers)
         response = self.connection.getresponse()
         text = response.read()
         if response.status >= 300:
-            raise Failed(f"POST {path}: {response.status} {text.decode(errors='replace')}")
+            raise Failed(f"{method} {path}: {response.status} {text.decode(errors='replace')}")
         return json.loads(text)
 
 

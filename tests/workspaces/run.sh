@@ -13,8 +13,8 @@ scripts/setup-workspaces.sh
 
 # Failpoints are in debug builds alone; `attempt` is what tries to escape.
 section "debug builds, for kill -9 in the middle of a build"
-cargo build --locked -p bailey-cli -p bailey-agent --bins
-cargo build --locked -p bailey-agent --example attempt
+# With the features of the whole workspace, so that what `make test` has built is used.
+cargo build --locked --workspace --bin bailey --bin bailey-agent --example attempt
 
 section "installing the tools into .cache/workspaces"
 scripts/workspaces-venv.sh
