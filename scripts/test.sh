@@ -7,6 +7,7 @@ cd "$ROOT"
 
 scripts/setup-test.sh
 scripts/lint.sh
+[ "${BAILEY_WITHOUT_WEB:-}" = 1 ] || scripts/web.sh check
 
 if [ -z "${BAILEY_TEST_POSTGRES_URL:-}" ] && scripts/postgres.sh bindir >/dev/null 2>&1; then
   section "PostgreSQL"

@@ -26,6 +26,7 @@ mod serve;
 pub mod starters;
 mod streams;
 mod way;
+mod web;
 
 pub use app::{App, AppParts};
 pub use apps::AppsOptions;

@@ -25,6 +25,7 @@ use tower::ServiceExt;
 
 use crate::apps::{AppBody, Apps, Place};
 use crate::way::Peer;
+use crate::web;
 
 /// What connections are held to.
 #[derive(Debug, Clone)]
@@ -170,6 +171,9 @@ async fn dispatch(
     }
     if shared.gateway.handles(&request) {
         return Ok(shared.gateway.call(request).await.map(AnyBody::Door));
+    }
+    if let Some(response) = web::answer(&request) {
+        return Ok(response.map(|bytes| AnyBody::Door(Body::full(bytes))));
     }
     let request = request.map(axum::body::Body::new);
     match shared.router.clone().oneshot(request).await {

@@ -334,3 +334,6 @@ pub fn check_values(
     }
     if errors.is_empty() { Ok(values) } else { Err(errors) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,57 @@
+// Chromium, and what is asked of every page.
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+
+const TIMEOUT = 30_000;
+
+export class Browser {
+  static async start(packages, server, out) {
+    const require = createRequire(join(packages, "x.js"));
+    const browser = new Browser();
+    browser.server = server;
+    browser.out = out;
+    browser.axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+    browser.chromium = await require("playwright-core").chromium.launch({
+      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+      args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+    });
+    browser.owner = await browser.person({ colorScheme: "light", viewport: { width: 1440, height: 900 } });
+    return browser;
+  }
+
+  /** Somebody with a browser of their own. Whatever their pages complain about is kept. */
+  async person(options, state) {
+    const context = await this.chromium.newContext({ baseURL: this.server.app, ...options, ...(state ? { storageState: state } : {}) });
+    context.setDefaultTimeout(TIMEOUT);
+    const page = await context.newPage();
+    const complaints = [];
+    page.on("pageerror", (error) => complaints.push(String(error)));
+    page.on("console", (message) => {
+      // The browser writes a line for each answer that is no success; whether one was due, the steps know.
+      if (message.type() === "error" && !/Failed to load resource/.test(message.text())) complaints.push(message.text());
+    });
+    return { context, page, complaints };
+  }
+
+  /** Holds a page to what holds for all: no complaint, nothing wider than the window, no serious violation. */
+  async judge({ page, complaints }, name) {
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    // The page's own policy lets no script in; the driver's way past it does not go through the page.
+    const found = await page.evaluate(`${this.axe}; axe.run(document, { resultTypes: ["violations"] })`);
+    const serious = found.violations.filter((violation) => violation.impact === "serious" || violation.impact === "critical");
+    await page.screenshot({ path: join(this.out, `${name}.png`) });
+    const faults = serious.map((violation) => `${violation.id}: ${violation.nodes.slice(0, 3).map((node) => `${node.target.join(" ")} (${node.any[0]?.message ?? node.failureSummary})`).join("; ")}`);
+    if (overflow > 0) faults.push(`it is ${overflow} px wider than the window`);
+    faults.push(...complaints.splice(0));
+    if (faults.length > 0) throw new Error(`${name}:\n${faults.join("\n")}`);
+  }
+
+  async picture(name) {
+    await this.owner.page.screenshot({ path: join(this.out, `${name}.png`) }).catch(() => undefined);
+  }
+
+  async stop() {
+    await this.chromium.close();
+  }
+}

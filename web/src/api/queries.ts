@@ -1,0 +1,153 @@
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+
+import { api, call, type Schemas } from "./client";
+
+/** How often what changes by itself is asked for. */
+const LIVE = 2_000;
+const SLOW = 15_000;
+
+interface Listed<T> {
+  items: T[];
+  next_cursor?: string | null;
+}
+
+/** A list that is fetched page by page. */
+export interface List<T> {
+  queryKey: readonly unknown[];
+  fetch: (cursor: string | undefined, signal: AbortSignal) => Promise<Listed<T>>;
+  refetchInterval?: number;
+}
+
+function list<T>(queryKey: readonly unknown[], fetch: List<T>["fetch"], refetchInterval?: number): List<T> {
+  return refetchInterval === undefined ? { queryKey, fetch } : { queryKey, fetch, refetchInterval };
+}
+
+export const me = queryOptions({ queryKey: ["me"], queryFn: () => call(api.GET("/api/v1/me")), staleTime: 60_000 });
+
+export const workspaces = (owner?: string) =>
+  list(["workspaces", { owner }], (cursor, signal) => call(api.GET("/api/v1/workspaces", { params: { query: { owner, limit: 100, cursor } }, signal })), LIVE);
+
+export const workspace = (id: string) =>
+  queryOptions({
+    queryKey: ["workspaces", id],
+    queryFn: ({ signal }) => call(api.GET("/api/v1/workspaces/{id}", { params: { path: { id } }, signal })),
+    refetchInterval: LIVE,
+  });
+
+export const live = (id: string, running: boolean) =>
+  queryOptions({
+    queryKey: ["workspaces", id, "live"],
+    queryFn: ({ signal }) => call(api.GET("/api/v1/workspaces/{id}/live", { params: { path: { id } }, signal })),
+    refetchInterval: 5_000,
+    enabled: running,
+  });
+
+export const builds = (id: string) =>
+  queryOptions({
+    queryKey: ["workspaces", id, "builds"],
+    queryFn: ({ signal }) => call(api.GET("/api/v1/workspaces/{id}/builds", { params: { path: { id }, query: { limit: 20 } }, signal })),
+    refetchInterval: LIVE,
+  });
+
+export interface KeyFilter {
+  person?: string | undefined;
+  workspace?: string | undefined;
+  state?: Schemas["KeyState"] | undefined;
+}
+
+export const keys = (filter: KeyFilter = {}) =>
+  list(["keys", filter], (cursor, signal) => call(api.GET("/api/v1/keys", { params: { query: { ...filter, limit: 100, cursor } }, signal })), SLOW);
+
+export const key = (id: string) =>
+  queryOptions({ queryKey: ["keys", id], queryFn: ({ signal }) => call(api.GET("/api/v1/keys/{id}", { params: { path: { id } }, signal })), refetchInterval: SLOW });
+
+export const models = queryOptions({ queryKey: ["models"], queryFn: ({ signal }) => call(api.GET("/api/v1/models", { signal })), refetchInterval: SLOW });
+
+export const price = (provider: string, model: string) =>
+  queryOptions({
+    queryKey: ["prices", provider, model],
+    queryFn: ({ signal }) => call(api.GET("/api/v1/prices", { params: { query: { provider, model } }, signal })),
+    staleTime: 300_000,
+  });
+
+export interface RequestFilter {
+  since?: string | undefined;
+  until?: string | undefined;
+  key?: string | undefined;
+  person?: string | undefined;
+  group?: string | undefined;
+  workspace?: string | undefined;
+  model?: string | undefined;
+  provider?: string | undefined;
+  outcome?: Schemas["Outcome"] | undefined;
+}
+
+export const requests = (filter: RequestFilter, following: boolean) =>
+  infiniteQueryOptions({
+    queryKey: ["requests", filter],
+    queryFn: ({ pageParam, signal }) => call(api.GET("/api/v1/requests", { params: { query: { ...filter, limit: 100, cursor: pageParam } }, signal })),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (page) => (page as Schemas["Page_Request"]).next_cursor ?? undefined,
+    select: (data) => data.pages.flatMap((page) => (page as Schemas["Page_Request"]).items),
+    // Only the first page is fetched while one looks at the newest: older rows do not change.
+    refetchInterval: (query) => (following && (query.state.data?.pages.length ?? 1) === 1 ? LIVE : false),
+  });
+
+export const request = (id: string) =>
+  queryOptions({ queryKey: ["requests", id], queryFn: ({ signal }) => call(api.GET("/api/v1/requests/{id}", { params: { path: { id } }, signal })) });
+
+export type SpendFilter = Pick<RequestFilter, "since" | "until" | "key" | "person" | "group" | "workspace" | "model">;
+
+export const spend = (by: Schemas["Dimension"][], filter: SpendFilter) =>
+  queryOptions({
+    queryKey: ["spend", by, filter],
+    queryFn: async ({ signal }) => {
+      const answer = await call(api.GET("/api/v1/spend", { params: { query: { ...filter, group_by: by.join(",") } }, signal }));
+      return answer as Schemas["Spend"];
+    },
+    refetchInterval: SLOW,
+  });
+
+export const budgets = (subject?: { kind: Schemas["SubjectKind"]; id: string }) =>
+  list(["budgets", subject], (cursor, signal) => call(api.GET("/api/v1/budgets", { params: { query: { ...subject, limit: 200, cursor } }, signal })), SLOW);
+
+export const users = (group?: string) =>
+  list(["users", { group }], (cursor, signal) => call(api.GET("/api/v1/users", { params: { query: { group, limit: 200, cursor } }, signal })));
+
+export const user = (id: string) =>
+  queryOptions({ queryKey: ["users", id], queryFn: ({ signal }) => call(api.GET("/api/v1/users/{id}", { params: { path: { id } }, signal })) });
+
+export const groups = list(["groups"], (cursor, signal) => call(api.GET("/api/v1/groups", { params: { query: { limit: 200, cursor } }, signal })));
+
+export const group = (id: string) =>
+  queryOptions({ queryKey: ["groups", id], queryFn: ({ signal }) => call(api.GET("/api/v1/groups/{id}", { params: { path: { id } }, signal })) });
+
+export const organization = queryOptions({ queryKey: ["organization"], queryFn: ({ signal }) => call(api.GET("/api/v1/organization", { signal })) });
+
+export const tokens = (person?: string) =>
+  list(["tokens", { person }], (cursor, signal) => call(api.GET("/api/v1/tokens", { params: { query: { person, limit: 100, cursor } }, signal })));
+
+/** Readiness answers with what is wrong, too: its 503 is no failure of asking. */
+export const readiness = queryOptions({
+  queryKey: ["readyz"],
+  queryFn: async ({ signal }) => {
+    const { data, error } = await api.GET("/readyz", { signal });
+    return (data ?? error) as Schemas["Readiness"];
+  },
+  refetchInterval: 5_000,
+});
+
+export const templates = list(["templates"], (cursor, signal) => call(api.GET("/api/v1/templates", { params: { query: { limit: 200, cursor } }, signal })));
+
+export const template = (id: string) =>
+  queryOptions({ queryKey: ["templates", id], queryFn: ({ signal }) => call(api.GET("/api/v1/templates/{id}", { params: { path: { id } }, signal })) });
+
+export const templateVersions = (id: string) =>
+  list(["templates", id, "versions"], (cursor, signal) => call(api.GET("/api/v1/templates/{id}/versions", { params: { path: { id }, query: { limit: 50, cursor } }, signal })));
+
+export const signInOptions = queryOptions({ queryKey: ["sign-in"], queryFn: ({ signal }) => call(api.GET("/api/v1/sign-in", { signal })), staleTime: 0 });
+
+export const sessions = (person?: string) =>
+  list(["sessions", { person }], (cursor, signal) => call(api.GET("/api/v1/sessions", { params: { query: { person, limit: 100, cursor } }, signal })), SLOW);
+
+export const invitations = list(["invitations"], (cursor, signal) => call(api.GET("/api/v1/invitations", { params: { query: { limit: 100, cursor } }, signal })));

@@ -1,0 +1,12 @@
+/** Where to go after signing in: a path of this app, and never another site's. */
+export function returnPath(wanted: string | undefined): string {
+  if (!wanted) return "/";
+  // `//host` and `/\host` lead to other sites; so does a control character that browsers drop.
+  if (!/^\/(?![/\\])/.test(wanted) || /[\p{Cc}\\]/u.test(wanted)) return "/";
+  return wanted.startsWith("/sign-in") ? "/" : wanted;
+}
+
+/** The secret that a one-time link has after `#`. It never goes to a server as part of an address. */
+export function linkToken(hash: string): string {
+  return decodeURIComponent(hash.replace(/^#/, ""));
+}
