@@ -114,12 +114,14 @@ async fn install(request: Request) -> io::Result<u8> {
         .await
         .map_err(io::Error::other)?;
     let status = tokio::select! {
-        status = timeout(Duration::from_secs(request.timeout), process.wait()) => status,
-        _ = term.recv() => return Err(io::Error::other("it was asked to end")),
-        _ = input_end => return Err(io::Error::other("nobody wants it any more")),
+        status = timeout(Duration::from_secs(request.timeout), process.wait()) => Ok(status),
+        _ = term.recv() => Err(io::Error::other("it was asked to end")),
+        _ = input_end => Err(io::Error::other("nobody wants it any more")),
     };
     sandbox.kill();
-    match status {
+    // Whoever waits for this program goes on to what the script left: nothing may write there any more.
+    sandbox.ended().await;
+    match status? {
         Ok(status) => Ok(u8::try_from(status.map_err(io::Error::other)?).unwrap_or(u8::MAX)),
         Err(_) => Ok(TIMED_OUT),
     }

@@ -48,12 +48,24 @@ codes! {
     TokenMissing = "token_missing", 401, "No API token was sent";
     /// The token is not good.
     TokenInvalid = "token_invalid", 401, "The API token is not valid";
+    /// The session is over.
+    SessionEnded = "session_ended", 401, "The session has ended";
+    /// Name, password or code are not right.
+    SignInRefused = "sign_in_refused", 401, "Not signed in";
     /// The role or the token does not include the action.
     Forbidden = "forbidden", 403, "Not allowed";
     /// More would be granted than the asker has.
     BeyondAuthority = "beyond_authority", 403, "More than you may grant";
     /// The person is suspended.
     PersonSuspended = "person_suspended", 403, "The person is suspended";
+    /// It takes a session in a browser.
+    SessionRequired = "session_required", 403, "It takes a session in a browser";
+    /// A page of another origin asks.
+    OriginRefused = "origin_refused", 403, "The request comes from another page";
+    /// The browser would not keep the session.
+    HttpsRequired = "https_required", 403, "Signing in takes https";
+    /// The one-time link is not good.
+    LinkInvalid = "link_invalid", 403, "The link is not good";
     /// Nothing but the browser leads into the workspace.
     BrowserOnly = "browser_only", 403, "Nothing but the browser leads into the workspace";
     /// The workspace's person may not do this to the file.
@@ -102,6 +114,8 @@ codes! {
     HostNotAllowed = "host_not_allowed", 421, "This server does not answer to that host name";
     /// Fields of the body are unknown or wrong.
     InvalidFields = "invalid_fields", 422, "Fields of the request are wrong";
+    /// Too many tries to sign in.
+    SignInLimited = "sign_in_limited", 429, "Too many tries to sign in";
     /// The template has faults.
     TemplateInvalid = "template_invalid", 422, "The template is not valid";
     /// The address takes a WebSocket.

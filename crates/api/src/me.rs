@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use crate::Named;
 use crate::schema::{ReachSchema, TokenScopeSchema};
+use crate::sessions::OwnSession;
 use crate::users::User;
 
 /// One thing that the asker may do, and on whose things.
@@ -38,6 +39,10 @@ pub struct Me {
     pub groups: Vec<Named>,
     /// The id of the token they came with.
     pub token: Option<String>,
+    /// The session they came with, where it was no token.
+    pub session: Option<OwnSession>,
+    /// Whether they are asked for a code when they sign in.
+    pub second_factor: bool,
     /// What the token may be used for, at most.
     #[schema(value_type = Vec<TokenScopeSchema>)]
     pub scopes: Vec<String>,

@@ -47,10 +47,10 @@ pub struct FieldError {
     pub file: Option<String>,
     /// The line in that file, from 1; absent = the file as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub line: Option<u64>,
+    pub line: Option<u32>,
     /// The column in characters, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub column: Option<u64>,
+    pub column: Option<u32>,
     /// What is wrong with it.
     pub detail: String,
 }
@@ -86,7 +86,7 @@ impl FieldError {
 
     /// The same, at a line and column.
     #[must_use]
-    pub const fn at(mut self, line: u64, column: u64) -> Self {
+    pub const fn at(mut self, line: u32, column: u32) -> Self {
         self.line = Some(line);
         self.column = Some(column);
         self

@@ -51,6 +51,10 @@ actions! {
     TokenCreate = "tokens.create";
     /// Revoke API tokens.
     TokenRevoke = "tokens.revoke";
+    /// See who is signed in where.
+    SessionRead = "sessions.read";
+    /// End sessions.
+    SessionEnd = "sessions.end";
     /// See the ledger's requests and spend.
     LedgerRead = "ledger.read";
     /// See models, routes and prices.
@@ -133,6 +137,8 @@ impl Role {
                 | A::TokenRead
                 | A::TokenCreate
                 | A::TokenRevoke
+                | A::SessionRead
+                | A::SessionEnd
                 | A::WorkspaceCreate
                 | A::WorkspaceUpdate
                 | A::WorkspaceDelete
@@ -140,7 +146,7 @@ impl Role {
             )
             | (Self::Member, A::WorkspaceRead)
             // An auditor has a token of their own to read with.
-            | (Self::Auditor, A::TokenCreate | A::TokenRevoke) => Some(Own),
+            | (Self::Auditor, A::TokenCreate | A::TokenRevoke | A::SessionEnd) => Some(Own),
             (Self::Owner, _)
             | (
                 Self::Auditor,
@@ -149,6 +155,7 @@ impl Role {
                 | A::GroupRead
                 | A::BudgetRead
                 | A::TokenRead
+                | A::SessionRead
                 | A::LedgerRead
                 | A::ModelRead
                 | A::HealthRead

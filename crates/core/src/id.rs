@@ -96,6 +96,10 @@ ids! {
     KeyId = "key";
     /// An API token.
     TokenId = "tok";
+    /// A person's session in one browser.
+    SessionId = "ses";
+    /// A one-time link that makes or claims a person.
+    InvitationId = "inv";
     /// A budget.
     BudgetId = "bud";
     /// A workspace.

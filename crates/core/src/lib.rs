@@ -3,6 +3,7 @@
 pub mod authz;
 pub mod budget;
 pub mod id;
+pub mod identity;
 pub mod key;
 pub mod ledger;
 pub mod limit;

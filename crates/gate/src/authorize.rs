@@ -2,7 +2,7 @@
 
 use bailey_core::authz::{Action, Reach, TokenScopes};
 use bailey_core::people::{Person, PersonStatus};
-use bailey_core::{GroupId, TokenId};
+use bailey_core::{GroupId, SessionId, TokenId};
 
 /// Who asks: a person, and what narrows their authority.
 #[derive(Debug, Clone)]
@@ -15,6 +15,8 @@ pub struct Actor {
     pub groups: Vec<GroupId>,
     /// The token they came with.
     pub token: Option<TokenId>,
+    /// The session they came with, where it was no token.
+    pub session: Option<SessionId>,
 }
 
 /// Why an action was refused.
@@ -68,6 +70,7 @@ mod tests {
             scopes,
             groups: Vec::new(),
             token: None,
+            session: None,
         }
     }
 

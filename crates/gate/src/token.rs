@@ -1,8 +1,8 @@
-//! Bearer secrets: API tokens and virtual keys.
+//! Bearer secrets: API tokens, virtual keys, sessions and one-time links.
 //!
 //! A token is a prefix, a public id by which its record is found, and a secret of 256 random bits, all of fixed length:
 //! `bly_<16 hex>_<64 hex>` for API tokens, `sk-bly-<16 hex>-<64 hex>` for keys,
-//! `bla_<16 hex>_<64 hex>` for workspace agents. Only the SHA-256 of the whole text is
+//! `bla_<16 hex>_<64 hex>` for workspace agents, `bls_...` for sessions of browsers, `bli_...` for one-time links. Only the SHA-256 of the whole text is
 //! stored, so a copy of the database authenticates nothing.
 
 use bailey_core::Secret;
@@ -19,6 +19,10 @@ pub enum Kind {
     Key,
     /// The link of one workspace's agent.
     Agent,
+    /// A session in a browser.
+    Session,
+    /// A one-time link: an invitation, or leave to claim a person.
+    Invitation,
 }
 
 const PUBLIC_LEN: usize = 16;
@@ -30,6 +34,8 @@ impl Kind {
             Self::ApiToken => ("bly_", b'_'),
             Self::Key => ("sk-bly-", b'-'),
             Self::Agent => ("bla_", b'_'),
+            Self::Session => ("bls_", b'_'),
+            Self::Invitation => ("bli_", b'_'),
         }
     }
 }

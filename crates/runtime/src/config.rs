@@ -16,6 +16,7 @@ mod providers;
 mod reader;
 mod secret;
 mod sections;
+mod sign_in;
 mod templates;
 #[cfg(test)]
 mod tests;
@@ -41,6 +42,7 @@ pub use sections::{
     AuditConfig, AuditMode, DatabaseConfig, DrainConfig, LimitsConfig, LogConfig, LogFormat, RetriesConfig,
     ServerConfig,
 };
+pub use sign_in::SignInConfig;
 pub use templates::{BuildWhen, TemplatesConfig};
 pub use tree::Origin;
 pub use unit::{format_duration, format_size, parse_duration, parse_size};
@@ -84,6 +86,8 @@ pub struct Config {
     pub egress: EgressConfig,
     /// Workspaces.
     pub workspaces: WorkspacesConfig,
+    /// How people sign in.
+    pub sign_in: SignInConfig,
     /// Where templates come from.
     pub templates: TemplatesConfig,
     /// What keys get.
@@ -193,6 +197,7 @@ fn read(root: &mut Section<'_>, file: Option<&Path>) -> Config {
         apps: root.section("apps", apps::apps),
         egress: root.section("egress", apps::egress),
         workspaces: root.section("workspaces", workspaces::workspaces),
+        sign_in: root.section("sign_in", sign_in::sign_in),
         templates: root.section("templates", templates::templates),
         defaults: root.section("defaults", |s| keys::defaults(s, any_tier)),
         providers,

@@ -10,13 +10,18 @@ mod cursor;
 mod error;
 mod groups;
 mod health;
+mod invitations;
 mod keys;
 mod ledger;
+mod login;
 mod lookup;
 mod me;
 mod models;
 mod names;
 mod organization;
+mod second_factor;
+mod sessions;
+mod sign_in;
 mod spend;
 mod templates;
 mod tokens;
@@ -38,10 +43,12 @@ use tokio::sync::{Mutex, Semaphore};
 use crate::apps::{Apps, AppsOptions, AppsParts};
 use crate::fleet::Fleet;
 use crate::folder::Folder;
+use crate::identity::{Identity, IdentityOptions};
 use crate::streams::Open;
 
 pub use caller::Caller;
 pub use error::AppError;
+pub(crate) use sign_in::{Began, Visitor};
 pub use templates::LayerEvent;
 pub(crate) use workspaces::follow;
 
@@ -59,6 +66,8 @@ pub struct AppParts {
     pub fleet: Fleet,
     /// How apps of workspaces are served.
     pub apps: AppsOptions,
+    /// How people sign in.
+    pub identity: IdentityOptions,
     /// The folder of templates.
     pub templates: Folder,
 }
@@ -70,6 +79,7 @@ pub struct App(Arc<Inner>);
 struct Inner {
     parts: AppParts,
     apps: Apps,
+    identity: Identity,
     streams: Open,
     draining: AtomicBool,
     /// Held while an owner's role or status changes, so that two changes cannot together leave no owner.
@@ -93,9 +103,11 @@ impl App {
             clock: parts.gate.clock().clone(),
             tasks: parts.gate.tasks().clone(),
         });
+        let identity = Identity::new(parts.identity.clone());
         Self(Arc::new(Inner {
             parts,
             apps,
+            identity,
             streams: Open::default(),
             draining: AtomicBool::new(false),
             owners: Mutex::new(()),
@@ -152,6 +164,11 @@ impl App {
     /// Apps of workspaces.
     pub(crate) fn apps(&self) -> &Apps {
         &self.0.apps
+    }
+
+    /// How people show who they are.
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.0.identity
     }
 
     /// Streams into workspaces that are open over the API.

@@ -10,7 +10,6 @@ mod cache;
 mod codes;
 mod headers;
 mod host;
-mod origin;
 mod pages;
 mod pool;
 mod proxy;
@@ -35,10 +34,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::Caller;
 use crate::links::Links;
+use crate::origin::{self, Asked};
 use access::Access;
 use codes::Codes;
 use host::Label;
-use origin::Asked;
 use pool::Pool;
 use session::{Seal, Session};
 use tunnel::Noting;
@@ -46,6 +45,7 @@ use tunnel::Noting;
 pub(crate) use access::{TERMINAL, Visit, site};
 pub(crate) use body::AppBody;
 pub(crate) use codes::Grant;
+pub(crate) use pages::not_yours;
 
 /// Paths below this are Bailey's at every app's address.
 const OWN_PATHS: &str = "/.bailey/";
@@ -58,6 +58,8 @@ pub struct AppsOptions {
     pub config: AppsConfig,
     /// The port in apps' addresses, where nothing stands in front of the server.
     pub port: u16,
+    /// Where Bailey's own pages are: whoever is not signed in to an app is sent there.
+    pub platform: String,
     /// What sessions are sealed with. It outlives the process, and so do they.
     pub key: Secret<[u8; 32]>,
 }
@@ -73,6 +75,7 @@ pub(crate) struct Apps(Arc<Inner>);
 struct Inner {
     config: AppsConfig,
     port: u16,
+    platform: String,
     access: Access,
     codes: Codes,
     seal: Seal,
@@ -117,6 +120,7 @@ impl Apps {
             access: Access::new(store, options.config.max_sharing),
             config: options.config,
             port: options.port,
+            platform: options.platform,
             codes: Codes::default(),
             seal: Seal::new(options.key),
             pool: Pool::new(links.clone(), tasks.clone()),
@@ -158,9 +162,9 @@ impl Apps {
             return self.enter(&label, &request).await;
         }
         let session = self.0.seal.of(request.headers(), self.now());
-        let visit = match self.admit(label, session).await {
+        let visit = match self.admit(label.clone(), session).await {
             Ok(Some(visit)) => visit,
-            Ok(None) => return pages::sign_in(),
+            Ok(None) => return self.sign_in(&label, &request),
             Err(error) => {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
@@ -204,12 +208,46 @@ impl Apps {
         Ok(may.then_some(Visit { label, site, session }))
     }
 
+    /// The answer to whoever is not let in: a person who opens a page is sent to sign in, whether there is an app or not.
+    fn sign_in(&self, label: &Label, request: &Request<Incoming>) -> Response<AppBody> {
+        if !origin::is_page(request.method(), request.headers()) {
+            return pages::sign_in();
+        }
+        let path = request
+            .uri()
+            .path_and_query()
+            .map_or("/", http::uri::PathAndQuery::as_str);
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("app", &label.text())
+            .append_pair("return", path)
+            .finish();
+        let mut response = pages::page(StatusCode::SEE_OTHER, "Sign in to open this app", &[]);
+        match HeaderValue::try_from(format!("{}/apps/open?{query}", self.0.platform)) {
+            Ok(location) => {
+                response.headers_mut().insert(LOCATION, location);
+                response
+            }
+            Err(_) => pages::sign_in(),
+        }
+    }
+
+    /// The workspace and the name of the app that a label names.
+    pub(crate) async fn named(&self, label: &str) -> Result<Option<(WorkspaceId, String)>, bailey_store::StoreError> {
+        let Some(label) = Label::parse(label) else {
+            return Ok(None);
+        };
+        let site = self.0.access.site(&label).await?;
+        Ok(site.map(|site| (site.workspace, label.app().to_owned())))
+    }
+
     /// Swaps a code for a session.
     async fn enter(&self, label: &Label, request: &Request<Incoming>) -> Response<AppBody> {
         if *request.method() != Method::GET {
             return pages::page(StatusCode::METHOD_NOT_ALLOWED, "A link is opened with GET", &[]);
         }
-        let mut codes = form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes())
+        let query = request.uri().query().unwrap_or_default().as_bytes();
+        let back = form_urlencoded::parse(query).find(|(name, _)| name == "return");
+        let mut codes = form_urlencoded::parse(query)
             .filter(|(name, _)| name == "code")
             .map(|(_, value)| value);
         let grant = match (codes.next(), codes.next()) {
@@ -245,19 +283,25 @@ impl Apps {
         );
         let mut response = pages::page(StatusCode::SEE_OTHER, "The app is open", &[]);
         let headers = response.headers_mut();
-        headers.insert(LOCATION, HeaderValue::from_static("/"));
+        let path = back
+            .as_ref()
+            .and_then(|(_, path)| origin::own_path(path))
+            .unwrap_or("/");
+        let location = HeaderValue::try_from(path).unwrap_or(HeaderValue::from_static("/"));
+        headers.insert(LOCATION, location);
         if let Ok(cookie) = HeaderValue::try_from(cookie) {
             headers.insert(SET_COOKIE, cookie);
         }
         response
     }
 
-    /// An address that opens an app once; `None` = its name does not fit into a host name.
+    /// An address that opens an app once, at `path`; `None` = its name does not fit into a host name.
     pub(crate) fn link(
         &self,
         workspace: &str,
         owner: &str,
         grant: Grant,
+        path: Option<&str>,
     ) -> Result<Option<Secret<String>>, RandomError> {
         let Some(label) = host::label(&grant.app, workspace, owner, grant.workspace) else {
             return Ok(None);
@@ -270,7 +314,11 @@ impl Apps {
             format!(":{}", self.0.port)
         };
         let scheme = self.scheme();
-        let url = format!("{scheme}://{label}.{domain}{port}{OPEN_PATH}?code={}", code.expose());
+        let mut url = format!("{scheme}://{label}.{domain}{port}{OPEN_PATH}?code={}", code.expose());
+        if let Some(path) = path.and_then(origin::own_path) {
+            url.push_str("&return=");
+            url.extend(form_urlencoded::byte_serialize(path.as_bytes()));
+        }
         Ok(Some(Secret::new(url)))
     }
 
@@ -279,14 +327,14 @@ impl Apps {
         self.0.config.max_sharing
     }
 
-    /// A visit of somebody whose API token leads into a workspace of their own. It is held to what a visit to the
+    /// A visit of somebody whose API token or session leads into a workspace of their own. It is held to what a visit to the
     /// terminal in the browser is held to.
     pub(crate) fn visit(&self, caller: &Caller, workspace: Workspace) -> Option<Visit> {
         let label = Label::Numbered {
             app: TERMINAL.to_owned(),
             workspace: workspace.id,
         };
-        let session = Session::of_token(caller.person(), caller.actor.token, workspace.id, TERMINAL);
+        let session = Session::of_actor(&caller.actor, workspace.id, TERMINAL);
         let site = Arc::new(site(workspace, TERMINAL, self.max_sharing())?);
         let session = Some(session);
         Some(Visit { label, site, session })

@@ -4,14 +4,17 @@ use axum::extract::FromRequestParts;
 use bailey_api::Code;
 use http::request::Parts;
 
-use crate::app::{App, Caller};
+use crate::app::{App, Caller, Visitor};
 use crate::reject::Reject;
+use crate::way::Way;
 
 /// The application, and a caller whose authority for the route's action is settled.
 pub(crate) struct RequestCx {
     app: App,
     /// Who asks.
     pub(crate) caller: Caller,
+    /// How the request came.
+    pub(crate) way: Way,
 }
 
 impl RequestCx {
@@ -28,9 +31,21 @@ impl FromRequestParts<App> for RequestCx {
         // The guard puts it there; a route without a guard has none, and so answers nobody.
         let caller = parts.extensions.get::<Caller>().cloned();
         let caller = caller.ok_or_else(|| Reject::new(Code::Internal, "this address is not guarded"))?;
+        let way = parts.extensions.get::<Way>().cloned();
+        let way = way.unwrap_or_else(|| app.identity().ways.of(&parts.extensions, &parts.headers));
         Ok(Self {
             app: app.clone(),
             caller,
+            way,
         })
+    }
+}
+
+impl FromRequestParts<App> for Visitor {
+    type Rejection = Reject;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Reject> {
+        let way = app.identity().ways.of(&parts.extensions, &parts.headers);
+        Ok(app.visitor(way, &parts.method, &parts.headers).await?)
     }
 }

@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bailey_api::agent::{Limit, ServerAddress};
+use bailey_api::agent::{Capabilities, Limit, ServerAddress};
 use bailey_core::template::Resources;
 use bailey_core::workspace::Build;
 use bailey_core::{Timestamp, WorkspaceId};
@@ -93,6 +93,14 @@ pub fn driver(config: &Config) -> AnyDriver {
 /// The agent's program.
 fn agent(config: &Config) -> PathBuf {
     config.workspaces.agent.clone().unwrap_or_else(beside)
+}
+
+/// What this machine can do for workspaces; nothing but a trial is started.
+///
+/// # Errors
+/// Where the agent's program cannot be asked, in words.
+pub async fn probe(config: &Config) -> Result<Capabilities, String> {
+    driver(config).probe().await.map_err(|error| error.to_string())
 }
 
 /// The agent's program that lies beside this one.

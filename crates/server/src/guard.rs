@@ -1,48 +1,73 @@
-//! Authentication and authorization, before any handler runs.
+//! Authentication and authorization, before any handler runs: by a token in the `Authorization` header, or by the cookie of
+//! a session, which counts for requests of Bailey's own pages alone.
 
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use bailey_core::authz::{Action, Reach};
+use bailey_core::authz::{Action, Reach, TokenScopes};
+use bailey_core::identity::Session;
 use bailey_core::people::{ApiToken, PersonStatus};
+use bailey_core::{PersonId, SessionId, TokenId};
 use bailey_gate::authorize::{Actor, Denied};
 use bailey_gate::token::{self, Kind};
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method};
 
 use crate::app::{App, AppError, Caller};
+use crate::identity;
+use crate::origin::{self, Asked};
 use crate::reject::Reject;
+use crate::way::Way;
 
 /// What an operation needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
     /// Nothing: it says nothing that is not for everyone.
     Public,
-    /// A good token, whatever it is for: it says only what the asker is.
+    /// A good token or session, whatever it is for: it says only what the asker is.
     Anyone,
+    /// A session in a browser, whatever it is for: it concerns how the asker signs in.
+    Session,
     /// An action.
     Needs(Action),
 }
 
-/// Lets a request pass if its token allows what the route needs.
+/// Lets a request pass if its token or session allows what the route needs.
 pub(crate) async fn guard(State((app, access)): State<(App, Access)>, mut request: Request, next: Next) -> Response {
     if access == Access::Public {
         return next.run(request).await;
     }
-    match authorize(&app, access, request.headers()).await {
+    let way = app.identity().ways.of(request.extensions(), request.headers());
+    let asked = Credentials {
+        way: &way,
+        method: request.method().clone(),
+        headers: request.headers(),
+    };
+    // On the heap: it would stand on the stack of every request below.
+    match Box::pin(authorize(&app, access, asked)).await {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
+            request.extensions_mut().insert(way);
             next.run(request).await
         }
         Err(error) => Reject::from(error).into_response(),
     }
 }
 
-async fn authorize(app: &App, access: Access, headers: &HeaderMap) -> Result<Caller, AppError> {
-    let actor = authenticate(app, headers).await?;
+/// What a request says of who asks.
+struct Credentials<'a> {
+    way: &'a Way,
+    method: Method,
+    headers: &'a HeaderMap,
+}
+
+async fn authorize(app: &App, access: Access, asked: Credentials<'_>) -> Result<Caller, AppError> {
+    let actor = authenticate(app, asked).await?;
     Ok(match access {
         Access::Needs(action) => Caller::authorize(actor, action)?,
-        Access::Public | Access::Anyone => Caller {
+        Access::Session if actor.session.is_none() => return Err(AppError::SessionRequired),
+        Access::Public | Access::Anyone | Access::Session => Caller {
             actor,
             reach: Reach::Own,
         },
@@ -53,14 +78,17 @@ const FORM: AppError = AppError::TokenInvalid("the header must be `Authorization
 /// The same for a token that is not known and for one whose secret is wrong.
 const UNKNOWN: AppError = AppError::TokenInvalid("this token is not known");
 
-/// Who presents this token.
-async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Actor, AppError> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    let value = match (values.next(), values.next()) {
-        (None, _) => return Err(AppError::TokenMissing),
-        (Some(value), None) => value,
-        (Some(_), Some(_)) => return Err(FORM),
-    };
+/// Who asks. A token that is sent counts, whatever cookies are there.
+async fn authenticate(app: &App, asked: Credentials<'_>) -> Result<Actor, AppError> {
+    let mut values = asked.headers.get_all(AUTHORIZATION).iter();
+    match (values.next(), values.next()) {
+        (None, _) => by_session(app, asked).await,
+        (Some(value), None) => by_token(app, value).await,
+        (Some(_), Some(_)) => Err(FORM),
+    }
+}
+
+async fn by_token(app: &App, value: &HeaderValue) -> Result<Actor, AppError> {
     let (scheme, text) = value.to_str().ok().and_then(|v| v.split_once(' ')).ok_or(FORM)?;
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(FORM);
@@ -75,37 +103,122 @@ async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Actor, AppError>
     let record = record
         .filter(|r| token::matches(&r.hash, &parsed.hash))
         .ok_or(UNKNOWN)?;
-    actor(app, record).await
+    of_token(app, record).await
 }
 
-/// Who a token stands for, if it and they are good now.
-async fn actor(app: &App, record: ApiToken) -> Result<Actor, AppError> {
+/// How often it is noted that a session is used, in seconds.
+const NOTED: i64 = 60;
+
+async fn by_session(app: &App, asked: Credentials<'_>) -> Result<Actor, AppError> {
+    let Some(text) = identity::only(asked.headers, identity::COOKIE_NAME) else {
+        return Err(AppError::TokenMissing);
+    };
+    // First of all: a page of somebody else's learns nothing of whether there is a session.
+    if !from_own_page(&asked) {
+        return Err(AppError::OriginRefused);
+    }
+    let Some(parsed) = token::parse(Kind::Session, text) else {
+        return Err(AppError::SessionEnded);
+    };
+    let now = app.now();
+    let session = app.store().session_by_public_id(parsed.public_id).await?;
+    let session = session
+        .filter(|s| token::matches(&s.hash, &parsed.hash))
+        .ok_or(AppError::SessionEnded)?;
+    let actor = of_session(app, &session).await?;
+    if now.seconds().saturating_sub(session.last_used_at.seconds()) >= NOTED {
+        app.store().session_touch(session.id, now).await?;
+    }
+    Ok(actor)
+}
+
+fn from_own_page(asked: &Credentials<'_>) -> bool {
+    origin::allowed(Asked {
+        own: &asked.way.origin,
+        method: &asked.method,
+        headers: asked.headers,
+        upgrade: asked.headers.contains_key(http::header::UPGRADE),
+        session: true,
+    })
+}
+
+/// Who a token's record is for, if it is good.
+async fn of_token(app: &App, record: ApiToken) -> Result<Actor, AppError> {
     if record.revoked_at.is_some() {
         return Err(AppError::TokenInvalid("this token is revoked"));
     }
     if record.expires_at.is_some_and(|at| at <= app.now()) {
         return Err(AppError::TokenInvalid("this token is expired"));
     }
-    let person = app.store().person_get(record.person).await?.ok_or(UNKNOWN)?;
+    let with = (record.scopes, Some(record.id), None);
+    actor(app, record.person, with).await?.ok_or(UNKNOWN)
+}
+
+/// Who a session is for, if it is good.
+async fn of_session(app: &App, session: &Session) -> Result<Actor, AppError> {
+    if !app.identity().is_good(session, app.now()) {
+        return Err(AppError::SessionEnded);
+    }
+    let with = (TokenScopes::All, None, Some(session.id));
+    actor(app, session.person, with).await?.ok_or(AppError::SessionEnded)
+}
+
+/// Whoever is signed in with the browser that asks; `None` = nobody.
+pub(crate) struct SignedIn(pub(crate) Option<Actor>);
+
+impl FromRequestParts<App> for SignedIn {
+    type Rejection = Reject;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Reject> {
+        let way = app.identity().ways.of(&parts.extensions, &parts.headers);
+        let asked = Credentials {
+            way: &way,
+            method: parts.method.clone(),
+            headers: &parts.headers,
+        };
+        match by_session(app, asked).await {
+            Ok(actor) => Ok(Self(Some(actor))),
+            Err(AppError::TokenMissing | AppError::SessionEnded) => Ok(Self(None)),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// The person as they are now, with what they came with; `None` = there is no such person.
+async fn actor(
+    app: &App,
+    person: PersonId,
+    (scopes, token, session): (TokenScopes, Option<TokenId>, Option<SessionId>),
+) -> Result<Option<Actor>, AppError> {
+    let Some(person) = app.store().person_get(person).await? else {
+        return Ok(None);
+    };
     if person.status != PersonStatus::Active {
         return Err(Denied::Suspended.into());
     }
     let groups = app.store().groups_of(person.id).await?;
-    Ok(Actor {
+    Ok(Some(Actor {
         person,
-        scopes: record.scopes,
+        scopes,
         groups: groups.iter().map(|g| g.id).collect(),
-        token: Some(record.id),
-    })
+        token,
+        session,
+    }))
 }
 
-/// The same caller as things are now, for what lasts longer than a request: the token, the person and their role may
-/// have changed meanwhile.
+/// The same caller as things are now, for what lasts longer than a request: the token or session, the person and their role
+/// may have changed meanwhile.
 pub(crate) async fn renew(app: &App, caller: &Caller, action: Action) -> Result<Caller, AppError> {
-    let record = match caller.actor.token {
-        Some(token) => app.store().token_get(token).await?,
-        None => None,
+    let actor = match (caller.actor.token, caller.actor.session) {
+        (Some(token), _) => {
+            let record = app.store().token_get(token).await?;
+            of_token(app, record.ok_or(UNKNOWN)?).await?
+        }
+        (None, Some(session)) => {
+            let session = app.store().session_get(session).await?;
+            of_session(app, &session.ok_or(AppError::SessionEnded)?).await?
+        }
+        (None, None) => return Err(AppError::TokenMissing),
     };
-    let actor = actor(app, record.ok_or(UNKNOWN)?).await?;
     Ok(Caller::authorize(actor, action)?)
 }

@@ -3,6 +3,7 @@
 mod apps;
 mod budgets;
 mod groups;
+mod invitations;
 mod keys;
 mod me;
 mod models;
@@ -10,6 +11,8 @@ mod organization;
 mod prices;
 mod public;
 mod requests;
+mod sessions;
+mod sign_in;
 mod spend;
 mod templates;
 mod tokens;
@@ -21,7 +24,9 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use bailey_core::authz::Action;
 use utoipa::openapi::path::Operation;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder, PathItem};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
@@ -31,6 +36,7 @@ use crate::envelope::envelope;
 use crate::extract::LIMIT;
 use crate::fleet;
 use crate::guard::{Access, guard};
+use crate::identity::COOKIE_NAME;
 use crate::problems;
 
 /// One operation and what it needs.
@@ -41,13 +47,41 @@ struct Row {
 
 /// The authorization table. A route that does not stand here does not exist.
 fn table() -> Vec<Row> {
-    let mut rows = rows_of_the_gate();
+    let mut rows = rows_of_identity();
+    rows.extend(rows_of_the_gate());
     rows.extend(rows_of_workspaces());
     rows
 }
 
+fn rows_of_identity() -> Vec<Row> {
+    use Access::{Anyone, Needs, Public, Session};
+    use Action as A;
+    let row = |access, routes| Row { access, routes };
+    vec![
+        row(Public, routes!(sign_in::options::handler)),
+        row(Public, routes!(sign_in::password::handler)),
+        row(Public, routes!(sign_in::claim::handler)),
+        row(Public, routes!(sign_in::accept::handler)),
+        row(Session, routes!(sign_in::login_code::handler)),
+        row(Public, routes!(sign_in::login_redeem::handler)),
+        row(Session, routes!(sign_in::out::handler)),
+        // It is for those who are signed in and those who are not: the handler tells them apart.
+        row(Public, routes!(apps::enter::handler)),
+        row(Needs(A::SessionRead), routes!(sessions::list::handler)),
+        row(Needs(A::SessionEnd), routes!(sessions::end::handler)),
+        row(Anyone, routes!(me::get::handler)),
+        row(Session, routes!(me::password::handler)),
+        row(Session, routes!(me::factor_begin::handler)),
+        row(Session, routes!(me::factor_confirm::handler)),
+        row(Session, routes!(me::factor_remove::handler)),
+        row(Needs(A::PersonWrite), routes!(invitations::create::handler)),
+        row(Needs(A::PersonWrite), routes!(invitations::list::handler)),
+        row(Needs(A::PersonWrite), routes!(invitations::revoke::handler)),
+    ]
+}
+
 fn rows_of_the_gate() -> Vec<Row> {
-    use Access::{Anyone, Needs, Public};
+    use Access::{Needs, Public};
     use Action as A;
     let row = |access, routes| Row { access, routes };
     vec![
@@ -58,7 +92,6 @@ fn rows_of_the_gate() -> Vec<Row> {
         row(Public, routes!(public::error_page::handler)),
         // For agents, whose tokens are of another kind: the handler authenticates them.
         row(Public, routes!(fleet::endpoint::handler)),
-        row(Anyone, routes!(me::handler)),
         row(Needs(A::KeyCreate), routes!(keys::create::handler)),
         row(Needs(A::KeyRead), routes!(keys::list::handler)),
         row(Needs(A::KeyRead), routes!(keys::get::handler)),
@@ -86,6 +119,7 @@ fn rows_of_the_gate() -> Vec<Row> {
         row(Needs(A::TokenCreate), routes!(tokens::create::handler)),
         row(Needs(A::TokenRead), routes!(tokens::list::handler)),
         row(Needs(A::TokenRevoke), routes!(tokens::revoke::handler)),
+        row(Needs(A::TokenCreate), routes!(tokens::rotate::handler)),
         row(Needs(A::LedgerRead), routes!(requests::list::handler)),
         row(Needs(A::LedgerRead), routes!(requests::get::handler)),
         row(Needs(A::LedgerRead), routes!(spend::handler)),
@@ -187,6 +221,9 @@ pub fn openapi() -> OpenApi {
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("An API token."));
     components.add_security_scheme(SCHEME, SecurityScheme::Http(bearer.build()));
+    let about = "A session in a browser. What changes something takes an `Origin` of Bailey's own.";
+    let cookie = ApiKeyValue::with_description(COOKIE_NAME, about);
+    components.add_security_scheme(SESSION, SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     for (name, schema) in problems::schemas() {
         components.schemas.insert(name, schema);
     }
@@ -199,6 +236,7 @@ pub fn openapi_json() -> Result<String, serde_json::Error> {
 }
 
 const SCHEME: &str = "token";
+const SESSION: &str = "session";
 
 fn operations(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     let PathItem {
@@ -214,17 +252,13 @@ fn operations(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 
 /// What every operation has: the action that it needs, named as the scope of a token, and its errors.
 fn describe(operation: &mut Operation, access: Access) {
-    let scopes: Option<Vec<&str>> = match access {
-        Access::Public => None,
-        Access::Anyone => Some(Vec::new()),
-        Access::Needs(action) => Some(vec![action.as_str()]),
-    };
-    operation.security = Some(
-        scopes
-            .into_iter()
-            .map(|s| SecurityRequirement::new(SCHEME, s))
-            .collect(),
-    );
+    let session = SecurityRequirement::new::<_, _, &str>(SESSION, []);
+    operation.security = Some(match access {
+        Access::Public => Vec::new(),
+        Access::Anyone => vec![SecurityRequirement::new::<_, _, &str>(SCHEME, []), session],
+        Access::Session => vec![session],
+        Access::Needs(action) => vec![SecurityRequirement::new(SCHEME, [action.as_str()]), session],
+    });
     let problem = problems::response();
     operation
         .responses

@@ -23,9 +23,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, AppParts};
 use crate::apps::AppsOptions;
+use crate::bootstrap::{self, AdminError};
 use crate::door::{self, DoorError};
 use crate::fleet::{self, Fleet, FleetOptions};
 use crate::folder::{Folder, FolderEvent};
+use crate::identity::{IdentityOptions, MasterKey, Purpose};
 use crate::prices::{self, PricesError};
 use crate::serve::{ServeOptions, serve};
 
@@ -70,6 +72,9 @@ pub enum RunError {
     /// The price file.
     #[error(transparent)]
     Prices(#[from] PricesError),
+    /// The link that claims the owner cannot be made.
+    #[error(transparent)]
+    Claim(#[from] AdminError),
     /// Signals cannot be waited for.
     #[error("cannot wait for signals")]
     Signals(#[source] std::io::Error),
@@ -101,7 +106,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let _lock = lock(dir)?;
     let listener = listen(&config).await?;
     let store = Store::open(&target(&config)).await?;
-    let fresh = crate::bootstrap::ensure(&store, clock.now()).await?;
+    let fresh = bootstrap::ensure(&store, clock.now()).await?;
     if config.templates.starters {
         crate::starters::ensure(&store, clock.now()).await?;
     }
@@ -126,17 +131,19 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         },
         &mut registry,
     );
+    let key = secret_key(dir).map_err(data_dir_error(dir))?;
     let app = App::new(AppParts {
         gate: Arc::clone(&gate),
         gateway: Arc::clone(&gateway),
         defaults: config.defaults.clone(),
         metrics: registry,
         fleet: fleet.clone(),
-        apps: AppsOptions {
-            config: config.apps.clone(),
-            port: listener.local_addr().map_err(data_dir_error(dir))?.port(),
-            key: apps_key(dir).map_err(data_dir_error(dir))?,
-        },
+        apps: apps_options(
+            &config,
+            listener.local_addr().map_err(data_dir_error(dir))?.port(),
+            &key,
+        ),
+        identity: identity_options(&config, key),
         templates: folder.clone(),
     });
     tasks.spawn(folder.watch(store.clone(), clock.clone(), stop.clone()));
@@ -144,7 +151,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         prices,
         config.clone(),
         store.clone(),
-        clock,
+        clock.clone(),
         stop.clone(),
     ));
     let router = crate::routes::router(&app);
@@ -154,7 +161,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         async move { serve(listener, router, gateway, apps, options, &tasks, stop).await }
     });
     fleet.start().await?;
-    announce(&config, fresh);
+    announce(&config, fresh, &store, &clock).await?;
     wait_for_signal().await?;
     tracing::info!("shutting down: open answers may end, new requests are refused");
     app.drain();
@@ -250,24 +257,21 @@ fn replica(dir: &Path, clock: &Clock) -> Result<ReplicaId, std::io::Error> {
     }
 }
 
-/// What sessions of apps are sealed with, made at the first start: sessions outlive the process.
-fn apps_key(dir: &Path) -> Result<Secret<[u8; 32]>, std::io::Error> {
-    let path = dir.join("apps-key");
+/// What the keys of every purpose are derived from, made at the first start: what they protect outlives the process.
+fn secret_key(dir: &Path) -> Result<MasterKey, std::io::Error> {
+    let path = dir.join("secret-key");
     match std::fs::read(&path) {
         Ok(bytes) => {
             let key = bytes.try_into().map_err(|_| {
-                let what = format!(
-                    "{} must have 32 bytes; remove it to have a new one made",
-                    path.display()
-                );
+                let what = format!("{} must have 32 bytes; put the one back that was there", path.display());
                 std::io::Error::new(std::io::ErrorKind::InvalidData, what)
             });
-            key.map(Secret::new)
+            key.map(|key| MasterKey::new(Secret::new(key)))
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let key: [u8; 32] = ids::random().map_err(std::io::Error::other)?;
             // Renamed into place, so that a crash leaves no half a key.
-            let part = dir.join("apps-key.part");
+            let part = dir.join("secret-key.part");
             let mut file = OpenOptions::new()
                 .create(true)
                 .truncate(true)
@@ -277,9 +281,27 @@ fn apps_key(dir: &Path) -> Result<Secret<[u8; 32]>, std::io::Error> {
             file.write_all(&key)?;
             file.sync_all()?;
             std::fs::rename(&part, &path)?;
-            Ok(Secret::new(key))
+            Ok(MasterKey::new(Secret::new(key)))
         }
         Err(error) => Err(error),
+    }
+}
+
+fn apps_options(config: &Config, port: u16, key: &MasterKey) -> AppsOptions {
+    AppsOptions {
+        config: config.apps.clone(),
+        port,
+        platform: base_url(config),
+        key: key.derive(Purpose::AppSessions),
+    }
+}
+
+fn identity_options(config: &Config, key: MasterKey) -> IdentityOptions {
+    IdentityOptions {
+        config: config.sign_in.clone(),
+        public_url: config.server.public_url.clone(),
+        proxies: config.server.trusted_proxies.clone(),
+        key,
     }
 }
 
@@ -343,15 +365,38 @@ fn gateway(
     })
 }
 
-fn announce(config: &Config, fresh: bool) {
+/// Where a browser finds the server that this configuration is for: at its public address, or where it listens.
+pub fn base_url(config: &Config) -> String {
+    if let Some(url) = &config.server.public_url {
+        return url.clone();
+    }
+    let file = std::fs::read_to_string(config.server.data_dir.join(ADDRESS)).ok();
+    let bound = file.and_then(|text| text.trim().parse().ok());
+    let address: std::net::SocketAddr = bound.unwrap_or(config.server.listen);
+    // Signing in without https works on the machine itself; by this name, as apps are below it.
+    if address.ip().is_unspecified() || address.ip().is_loopback() {
+        return format!("http://localhost:{}", address.port());
+    }
+    format!("http://{address}")
+}
+
+async fn announce(config: &Config, fresh: bool, store: &Store, clock: &Clock) -> Result<(), RunError> {
     let dir = config.server.data_dir.display();
     let address = std::fs::read_to_string(config.server.data_dir.join(ADDRESS)).unwrap_or_default();
     tracing::info!(data_dir = %dir, "Bailey answers at http://{}", address.trim());
     if fresh {
+        let secret = bootstrap::claim_create(store, clock.now(), bootstrap::OWNER).await?;
+        let link = bootstrap::claim_link(&base_url(config), &secret);
         tracing::info!(
-            "this is a new installation; get the owner's API token with: bailey admin token create --user owner --data-dir {dir}"
+            "this is a new installation; claim its owner within a day at {} , or get their API token with: bailey admin token create --user owner --data-dir {dir}",
+            link.expose()
+        );
+    } else if !store.any_password().await? {
+        tracing::info!(
+            "nobody has a password yet; for a link that claims the owner: bailey admin claim-link --data-dir {dir}"
         );
     }
+    Ok(())
 }
 
 async fn wait_for_signal() -> Result<(), RunError> {

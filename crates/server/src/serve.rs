@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::apps::{AppBody, Apps, Place};
+use crate::way::Peer;
 
 /// What connections are held to.
 #[derive(Debug, Clone)]
@@ -121,6 +122,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>, pl
         let (shared, place) = (Arc::clone(&shared), place.clone());
         move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(place.clone());
+            request.extensions_mut().insert(Peer(peer.ip()));
             dispatch(Arc::clone(&shared), peer.ip(), request)
         }
     });
@@ -194,16 +196,21 @@ pub(crate) fn host_allowed(hosts: Option<&[String]>, uri: &Uri, headers: &Header
         (None, None) => return false,
     };
     let name = without_port(host);
-    let loopback = name == "localhost"
+    is_loopback(host)
+        || hosts
+            .iter()
+            .any(|allowed| name.eq_ignore_ascii_case(allowed) || host.eq_ignore_ascii_case(allowed))
+}
+
+/// Whether a `Host` names this machine alone.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    let name = without_port(host);
+    name == "localhost"
         || name.ends_with(".localhost")
         || name
             .trim_matches(['[', ']'])
             .parse::<IpAddr>()
-            .is_ok_and(|ip| ip.is_loopback());
-    loopback
-        || hosts
-            .iter()
-            .any(|allowed| name.eq_ignore_ascii_case(allowed) || host.eq_ignore_ascii_case(allowed))
+            .is_ok_and(|ip| ip.is_loopback())
 }
 
 /// `name:port` without the port; an IPv6 address keeps its brackets.

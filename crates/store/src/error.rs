@@ -96,6 +96,13 @@ const UNIQUE: &[(&str, &str, &str, &str)] = &[
     ),
     ("groups.name", "groups_name", "group", "name"),
     ("people.name", "people_name", "person", "name"),
+    (
+        "invitations.public_id",
+        "invitations_public_id",
+        "invitation",
+        "public_id",
+    ),
+    ("sessions.public_id", "sessions_public_id", "session", "public_id"),
     ("api_tokens.public_id", "api_tokens_public_id", "token", "public_id"),
     ("virtual_keys.public_id", "virtual_keys_public_id", "key", "public_id"),
     ("templates.name", "templates_name", "template", "name"),

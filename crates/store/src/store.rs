@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bailey_core::{Secret, Timestamp};
-use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::Mutex;
 
 use crate::conn::Conn;
@@ -256,6 +256,15 @@ async fn try_sqlite_pools(options: &SqliteConnectOptions) -> Result<Pools, Store
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false)
+            // What the disk has no room for SQLite undoes by itself, and the driver then counts a transaction that is not
+            // there: nothing could be begun on such a connection any more.
+            .after_release(|conn, _| {
+                Box::pin(async move {
+                    // Undoing a transaction that was dropped comes first.
+                    conn.ping().await?;
+                    Ok(!conn.is_in_transaction())
+                })
+            })
     };
     Ok(Pools::Sqlite {
         writer: pool(1).connect_with(options.clone()).await?,

@@ -13,7 +13,9 @@ use crate::{Backend, Cursor, LedgerReach, RequestFilter, Store, Target};
 const FILES: &[(&str, &[(&str, Statement)])] = &[
     ("budgets", crate::budgets::ALL),
     ("builds", crate::builds::ALL),
+    ("credentials", crate::credentials::ALL),
     ("groups", crate::groups::ALL),
+    ("invitations", crate::invitations::ALL),
     ("keys", crate::keys::ALL),
     ("leases", crate::leases::ALL),
     ("ledger/apply", crate::ledger::APPLY),
@@ -22,6 +24,7 @@ const FILES: &[(&str, &[(&str, Statement)])] = &[
     ("people", crate::people::ALL),
     ("prices", crate::prices::ALL),
     ("replicas", crate::replicas::ALL),
+    ("sessions", crate::sessions::ALL),
     ("store", crate::store::ALL),
     ("templates", crate::templates::ALL),
     ("tokens", crate::tokens::ALL),

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use bailey_core::{
-    AttemptId, BudgetId, BuildId, GroupId, KeyId, Money, OrgId, PersonId, ReplicaId, RequestId, TemplateId,
-    TemplateVersionId, Timestamp, TokenId, WorkspaceId,
+    AttemptId, BudgetId, BuildId, GroupId, InvitationId, KeyId, Money, OrgId, PersonId, ReplicaId, RequestId,
+    SessionId, TemplateId, TemplateVersionId, Timestamp, TokenId, WorkspaceId,
 };
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
@@ -203,11 +203,13 @@ ids!(
     BudgetId,
     BuildId,
     GroupId,
+    InvitationId,
     KeyId,
     OrgId,
     PersonId,
     ReplicaId,
     RequestId,
+    SessionId,
     TemplateId,
     TemplateVersionId,
     TokenId,

@@ -2,3 +2,5 @@
 
 pub mod driver;
 pub mod template;
+
+mod remove;

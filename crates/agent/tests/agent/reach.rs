@@ -64,8 +64,9 @@ async fn a_command_ends_whatever_its_children_and_its_input_do() {
     let start = Instant::now();
     let (status, output, _) = server.run("yes & exit 3", b"").await;
     assert!(
-        status == 3 && output.starts_with("y\n") || output.is_empty(),
-        "{status}"
+        status == 3 && output.len() < 8 * 1024 * 1024,
+        "{status} {}",
+        output.len()
     );
     server.run("yes 2>/dev/null >&2 & exit 0", b"").await;
     assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());

@@ -102,8 +102,12 @@ async fn disk_traffic_is_limited() {
         return;
     }
     let [(place, sandbox, _l), (_n, other, _o)] = pair(|place| place.spec.limits.io_bytes = Some(2 * MIB)).await;
-    let stat = rustix::fs::stat(place.directory.path()).unwrap();
-    let device = format!("{}:{}", rustix::fs::major(stat.st_dev), rustix::fs::minor(stat.st_dev));
+    let about = rustix::fs::stat(place.directory.path()).unwrap();
+    let device = format!(
+        "{}:{}",
+        rustix::fs::major(about.st_dev),
+        rustix::fs::minor(about.st_dev)
+    );
     if !std::path::Path::new("/sys/dev/block").join(&device).exists() {
         println!(
             "left out: {} is on no disk ({device})",

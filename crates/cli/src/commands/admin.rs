@@ -8,6 +8,8 @@ use bailey_gate::token::{Kind, Minted, mint};
 use bailey_runtime::Clock;
 use bailey_runtime::config::Config;
 use bailey_runtime::ids::NewId;
+use bailey_server::bootstrap;
+use bailey_server::run::base_url;
 use bailey_store::{Store, Target};
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -28,6 +30,17 @@ enum Area {
     /// API tokens, made without a token: whoever can read the data directory may
     #[command(subcommand)]
     Token(Verb),
+    /// Print a link with which a person gets a new password; it is good once, for a day
+    ClaimLink(ClaimLink),
+}
+
+#[derive(Debug, Args)]
+struct ClaimLink {
+    /// Whom it claims. Their second factor is removed and their sessions end when it is used
+    #[arg(long, default_value = "owner")]
+    user: String,
+    #[command(flatten)]
+    config: ConfigArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -57,7 +70,17 @@ struct Create {
 pub(crate) async fn run(arguments: &Arguments, env: &Env) -> Result<(), Failure> {
     match &arguments.area {
         Area::Token(Verb::Create(create)) => token_create(create, env).await,
+        Area::ClaimLink(link) => claim_link(link, env).await,
     }
+}
+
+async fn claim_link(link: &ClaimLink, env: &Env) -> Result<(), Failure> {
+    let config = link.config.load(&ServerArgs::default(), env)?;
+    let store = open(&config).await?;
+    let made = bootstrap::claim_create(&store, Clock::system().now(), &link.user).await;
+    store.close().await;
+    let made = made.doing(|| "cannot make a link".to_owned())?;
+    output::data(bootstrap::claim_link(&base_url(&config), &made).expose())
 }
 
 async fn token_create(create: &Create, env: &Env) -> Result<(), Failure> {

@@ -3,6 +3,7 @@
 mod database;
 mod machine;
 mod providers;
+mod workspaces;
 
 use clap::Args;
 use serde::Serialize;
@@ -89,6 +90,7 @@ pub(crate) async fn run(arguments: &Arguments, env: &Env) -> Result<(), Failure>
             checks.push(database::database(&config).await);
             checks.extend(providers::providers(&config).await);
             checks.push(providers::prices(&config));
+            checks.extend(workspaces::workspaces(&config).await);
         }
     }
     match arguments.output {

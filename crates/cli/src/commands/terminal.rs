@@ -61,7 +61,7 @@ pub(crate) async fn run(arguments: Arguments, env: &Env) -> Result<ExitStatus, F
         path: format!("{PATH}/{}/terminal", segment(&workspace.id.to_string())),
         name: arguments.name,
     };
-    let mut session = Session::new(tty.size());
+    let mut session = Session::new(tty::size());
     let connection = first(&place, &session).await?;
     // From here on the terminal is in another state, which every way out of this function sets back.
     let mut events = Events::new()?;

@@ -116,7 +116,10 @@ fn a_template_is_pushed_promoted_taken_back_pulled_and_deleted() {
     assert_eq!(place.ok(&["templates", "rollback", "mine"]), "mine v1 is in force\n");
     let versions = place.ok(&["templates", "versions", "mine"]);
     let lines: Vec<&str> = versions.lines().collect();
-    assert!(lines[0].starts_with("VERSION  IN FORCE  MADE (UTC)"), "{versions}");
+    assert!(
+        lines[0].starts_with("VERSION  IN FORCE  LAYER  MADE (UTC)"),
+        "{versions}"
+    );
     assert!(
         lines[1].starts_with("      2  -  ") && lines[2].starts_with("      1  yes"),
         "{versions}"

@@ -56,7 +56,11 @@ fn outputs_status_arguments_and_input_are_the_commands_own() {
         // Both outputs at once, more than any buffer holds.
         let script = "seq 300000; seq 300000 >&2";
         let (status, out, err) = exec(&["dev", "--", "sh", "-c", script], b"");
-        let expected: String = (1..=300_000).map(|n| format!("{n}\n")).collect();
+        let expected = (1..=300_000).fold(String::new(), |mut all, n| {
+            all.push_str(&n.to_string());
+            all.push('\n');
+            all
+        });
         assert!(status == 0 && out == expected.as_bytes() && err == expected);
     });
 }

@@ -11,7 +11,9 @@ fn dies_on_the_way_up(failpoint: &str) {
         world.start_to_fail_at(Some(failpoint));
         let body = json!({"template": "probe", "name": "dev"});
         // The server may die before it has answered.
-        let _ = world.try_api("POST", "/workspaces", Some(body));
+        if let Ok((status, answer)) = world.try_api("POST", "/workspaces", Some(body)) {
+            assert_eq!(status, 201, "{answer:#}");
+        }
         world.server.wait_ended().unwrap();
         let addr = world.start_to_fail_at(None);
         let (_, page) = world.api("GET", "/workspaces", None);

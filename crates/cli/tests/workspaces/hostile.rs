@@ -16,7 +16,7 @@ fn a_full_disk_fails_what_needs_it_with_a_reason_and_nothing_else_and_is_got_ove
         let id = world.create("before");
         let filler = world.data.join("filler");
         let mut file = fs::File::create(&filler).unwrap();
-        let block = [0; 64 << 10];
+        let block = vec![0; 64 << 10];
         while file.write_all(&block).is_ok() {}
         // Either the API says that it cannot write it down, or the build says why it failed.
         let (status, answer) = world.api(
@@ -45,7 +45,7 @@ fn a_full_disk_fails_what_needs_it_with_a_reason_and_nothing_else_and_is_got_ove
             "/workspaces",
             Some(json!({"template": "probe", "name": "after"})),
         );
-        assert_eq!(status, 201, "{made:#}");
+        assert_eq!(status, 201, "{made:#}\n{}", world.server.log());
         world.until(made["id"].as_str().unwrap(), "running");
         // Every build comes to its end.
         world.wait("a build has no end", |world| {

@@ -191,6 +191,7 @@ fn suspension_ends_a_workspace_within_seconds() {
         let ann = String::from_utf8(output.stdout).unwrap().trim().to_owned();
         let body = json!({"template": "probe", "name": "hers"});
         let made = Call::post("/api/v1/workspaces", &body).bearer(&ann).send(addr).unwrap();
+        assert_eq!(made.status, 201, "{}", made.text());
         let id = made.json().unwrap()["id"].as_str().unwrap().to_owned();
         world.until(&id, "running");
         let key = world.key();

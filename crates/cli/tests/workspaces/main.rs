@@ -10,6 +10,8 @@ mod files;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod layers;
+#[cfg(test)]
 mod life;
 #[cfg(test)]
 mod relay;

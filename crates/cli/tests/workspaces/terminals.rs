@@ -42,7 +42,7 @@ impl Window {
         let keys = std::fs::File::from(master);
         let (mut screen, kept) = (keys.try_clone().unwrap(), Arc::clone(&shown));
         std::thread::spawn(move || {
-            let mut buffer = [0; 65536];
+            let mut buffer = vec![0; 65536];
             while let Ok(count @ 1..) = screen.read(&mut buffer) {
                 kept.lock().unwrap().extend_from_slice(&buffer[..count]);
             }

@@ -25,7 +25,7 @@ pub struct EgressConfig {
     pub allow_private: Vec<Net>,
 }
 
-fn as_text<S: Serializer>(nets: &[Net], serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn as_text<S: Serializer>(nets: &[Net], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(nets.iter().map(ToString::to_string))
 }
 

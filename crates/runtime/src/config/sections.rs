@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bailey_egress::Net;
 use serde::Serialize;
 
+use super::apps::as_text;
 use super::reader::{Section, at_least, duration, list, parsed, size, text};
 use super::secret::{self, Credential, SecretKeys};
 use super::unit::{as_duration, as_size};
@@ -23,6 +25,12 @@ pub struct ServerConfig {
     /// Host names accepted besides loopback names and the address listened on. Empty with an address that is not
     /// loopback: any.
     pub allowed_hosts: Vec<String>,
+    /// Where browsers find the server, such as `https://bailey.example.com`; `None` = at the host that they name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<String>,
+    /// Blocks of addresses of the proxies in front, whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    #[serde(serialize_with = "as_text")]
+    pub trusted_proxies: Vec<Net>,
     /// The longest time for the head of a request.
     #[serde(serialize_with = "as_duration")]
     pub header_timeout: Duration,
@@ -151,6 +159,7 @@ pub(super) fn server(s: &mut Section<'_>) -> ServerConfig {
         s.note("data_dir", "missing, and there is no HOME to put it under");
     }
     let host = |node: &super::tree::Node| parsed(host_name)(node);
+    let net = |node: &super::tree::Node| parsed(str::parse::<Net>)(node);
     ServerConfig {
         listen: s.or("listen", SocketAddr::from(([127, 0, 0, 1], 7080)), parsed(address)),
         data_dir: s
@@ -158,6 +167,8 @@ pub(super) fn server(s: &mut Section<'_>) -> ServerConfig {
             .or(default_dir)
             .unwrap_or_else(|| PathBuf::from("bailey-data")),
         allowed_hosts: s.or("allowed_hosts", Vec::new(), |node| list(node, host)),
+        public_url: s.get("public_url", parsed(public_url)),
+        trusted_proxies: s.or("trusted_proxies", Vec::new(), |node| list(node, net)),
         header_timeout: s.or("header_timeout", Duration::from_secs(10), duration),
         shutdown_grace: s.or("shutdown_grace", Duration::from_secs(90), duration),
     }
@@ -166,6 +177,18 @@ pub(super) fn server(s: &mut Section<'_>) -> ServerConfig {
 fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse()
         .map_err(|_| format!("`{text}` is no address; write an IP address and a port, such as 127.0.0.1:7080"))
+}
+
+/// An origin as browsers write it: a scheme, a host and perhaps a port.
+fn public_url(text: &str) -> Result<String, String> {
+    let text = text.strip_suffix('/').unwrap_or(text);
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    match host.map(host_name) {
+        Some(Ok(_)) => Ok(text.to_ascii_lowercase()),
+        _ => Err(format!(
+            "`{text}` is no address of a server; write it without a path, such as https://bailey.example.com"
+        )),
+    }
 }
 
 fn host_name(text: &str) -> Result<String, String> {

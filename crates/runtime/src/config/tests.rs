@@ -159,7 +159,7 @@ routes = []
 ";
     let expected = [
         "line 2: server.listen: `localhost` is no address; write an IP address and a port, such as 127.0.0.1:7080",
-        "line 3: server.lisen: unknown key; allowed here: listen, data_dir, allowed_hosts, header_timeout, shutdown_grace",
+        "line 3: server.lisen: unknown key; allowed here: listen, data_dir, allowed_hosts, public_url, trusted_proxies, header_timeout, shutdown_grace",
         "line 4: server.header_timeout: `10 parsecs` is no duration; write a whole number and ms, s, m, h or d, such as 90s",
         "line 6: limits.headers: 0 is too small; the least is 1",
         "line 8: log.format: unknown format `xml`; use human or json",
@@ -306,6 +306,33 @@ fn apps_and_company_addresses_are_read() {
     ] {
         let errors = errors(text);
         assert!(errors.len() == 1 && errors[0].contains(wrong), "{errors:?}");
+    }
+}
+
+#[test]
+fn addresses_and_times_of_signing_in_are_checked() {
+    let config = load(
+        "[server]\npublic_url = \"https://Bailey.example.com:8443/\"\ntrusted_proxies = [\"10.0.0.0/8\"]\n\
+         [sign_in]\nsession_idle = \"1h\"",
+    );
+    let config = config.unwrap();
+    assert_eq!(
+        config.server.public_url.as_deref(),
+        Some("https://bailey.example.com:8443")
+    );
+    assert!(config.server.trusted_proxies[0].contains([10, 1, 2, 3].into()));
+    assert_eq!(config.sign_in.session_lifetime, std::time::Duration::from_hours(8));
+    assert_eq!(load(&config.to_toml().unwrap()).unwrap().sign_in, config.sign_in);
+    for (text, at) in [
+        ("[server]\npublic_url = \"bailey.example.com\"", "server.public_url"),
+        (
+            "[server]\npublic_url = \"https://bailey.example.com/path\"",
+            "server.public_url",
+        ),
+        ("[server]\ntrusted_proxies = [\"proxy\"]", "server.trusted_proxies"),
+        ("[sign_in]\nsession_idle = \"1s\"", "sign_in.session_idle"),
+    ] {
+        assert!(errors(text)[0].contains(at), "{:?}", errors(text));
     }
 }
 

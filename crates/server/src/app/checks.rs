@@ -9,6 +9,8 @@ use super::AppError;
 
 const TEXT: usize = 128;
 const EMAIL: usize = 254;
+const PASSWORD_LEAST: usize = 12;
+const PASSWORD_LETTERS: usize = 5;
 const LABELS: usize = 32;
 const LABEL_NAME: usize = 64;
 const LABEL_VALUE: usize = 512;
@@ -42,6 +44,24 @@ impl Checks {
         if !valid_name(name) {
             let detail = "must be 1 to 64 of a-z 0-9 . _ - and begin with a letter or digit";
             self.wrong(pointer, detail);
+        }
+    }
+
+    /// A new password of the person of this login name.
+    pub(crate) fn password(&mut self, pointer: &str, password: &str, name: &str) {
+        let length = password.chars().count();
+        let mut letters: Vec<char> = password.chars().collect();
+        letters.sort_unstable();
+        letters.dedup();
+        let plain = password.to_lowercase();
+        if !(PASSWORD_LEAST..=TEXT).contains(&length) {
+            let detail = format!("must have {PASSWORD_LEAST} to {TEXT} characters");
+            self.wrong(pointer, detail);
+        } else if letters.len() < PASSWORD_LETTERS {
+            let detail = format!("must have at least {PASSWORD_LETTERS} different characters");
+            self.wrong(pointer, detail);
+        } else if name.len() > 2 && plain.contains(&name.to_lowercase()) {
+            self.wrong(pointer, "must not contain the login name");
         }
     }
 

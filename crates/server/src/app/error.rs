@@ -7,6 +7,7 @@ use bailey_runtime::ids::RandomError;
 use bailey_store::StoreError;
 
 use crate::extract;
+use crate::identity::{HashError, VaultError};
 use crate::reject::Reject;
 use crate::streams::StreamError;
 
@@ -14,11 +15,32 @@ use crate::streams::StreamError;
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     /// No token was sent.
-    #[error("send an API token as `Authorization: Bearer bly_...`")]
+    #[error("sign in, or send an API token as `Authorization: Bearer bly_...`")]
     TokenMissing,
     /// The token is not good.
     #[error("{0}")]
     TokenInvalid(&'static str),
+    /// The session is over.
+    #[error("this session has ended; sign in again")]
+    SessionEnded,
+    /// It takes a session in a browser.
+    #[error("this concerns how you sign in: do it in a browser where you are signed in")]
+    SessionRequired,
+    /// Name, password or code are not right. Nobody learns which.
+    #[error("the name, the password or the code is not right")]
+    SignInRefused,
+    /// Too many wrong tries.
+    #[error("too many wrong tries; wait {0} s")]
+    SignInLimited(u64),
+    /// A page of another origin asks.
+    #[error("the request comes from a page of another origin")]
+    OriginRefused,
+    /// The browser would not keep the session.
+    #[error("browsers keep a session on https or on the server's own machine alone; open Bailey at its https address")]
+    HttpsRequired,
+    /// The one-time link is not good.
+    #[error("this link is used, withdrawn or too old")]
+    LinkInvalid,
     /// The action is not allowed at all.
     #[error(transparent)]
     Denied(#[from] Denied),
@@ -65,6 +87,12 @@ pub enum AppError {
     /// The gate failed.
     #[error(transparent)]
     Gate(#[from] GateError),
+    /// A password cannot be hashed.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// A secret cannot be encrypted or decrypted.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// There were no random bytes.
     #[error(transparent)]
     Random(#[from] RandomError),
@@ -107,6 +135,13 @@ impl From<AppError> for Reject {
         match error {
             AppError::TokenMissing => Self::new(Code::TokenMissing, detail),
             AppError::TokenInvalid(_) => Self::new(Code::TokenInvalid, detail),
+            AppError::SessionEnded => Self::new(Code::SessionEnded, detail),
+            AppError::SessionRequired => Self::new(Code::SessionRequired, detail),
+            AppError::SignInRefused => Self::new(Code::SignInRefused, detail),
+            AppError::SignInLimited(wait) => Self::new(Code::SignInLimited, detail).retry_after(wait),
+            AppError::OriginRefused => Self::new(Code::OriginRefused, detail),
+            AppError::HttpsRequired => Self::new(Code::HttpsRequired, detail),
+            AppError::LinkInvalid => Self::new(Code::LinkInvalid, detail),
             AppError::Denied(Denied::Suspended) => Self::new(Code::PersonSuspended, detail),
             AppError::Denied(_) => Self::new(Code::Forbidden, detail),
             AppError::Beyond(errors) => Self::new(Code::BeyondAuthority, detail).errors(errors),
@@ -120,6 +155,8 @@ impl From<AppError> for Reject {
             AppError::Conflict { code, .. } => Self::new(code, detail),
             AppError::Store(error) => ours(Code::Internal, &error, unavailable(&error)),
             AppError::Gate(error) => ours(Code::Unavailable, &error, true),
+            AppError::Hash(error) => ours(Code::Internal, &error, matches!(error, HashError::Busy)),
+            AppError::Vault(error) => ours(Code::Internal, &error, false),
             AppError::Random(error) => ours(Code::Internal, &error, false),
         }
     }

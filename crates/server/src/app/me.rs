@@ -14,6 +14,8 @@ impl App {
         Ok(Me {
             user: view::user(actor.person.clone()),
             groups: groups.into_iter().map(view::named_group).collect(),
+            session: self.own_session(actor).await?,
+            second_factor: self.has_second_factor(actor.person.id).await?,
             token: actor.token.map(|id| id.to_string()),
             scopes: actor.scopes.to_names(),
             allowed: Action::ALL.iter().filter_map(allowed).collect(),

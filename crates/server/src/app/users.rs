@@ -103,6 +103,10 @@ impl App {
             self.another_owner(person.id).await?;
         }
         self.store().person_update(&person).await?;
+        if person.status == PersonStatus::Suspended {
+            // They are refused already; and they do not come back when the person does.
+            self.store().sessions_end_of(person.id, None, self.now()).await?;
+        }
         self.gate().forget_all().await?;
         if person.status == PersonStatus::Suspended && was == PersonStatus::Active {
             self.fleet().person_suspended(person.id).await?;
@@ -149,16 +153,19 @@ impl App {
     }
 }
 
+/// Whether a role reaches as far as another for every action.
+pub(super) fn reaches(role: Role, other: Role) -> bool {
+    Action::ALL.iter().all(|a| other.reach(*a) <= role.reach(*a))
+}
+
 fn is_owner(person: &Person) -> bool {
     person.role == Role::Owner && person.status == PersonStatus::Active
 }
 
 /// Whether the caller may give somebody a role, or take it away: it must not reach further than their own, and a token
 /// that is narrowed to some actions gives no role that has others, but for a member's.
-fn may_give(caller: &Caller, role: Role) -> Result<(), AppError> {
-    let within = Action::ALL
-        .iter()
-        .all(|a| role.reach(*a) <= caller.actor.person.role.reach(*a));
+pub(super) fn may_give(caller: &Caller, role: Role) -> Result<(), AppError> {
+    let within = reaches(caller.actor.person.role, role);
     let whole = caller.actor.scopes == TokenScopes::All || role == Role::Member;
     if within && whole {
         return Ok(());

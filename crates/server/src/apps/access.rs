@@ -7,7 +7,7 @@ use bailey_core::authz::Action;
 use bailey_core::people::PersonStatus;
 use bailey_core::template::{Sharing, Target};
 use bailey_core::workspace::{Workspace, WorkspaceStatus};
-use bailey_core::{PersonId, Timestamp, TokenId, WorkspaceId};
+use bailey_core::{PersonId, SessionId, Timestamp, TokenId, WorkspaceId};
 use bailey_store::{Store, StoreError};
 
 use super::cache::Cache;
@@ -70,6 +70,7 @@ pub(crate) struct Access {
     sites: Cache<Label, Option<Arc<Site>>>,
     people: Cache<PersonId, bool>,
     tokens: Cache<TokenId, Option<Timestamp>>,
+    sessions: Cache<SessionId, Option<Timestamp>>,
 }
 
 impl Access {
@@ -80,6 +81,7 @@ impl Access {
             sites: Cache::default(),
             people: Cache::default(),
             tokens: Cache::default(),
+            sessions: Cache::default(),
         }
     }
 
@@ -121,7 +123,9 @@ impl Access {
         if session.person != site.owner && site.sharing < Sharing::Authenticated {
             return Ok(false);
         }
-        Ok(self.active(session.person).await? && self.token_good(session.token, now).await?)
+        Ok(self.active(session.person).await?
+            && self.token_good(session.token, now).await?
+            && self.session_good(session.parent, now).await?)
     }
 
     /// Whether a person may go into workspaces at all.
@@ -143,6 +147,19 @@ impl Access {
             Ok::<_, StoreError>(good.map(|t| t.expires_at.unwrap_or(Timestamp::from_micros(i64::MAX))))
         };
         let until = self.tokens.get(&id, find).await?;
+        Ok(until.is_some_and(|until| now < until))
+    }
+
+    /// Whether the session of Bailey itself that one was opened with is still good. That it lies unused does not matter:
+    /// whoever works in an app does not use Bailey's pages.
+    async fn session_good(&self, id: Option<SessionId>, now: Timestamp) -> Result<bool, StoreError> {
+        let Some(id) = id else { return Ok(true) };
+        let find = async || {
+            let session = self.store.session_get(id).await?;
+            let good = session.filter(|s| s.ended_at.is_none());
+            Ok::<_, StoreError>(good.map(|s| s.expires_at))
+        };
+        let until = self.sessions.get(&id, find).await?;
         Ok(until.is_some_and(|until| now < until))
     }
 

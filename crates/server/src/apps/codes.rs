@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bailey_core::{PersonId, Secret, TokenId, WorkspaceId};
+use bailey_core::{PersonId, Secret, SessionId, TokenId, WorkspaceId};
 use bailey_runtime::ids::{self, RandomError};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -22,6 +22,8 @@ pub(crate) struct Grant {
     pub(crate) person: PersonId,
     /// The API token that asked; the session ends with it.
     pub(crate) token: Option<TokenId>,
+    /// The session that asked; the app's ends with it.
+    pub(crate) session: Option<SessionId>,
     /// The workspace.
     pub(crate) workspace: WorkspaceId,
     /// The app's name.
@@ -74,6 +76,7 @@ mod tests {
         Grant {
             person: PersonId::from_uuid(Uuid::from_u128(person)),
             token: None,
+            session: None,
             workspace: WorkspaceId::from_uuid(Uuid::from_u128(1)),
             app: "ide".to_owned(),
         }

@@ -163,7 +163,7 @@ fn strip_credentials(headers: &mut HeaderMap) {
 fn is_token(value: &HeaderValue) -> bool {
     let Ok(text) = value.to_str() else { return false };
     text.split([' ', ',', '\t', '"', '=']).any(|word| {
-        [Kind::ApiToken, Kind::Key]
+        [Kind::ApiToken, Kind::Key, Kind::Session, Kind::Invitation]
             .iter()
             .any(|kind| token::parse(*kind, word).is_some())
     })
@@ -190,7 +190,9 @@ fn names_ours(pair: &[u8]) -> bool {
         None => pair,
     };
     let name = pair.split(|b| *b == b'=').next().unwrap_or_default();
-    name.trim_ascii().eq_ignore_ascii_case(COOKIE_NAME.as_bytes())
+    [COOKIE_NAME, crate::identity::COOKIE_NAME]
+        .iter()
+        .any(|ours| name.trim_ascii().eq_ignore_ascii_case(ours.as_bytes()))
 }
 
 /// Whether an app may set this cookie: not for its siblings, and not in Bailey's place.
@@ -263,6 +265,7 @@ mod tests {
         let said = sent(&[
             ("cookie", "a=1; __Host-bailey-app=x;b=2"),
             ("cookie", " __host-BAILEY-app = y"),
+            ("cookie", "__Host-bailey-session=bls_x"),
             ("cookie", "=__Host-bailey-app=z"),
             ("_cookie", "__Host-bailey-app=z"),
             ("authorization", &format!("Bearer {token}")),

@@ -35,6 +35,14 @@ impl Label {
         }
     }
 
+    /// The label itself.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Named { app, workspace, owner } => format!("{app}--{workspace}--{owner}"),
+            Self::Numbered { app, workspace } => format!("{app}--{}", workspace.uuid().simple()),
+        }
+    }
+
     /// Reads a label, in lower case.
     pub(crate) fn parse(label: &str) -> Option<Self> {
         if label.len() > LABEL {
@@ -112,6 +120,9 @@ mod tests {
         let text = format!("ide--{:032x}", 0xabc);
         let app = "ide".to_owned();
         assert_eq!(Label::parse(&text), Some(Label::Numbered { app, workspace: id }));
+        for whole in ["ide--w-1--ann", &text] {
+            assert_eq!(Label::parse(whole).unwrap().text(), whole);
+        }
         for bad in [
             "",
             "ide",

@@ -64,9 +64,18 @@ pub(crate) fn sign_in() -> Response<AppBody> {
         StatusCode::UNAUTHORIZED,
         "You are not signed in to this app",
         &[
-            "Run `bailey open WORKSPACE APP` and follow the link that it shows. It is good once, for one minute; the session that it begins lasts up to 8 hours.",
+            "Open it from Bailey's own pages, or run `bailey open WORKSPACE APP` and follow the link that it shows. It is good once, for one minute; the session that it begins lasts up to 8 hours.",
             "If you come from there, the app does not exist, or it is not shared with you.",
         ],
+    )
+}
+
+/// Signed in, and there is nothing of this name that they may open: nobody learns which.
+pub(crate) fn not_yours() -> Response<AppBody> {
+    page(
+        StatusCode::NOT_FOUND,
+        "There is no such app that you can open",
+        &["The app does not exist, or it is not shared with you."],
     )
 }
 

@@ -1,13 +1,13 @@
 //! Sessions of apps: sealed cookies, each good for one app of one workspace. They say who somebody is; what that person may
 //! do is looked up anew.
 
-use bailey_core::{PersonId, Secret, Timestamp, TokenId, WorkspaceId};
+use bailey_core::{PersonId, Secret, SessionId, Timestamp, TokenId, WorkspaceId};
+use bailey_gate::authorize::Actor;
 use bailey_runtime::ids::{self, RandomError};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use http::HeaderMap;
-use http::header::COOKIE;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -18,9 +18,9 @@ pub(crate) const COOKIE_NAME: &str = "__Host-bailey-app";
 /// The longest that a session lasts, in seconds.
 pub(crate) const LIFETIME: i64 = 8 * 60 * 60;
 
-const VERSION: u8 = 1;
-/// Version, workspace, person, token, end, app, salt.
-const BODY: usize = 1 + 16 + 16 + 16 + 8 + 16 + 16;
+const VERSION: u8 = 2;
+/// Version, workspace, person, token, session, end, app, salt.
+const BODY: usize = 1 + 16 + 16 + 16 + 16 + 8 + 16 + 16;
 const TAG: usize = 32;
 
 /// What a good cookie says.
@@ -30,6 +30,8 @@ pub(crate) struct Session {
     pub(crate) person: PersonId,
     /// The API token that it was opened with.
     pub(crate) token: Option<TokenId>,
+    /// The session of Bailey itself that it was opened with.
+    pub(crate) parent: Option<SessionId>,
     /// The workspace that it is good for.
     pub(crate) workspace: WorkspaceId,
     /// When it ends.
@@ -38,11 +40,12 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// That of somebody who presents an API token at each request; it ends when the token does.
-    pub(crate) fn of_token(person: PersonId, token: Option<TokenId>, workspace: WorkspaceId, app: &str) -> Self {
+    /// That of somebody who presents an API token or Bailey's own session at each request; it ends when that does.
+    pub(crate) fn of_actor(actor: &Actor, workspace: WorkspaceId, app: &str) -> Self {
         Self {
-            person,
-            token,
+            person: actor.person.id,
+            token: actor.token,
+            parent: actor.session,
             workspace,
             expires_at: Timestamp::from_micros(i64::MAX),
             app: short(app),
@@ -68,6 +71,7 @@ impl Seal {
         let session = Session {
             person: grant.person,
             token: grant.token,
+            parent: grant.session,
             workspace: grant.workspace,
             expires_at: now.plus_seconds(LIFETIME),
             app: short(&grant.app),
@@ -78,6 +82,8 @@ impl Seal {
         bytes.extend_from_slice(session.person.uuid().as_bytes());
         let token = session.token.map_or(Uuid::nil(), TokenId::uuid);
         bytes.extend_from_slice(token.as_bytes());
+        let own = session.parent.map_or(Uuid::nil(), SessionId::uuid);
+        bytes.extend_from_slice(own.as_bytes());
         bytes.extend_from_slice(&session.expires_at.micros().to_be_bytes());
         bytes.extend_from_slice(&session.app);
         bytes.extend_from_slice(&ids::random::<16>()?);
@@ -98,12 +104,14 @@ impl Seal {
         let (workspace, rest) = rest.split_first_chunk::<16>()?;
         let (person, rest) = rest.split_first_chunk::<16>()?;
         let (token, rest) = rest.split_first_chunk::<16>()?;
+        let (own, rest) = rest.split_first_chunk::<16>()?;
         let (end, rest) = rest.split_first_chunk::<8>()?;
         let (app, _) = rest.split_first_chunk::<16>()?;
-        let token = Uuid::from_bytes(*token);
+        let (token, own) = (Uuid::from_bytes(*token), Uuid::from_bytes(*own));
         let session = Session {
             person: PersonId::from_uuid(Uuid::from_bytes(*person)),
             token: (!token.is_nil()).then(|| TokenId::from_uuid(token)),
+            parent: (!own.is_nil()).then(|| SessionId::from_uuid(own)),
             workspace: WorkspaceId::from_uuid(Uuid::from_bytes(*workspace)),
             expires_at: Timestamp::from_micros(i64::from_be_bytes(*end)),
             app: *app,
@@ -113,19 +121,7 @@ impl Seal {
 
     /// The session that a request carries. Two cookies of the name are none: one of them is not ours.
     pub(crate) fn of(&self, headers: &HeaderMap, now: Timestamp) -> Option<Session> {
-        let mut values = headers
-            .get_all(COOKIE)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='))
-            .filter(|(name, _)| *name == COOKIE_NAME)
-            .map(|(_, value)| value);
-        let value = values.next()?;
-        if values.next().is_some() {
-            return None;
-        }
-        self.open(value, now)
+        self.open(crate::identity::only(headers, COOKIE_NAME)?, now)
     }
 
     fn mac(&self, body: &[u8]) -> Hmac<Sha256> {
@@ -149,6 +145,8 @@ fn short(app: &str) -> [u8; 16] {
 
 #[cfg(test)]
 mod tests {
+    use http::header::COOKIE;
+
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
@@ -157,6 +155,7 @@ mod tests {
         Grant {
             person: PersonId::from_uuid(Uuid::from_u128(1)),
             token: Some(TokenId::from_uuid(Uuid::from_u128(2))),
+            session: Some(SessionId::from_uuid(Uuid::from_u128(5))),
             workspace: WorkspaceId::from_uuid(Uuid::from_u128(3)),
             app: "ide".to_owned(),
         }

@@ -23,6 +23,8 @@ use crate::links::Phase;
 const GRACE: Duration = Duration::from_secs(20);
 /// How long an agent may take to end what runs inside after it was asked to.
 const FORCE: Duration = Duration::from_secs(5);
+/// How long an agent that is to stop may take to link, so that it can be asked to.
+const LINKED: Duration = Duration::from_secs(2);
 /// How often a process that was asked to end is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 /// How often an agent that is awaited is looked at. One that has just been started may not have its lock yet.
@@ -129,11 +131,7 @@ impl Inner {
             fleet: self,
             journal: Journal::new(build.id),
             token: minted.map(|minted| minted.text),
-            phase: if lives {
-                self.links.phase(build.workspace)
-            } else {
-                self.links.expect(build.workspace)
-            },
+            phase: self.links.phase(build.workspace),
             failure,
             deadline: self.deadline(),
             build: build.clone(),
@@ -265,6 +263,8 @@ impl Run<'_> {
     }
 
     async fn start(&mut self) -> Result<(), StepError> {
+        // Before its owner is looked at: a suspension is either seen there, or told here.
+        self.phase = self.fleet.links.expect(self.workspace.id);
         let instance = self.instance().await?;
         self.say("starting the workspace");
         self.fleet.driver.start(&instance).await?;
@@ -363,7 +363,7 @@ impl Run<'_> {
         let id = self.workspace.id;
         self.say("stopping the workspace");
         let grace = GRACE.as_secs();
-        if self.fleet.links.tell(id, FromServer::Stop { grace }) {
+        if self.ask(FromServer::Stop { grace }).await {
             let ended = async {
                 while self.fleet.driver.observe(id).await.is_ok_and(|seen| seen.agent) {
                     tokio::time::sleep(LOOK).await;
@@ -374,6 +374,21 @@ impl Run<'_> {
         self.fleet.driver.stop(id, FORCE).await?;
         failpoint::hit("stop.agent");
         Ok(())
+    }
+
+    /// Tells the agent something. One that lives and is not linked is waited for: the server may have started a moment ago.
+    async fn ask(&self, message: FromServer) -> bool {
+        let id = self.workspace.id;
+        let asked = async {
+            while !self.fleet.links.tell(id, message.clone()) {
+                tokio::time::sleep(LOOK).await;
+                if !self.fleet.driver.observe(id).await.is_ok_and(|seen| seen.agent) {
+                    return false;
+                }
+            }
+            true
+        };
+        tokio::time::timeout(LINKED, asked).await.unwrap_or(false)
     }
 
     fn say(&self, text: impl Into<String>) {

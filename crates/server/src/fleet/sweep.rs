@@ -70,6 +70,10 @@ impl Inner {
                     missed.remove(&workspace.id);
                     let words = self.driver.last_words(workspace.id).await;
                     let words = words.map_or_else(String::new, |words| format!(": {words}"));
+                    // Nothing lives; what the kernel still has of it goes.
+                    if let Err(error) = self.driver.stop(workspace.id, Duration::ZERO).await {
+                        tracing::warn!(workspace.id = %workspace.id, %error, "cannot clean up after an agent");
+                    }
                     self.stop(workspace, format!("its agent has ended{words}")).await?;
                 }
                 continue;

@@ -169,7 +169,7 @@ fn what_is_gone_is_reported_and_stays() {
         assert!(world.folder.manages("one", None));
         fs::remove_dir_all(world.root.path().join("one")).unwrap();
         let gone = FolderEvent::Removed { name: "one".to_owned() };
-        assert_eq!(world.look().await, [gone.clone()]);
+        assert_eq!(world.look().await, std::slice::from_ref(&gone));
         assert_eq!(world.look().await, []);
         assert!(!world.folder.manages("one", Some(TemplateSource::Folder)));
         assert_eq!(world.description("one").await.unwrap(), "one");

@@ -1,3 +1,4 @@
+use bailey_api::agent::TerminalOpen;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -91,12 +92,19 @@ fn a_stream_goes_to_its_workspace_alone() {
         stream.read_exact(&mut bytes).await.unwrap();
         assert_eq!(&bytes, b"hi");
         assert!(matches!(links.open(TWO, app()).await, Err(LinkError::NotConnected)));
-        assert!(matches!(
-            links.open(ONE, Purpose::Http).await,
-            Err(LinkError::NotConnected)
-        ));
+        let terminal = || {
+            Purpose::Terminal(TerminalOpen {
+                name: "main".to_owned(),
+                columns: 80,
+                rows: 24,
+                after: None,
+                epoch: None,
+            })
+        };
+        let none = links.open(ONE, terminal()).await;
+        assert!(matches!(none, Err(LinkError::NotConnected)));
         let _interactive = links.attach(ONE, LinkClass::Interactive, agent(&tasks));
-        let refused = links.open(ONE, Purpose::Http).await;
+        let refused = links.open(ONE, terminal()).await;
         assert!(matches!(refused, Err(LinkError::Refused(why)) if why == "not here"));
     });
 }

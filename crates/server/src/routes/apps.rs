@@ -1,3 +1,4 @@
 //! `/api/v1/workspaces/{id}/apps`
 
+pub(super) mod enter;
 pub(super) mod open;

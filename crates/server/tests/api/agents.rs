@@ -35,6 +35,7 @@ pub(crate) struct Agents(Arc<Mutex<Heard>>);
 struct Heard {
     keys: Vec<(WorkspaceId, String)>,
     silent: bool,
+    left: HashSet<WorkspaceId>,
 }
 
 impl Agents {
@@ -47,6 +48,15 @@ impl Agents {
             .filter(|(of, _)| *of == id)
             .map(|(_, key)| key.clone())
             .collect()
+    }
+
+    /// Leaves the speaking for a workspace's agent to the test.
+    pub(crate) fn leave(&self, id: WorkspaceId) {
+        self.0.lock().unwrap().left.insert(id);
+    }
+
+    fn is_left(&self, id: WorkspaceId) -> bool {
+        self.0.lock().unwrap().left.contains(&id)
     }
 
     /// Agents that link from now on never say that they are ready.
@@ -134,7 +144,8 @@ pub(crate) fn version(manifest: &str) -> VersionPush<'_> {
         id: TemplateVersionId::new_at(T0),
         digest: "0000",
         manifest,
-        archive: &[],
+        // An archive of nothing: two empty blocks.
+        archive: &[0; 1024],
         message: "",
         at: T0,
         by: None,
@@ -190,10 +201,11 @@ struct Speaker {
 impl Speaker {
     /// Links for as long as the agent lives and may.
     async fn live(&self, addr: SocketAddr) {
-        while self
-            .sim
-            .token(self.id)
-            .is_some_and(|token| *token.expose() == self.token)
+        while !self.agents.is_left(self.id)
+            && self
+                .sim
+                .token(self.id)
+                .is_some_and(|token| *token.expose() == self.token)
         {
             match dial(addr, &self.token, "interactive").await {
                 Ok(link) => self.speak(&link).await,

@@ -44,6 +44,57 @@ fn an_address_is_for_the_owner_and_for_those_an_app_is_shared_with() {
     });
 }
 
+#[test]
+fn a_signed_in_browser_opens_apps_and_another_one_signs_in_first() {
+    test(async |app| {
+        let (ann, bob) = (
+            app.person("ann", Role::Member).await,
+            app.person("bob", Role::Member).await,
+        );
+        workspace(&app, &ann).await;
+        let location = |reply: &crate::harness::Reply| {
+            assert_eq!(reply.status, 303, "{}", reply.text);
+            reply.headers["location"].to_str().unwrap().to_owned()
+        };
+        let path = "/apps/open?app=own--work--ann&return=%2Fa%3Fb";
+        let sent = location(&app.browser().get(path).await);
+        assert_eq!(
+            sent,
+            "/sign-in?return=%2Fapps%2Fopen%3Fapp%3Down--work--ann%26return%3D%252Fa%253Fb"
+        );
+        let browser = app.browse(&ann).await;
+        let opened = location(&browser.get(path).await);
+        let prefix = "http://own--work--ann.localhost:7080/.bailey/open?code=";
+        assert!(
+            opened.starts_with(prefix) && opened.ends_with("&return=%2Fa%3Fb"),
+            "{opened}"
+        );
+        let evil = location(&browser.get("/apps/open?app=own--work--ann&return=//evil.example").await);
+        assert!(!evil.contains("evil"), "{evil}");
+        for (who, label, status) in [
+            (&bob, "own--work--ann", 404),
+            (&bob, "none--work--ann", 404),
+            (&ann, "none--work--ann", 404),
+            (&ann, "nonsense", 404),
+            (&bob, "shared--work--ann", 303),
+        ] {
+            let reply = app.browse(who).await.get(&format!("/apps/open?app={label}")).await;
+            assert_eq!(reply.status, status, "{} {label}", who.name);
+        }
+        // Other sites can link to an app, and neither frame nor fetch it.
+        let ask = async |mode: &str, dest: &str| {
+            let request = http::Request::get(path)
+                .header("sec-fetch-site", "cross-site")
+                .header("sec-fetch-mode", mode)
+                .header("sec-fetch-dest", dest);
+            browser.navigate(request.body(axum::body::Body::empty()).unwrap()).await
+        };
+        location(&ask("navigate", "document").await);
+        assert_eq!(ask("navigate", "iframe").await.code(), "origin_refused");
+        assert_eq!(ask("no-cors", "image").await.code(), "origin_refused");
+    });
+}
+
 async fn workspace(app: &TestApp, owner: &Client) -> WorkspaceId {
     let of = |name: &str, sharing, target| App {
         name: name.to_owned(),

@@ -31,6 +31,7 @@ mutable = true
 name = "zone"
 type = "string"
 default = "a"
+mutable = false
 [resources]
 disk = "${param.disk}GiB"
 [[metadata]]
@@ -106,7 +107,7 @@ fn a_suspended_person_s_workspaces_stop_at_once_and_start_again_when_they_are_ba
         assert!(app.sim.token(up).is_none() && app.sim.token(slow).is_none());
 
         let start = format!("/api/v1/workspaces/{up}/start");
-        let begun = app
+        let refused = app
             .store
             .build_begin(
                 up,
@@ -114,7 +115,7 @@ fn a_suspended_person_s_workspaces_stop_at_once_and_start_again_when_they_are_ba
                 Some(&bailey_core::workspace::Quota::default()),
             )
             .await;
-        assert!(begun.is_err(), "nobody can start it");
+        assert!(refused.is_err(), "nobody can start it");
         assert_eq!(ann.call(Method::POST, &start, None).await.code(), "person_suspended");
         app.until(&bob, other, "running").await;
 
@@ -207,6 +208,7 @@ fn an_idle_workspace_stops_and_one_in_use_runs_to_the_end_of_its_life() {
             app.workspace(&ann, "plain", "busy").await,
         );
         let token = app.sim.token(busy).unwrap();
+        running.agents.leave(busy);
         let work = async |minutes: i64| {
             app.clock.advance(60 * minutes);
             let link = dial(running.addr, token.expose(), "interactive").await.unwrap();
@@ -218,13 +220,13 @@ fn an_idle_workspace_stops_and_one_in_use_runs_to_the_end_of_its_life() {
             })
             .await;
             // The answer to a line says that what came before it was heard.
-            let line = FromAgent::Log {
+            let said = FromAgent::Log {
                 number: 1,
                 source: "x".to_owned(),
                 at: 0,
                 text: String::new(),
             };
-            talk.say(&line).await;
+            talk.say(&said).await;
             talk.hear().await.unwrap();
         };
         work(29).await;
@@ -370,24 +372,25 @@ fn a_log_ends_where_it_is_full_and_says_so() {
         let running = app.run().await;
         let id = app.workspace(&ann, "plain", "one").await;
         let token = app.sim.token(id).unwrap();
+        running.agents.leave(id);
         let link = dial(running.addr, token.expose(), "interactive").await.unwrap();
         let mut talk = link.talk().await.unwrap();
         talk.hello(true).await;
         assert!(matches!(talk.hear().await, Some(FromServer::Welcome { .. })));
         let mut bytes = Vec::new();
         for number in 1..=1_100 {
-            let line = FromAgent::Log {
+            let said = FromAgent::Log {
                 number,
                 source: "app:chatty".to_owned(),
                 at: 0,
                 text: "x".repeat(5_000),
             };
-            serde_json::to_writer(&mut bytes, &line).unwrap();
+            serde_json::to_writer(&mut bytes, &said).unwrap();
             bytes.push(b'\n');
         }
         talk.say_bytes(&bytes).await;
         // All of it is acknowledged, or the agent would keep it for ever.
-        while talk.hear().await != Some(FromServer::LogStored { number: 1_100 }) {}
+        while talk.hear().await.expect("the stream goes on") != (FromServer::LogStored { number: 1_100 }) {}
         let log = app.log(&ann, id, 1).await;
         let chatty = log.iter().filter(|text| **text == "x".repeat(4_096)).count();
         assert_eq!(chatty, 1_024, "4 MiB");
@@ -408,7 +411,8 @@ fn an_agent_that_misbehaves_is_cut_off_and_then_stopped_with_the_reason() {
         let running = app.run().await;
         let id = app.workspace(&ann, "plain", "one").await;
         let token = app.sim.token(id).unwrap();
-        let long = [b'x'; 300 << 10];
+        running.agents.leave(id);
+        let long = vec![b'x'; 300 << 10];
         for bytes in [&long[..], b"{}\n".repeat(33).as_slice(), &long] {
             let link = dial(running.addr, token.expose(), "interactive").await.unwrap();
             link.talk().await.unwrap().say_bytes(bytes).await;
@@ -430,6 +434,7 @@ fn what_an_agent_shows_is_what_its_template_asks_for_and_no_more_than_anybody_re
         let running = app.run().await;
         let id = app.workspace(&ann, "plain", "one").await;
         let token = app.sim.token(id).unwrap();
+        running.agents.leave(id);
         let link = dial(running.addr, token.expose(), "interactive").await.unwrap();
         let mut talk = link.talk().await.unwrap();
         talk.hello(true).await;

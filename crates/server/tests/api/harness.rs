@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
@@ -25,11 +26,11 @@ use bailey_runtime::metrics::Registry;
 use bailey_runtime::{Clock, ManualClock, Tasks};
 use bailey_server::fleet::{Fleet, FleetOptions};
 use bailey_server::folder::Folder;
-use bailey_server::{App, AppParts, AppsOptions, bootstrap};
+use bailey_server::{App, AppParts, AppsOptions, IdentityOptions, MasterKey, Peer, bootstrap};
 use bailey_store::{JournalPosition, Store, Target};
 use bailey_testkit::db::{TestDb, TestTarget, on_sqlite};
 use bailey_workspaces::driver::{AnyDriver, SimDriver};
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -54,18 +55,26 @@ pub(crate) struct TestApp {
     /// Whose journal the ledger's rows come from.
     writer: ReplicaId,
     position: AtomicU64,
-    _db: TestDb,
+    pub(crate) db: TestDb,
 }
 
 /// Runs a test on an application of its own.
 pub(crate) fn test<F: Future<Output = ()>>(body: impl FnOnce(TestApp) -> F) {
-    on_sqlite(async |db| body(TestApp::start(db).await).await);
+    // On the heap: what a test waits for may be large, and is moved on its way to the runtime.
+    on_sqlite(async |db| {
+        let app = Box::pin(TestApp::start(db)).await;
+        Box::pin(body(app)).await;
+    });
 }
 
-/// A person with a token of theirs.
+/// A person with a token of theirs, or a browser with what it was given.
 #[derive(Clone)]
 pub(crate) struct Client {
-    router: Router,
+    pub(crate) router: Router,
+    /// A browser names a host and an origin, unless a request has its own.
+    pub(crate) browser: bool,
+    pub(crate) cookie: Option<String>,
+    pub(crate) address: IpAddr,
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) token: String,
@@ -86,6 +95,16 @@ fn configuration() -> Config {
     match Config::from_text("", None, environment.into_iter(), &Overrides::default()) {
         Ok(config) => config,
         Err(errors) => panic!("{errors}"),
+    }
+}
+
+/// How people sign in.
+fn identity() -> IdentityOptions {
+    IdentityOptions {
+        config: configuration().sign_in,
+        public_url: None,
+        proxies: vec!["10.0.0.0/8".parse().unwrap()],
+        key: MasterKey::new(bailey_core::Secret::new([7; 32])),
     }
 }
 
@@ -168,8 +187,10 @@ impl TestApp {
             apps: AppsOptions {
                 config: configuration().apps,
                 port: 7080,
+                platform: "http://localhost:7080".to_owned(),
                 key: bailey_core::Secret::new([7; 32]),
             },
+            identity: identity(),
             templates: folder.clone(),
         });
         Self {
@@ -184,7 +205,7 @@ impl TestApp {
             directory,
             writer,
             position: AtomicU64::new(1),
-            _db: db,
+            db,
         }
     }
 
@@ -236,6 +257,9 @@ impl TestApp {
         };
         self.store.token_insert(&record).await.unwrap();
         Client {
+            browser: false,
+            cookie: None,
+            address: IpAddr::from([192, 0, 2, 1]),
             router: self.router.clone(),
             id: person.id.to_string(),
             name: person.name.clone(),
@@ -246,6 +270,9 @@ impl TestApp {
     /// Somebody without a token.
     pub(crate) fn nobody(&self) -> Client {
         Client {
+            browser: false,
+            cookie: None,
+            address: IpAddr::from([192, 0, 2, 1]),
             router: self.router.clone(),
             id: String::new(),
             name: String::new(),
@@ -316,6 +343,17 @@ impl Client {
 
     /// Sends a request.
     pub(crate) async fn send(&self, mut request: Request<Body>) -> Reply {
+        request.extensions_mut().insert(Peer(self.address));
+        let headers = request.headers_mut();
+        if self.browser {
+            for (name, value) in [("host", "localhost:7080"), ("origin", "http://localhost:7080")] {
+                headers.entry(name).or_insert(HeaderValue::from_static(value));
+            }
+        }
+        if let Some(cookie) = &self.cookie {
+            let value = format!("theme=dark; __Host-bailey-session={cookie}").parse().unwrap();
+            headers.insert("cookie", value);
+        }
         if !self.token.is_empty() && !request.headers().contains_key("authorization") {
             let value = format!("Bearer {}", self.token).parse().unwrap();
             request.headers_mut().insert("authorization", value);

@@ -8,11 +8,15 @@ mod apps;
 #[cfg(test)]
 mod auth;
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod directory;
 #[cfg(test)]
 mod fleet;
 #[cfg(test)]
 mod harness;
+#[cfg(test)]
+mod invitations;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
@@ -21,6 +25,10 @@ mod ledger;
 mod problems;
 #[cfg(test)]
 mod reach;
+#[cfg(test)]
+mod second_factor;
+#[cfg(test)]
+mod sign_in;
 #[cfg(test)]
 mod table;
 #[cfg(test)]

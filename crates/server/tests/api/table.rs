@@ -2,25 +2,60 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use axum::body::Body;
 use bailey_core::authz::{Action, Role};
-use http::Method;
+use http::{Method, Request};
 use serde_json::{Value, json};
 
-use crate::harness::test;
+use crate::harness::{Client, test};
 
-/// What an operation needs: a good token for an action, a good token for anything, or nothing.
+/// What an operation needs: a good token or session for an action, or for anything, a session alone, or nothing.
 #[derive(Clone, Copy, PartialEq)]
 enum Needs {
     Nothing,
     Token,
+    Session,
     To(Action),
 }
 
 /// Every operation and what it needs, written down a second time: a new route fails here until somebody has thought
 /// about who may use it.
 fn expected() -> BTreeMap<&'static str, Needs> {
+    let mut expected = expected_of_identity();
+    expected.extend(expected_of_the_rest());
+    expected.extend(expected_of_workspaces());
+    expected
+}
+
+fn expected_of_identity() -> BTreeMap<&'static str, Needs> {
     use Action as A;
-    use Needs::{Nothing, To, Token};
+    use Needs::{Nothing, Session, To, Token};
+    BTreeMap::from([
+        ("GET /api/v1/sign-in", Nothing),
+        ("POST /api/v1/sign-in/password", Nothing),
+        ("POST /api/v1/claim", Nothing),
+        ("POST /api/v1/invitations/accept", Nothing),
+        ("POST /api/v1/login-codes", Session),
+        ("POST /api/v1/login-codes/redeem", Nothing),
+        ("POST /api/v1/sign-out", Session),
+        ("GET /api/v1/sessions", To(A::SessionRead)),
+        ("DELETE /api/v1/sessions/{id}", To(A::SessionEnd)),
+        // Who is not signed in is sent to do so.
+        ("GET /apps/open", Nothing),
+        ("GET /api/v1/me", Token),
+        ("PUT /api/v1/me/password", Session),
+        ("POST /api/v1/me/second-factor", Session),
+        ("POST /api/v1/me/second-factor/confirm", Session),
+        ("DELETE /api/v1/me/second-factor", Session),
+        ("POST /api/v1/invitations", To(A::PersonWrite)),
+        ("GET /api/v1/invitations", To(A::PersonWrite)),
+        ("DELETE /api/v1/invitations/{id}", To(A::PersonWrite)),
+    ])
+}
+
+fn expected_of_the_rest() -> BTreeMap<&'static str, Needs> {
+    use Action as A;
+    use Needs::{Nothing, To};
     BTreeMap::from([
         ("GET /livez", Nothing),
         ("GET /readyz", Nothing),
@@ -29,7 +64,6 @@ fn expected() -> BTreeMap<&'static str, Needs> {
         ("GET /errors/{code}", Nothing),
         // Agents authenticate there with a token of another kind.
         ("GET /api/v1/agent/link", Nothing),
-        ("GET /api/v1/me", Token),
         ("POST /api/v1/keys", To(A::KeyCreate)),
         ("GET /api/v1/keys", To(A::KeyRead)),
         ("GET /api/v1/keys/{id}", To(A::KeyRead)),
@@ -57,6 +91,7 @@ fn expected() -> BTreeMap<&'static str, Needs> {
         ("POST /api/v1/tokens", To(A::TokenCreate)),
         ("GET /api/v1/tokens", To(A::TokenRead)),
         ("DELETE /api/v1/tokens/{id}", To(A::TokenRevoke)),
+        ("POST /api/v1/tokens/{id}/rotate", To(A::TokenCreate)),
         ("GET /api/v1/requests", To(A::LedgerRead)),
         ("GET /api/v1/requests/{id}", To(A::LedgerRead)),
         ("GET /api/v1/spend", To(A::LedgerRead)),
@@ -84,6 +119,13 @@ fn expected() -> BTreeMap<&'static str, Needs> {
         ),
         ("POST /api/v1/templates/{id}/promote", To(A::TemplateWrite)),
         ("POST /api/v1/templates/{id}/rollback", To(A::TemplateWrite)),
+    ])
+}
+
+fn expected_of_workspaces() -> BTreeMap<&'static str, Needs> {
+    use Action as A;
+    use Needs::To;
+    BTreeMap::from([
         ("POST /api/v1/workspaces", To(A::WorkspaceCreate)),
         ("GET /api/v1/workspaces", To(A::WorkspaceRead)),
         ("GET /api/v1/workspaces/{id}", To(A::WorkspaceRead)),
@@ -137,6 +179,8 @@ pub(crate) fn request(operation: &str) -> (Method, String) {
         ("keys", "key"),
         ("budgets", "bud"),
         ("tokens", "tok"),
+        ("sessions", "ses"),
+        ("invitations", "inv"),
         ("requests", "req"),
         ("templates", "tpl"),
         ("workspaces", "ws"),
@@ -186,8 +230,9 @@ fn every_operation_stands_in_the_table_and_names_its_action() {
     for (name, operation) in &described {
         let security = match expected[name.as_str()] {
             Needs::Nothing => json!([]),
-            Needs::Token => json!([{"token": []}]),
-            Needs::To(action) => json!([{"token": [action.as_str()]}]),
+            Needs::Session => json!([{"session": []}]),
+            Needs::Token => json!([{"token": []}, {"session": []}]),
+            Needs::To(action) => json!([{"token": [action.as_str()]}, {"session": []}]),
         };
         assert_eq!(operation["security"], security, "{name}");
         assert!(
@@ -235,27 +280,76 @@ fn without_a_token_only_what_is_public_answers() {
     });
 }
 
+/// Asks for every operation as `client`, and holds the answers to the table.
+async fn judge(role: Role, name: &str, needs: Needs, client: &Client, by_session: bool) {
+    let (method, path) = request(name);
+    let body = matches!(method, Method::POST | Method::PATCH | Method::PUT).then(|| json!({}));
+    let reply = client.call(method, &path, body.as_ref()).await;
+    let denied = match needs {
+        Needs::To(action) => role.reach(action).is_none().then_some("forbidden"),
+        Needs::Session => (!by_session).then_some("session_required"),
+        // They take the host of a browser.
+        Needs::Nothing | Needs::Token => None,
+    };
+    match denied {
+        Some(code) => assert_eq!(reply.code(), code, "{role} {name}"),
+        None if needs == Needs::Nothing && !by_session => {}
+        None => assert!(
+            ![401, 403].contains(&reply.status.as_u16()),
+            "{role} {name}: {}",
+            reply.text
+        ),
+    }
+    assert!(reply.status.as_u16() < 500, "{role} {name}: {}", reply.text);
+}
+
 #[test]
 fn each_role_may_what_its_row_says_and_nothing_else() {
     test(async |app| {
         for role in Role::ALL {
             let client = app.person(&format!("a-{role}"), role).await;
             for (name, needs) in expected() {
-                let (method, path) = request(name);
-                let body = matches!(method, Method::POST | Method::PATCH).then(|| json!({}));
-                let reply = client.call(method, &path, body.as_ref()).await;
-                let denied = matches!(needs, Needs::To(action) if role.reach(action).is_none());
-                if denied {
-                    assert_eq!(reply.code(), "forbidden", "{role} {name}");
-                } else {
-                    assert!(
-                        ![401, 403].contains(&reply.status.as_u16()),
-                        "{role} {name}: {}",
-                        reply.text
-                    );
-                }
-                assert!(reply.status.as_u16() < 500, "{role} {name}: {}", reply.text);
+                judge(role, name, needs, &client, false).await;
+                // One of the operations ends it.
+                judge(role, name, needs, &app.browse(&client).await, true).await;
             }
         }
+    });
+}
+
+#[test]
+fn a_session_counts_for_nothing_on_a_foreign_page() {
+    test(async |app| {
+        let owner = app.owner().await;
+        let browser = app.browse(&owner).await;
+        for (name, needs) in expected() {
+            if needs == Needs::Nothing {
+                continue;
+            }
+            let (method, path) = request(name);
+            for (header, value) in [
+                ("origin", "http://evil.example"),
+                ("origin", "http://localhost:7081"),
+                ("origin", "https://localhost:7080"),
+                ("origin", "http://a--b--owner.localhost:7080"),
+                ("origin", "null"),
+            ] {
+                let request = Request::builder()
+                    .method(method.clone())
+                    .uri(&path)
+                    .header(header, value);
+                let reply = browser.send(request.body(Body::empty()).unwrap()).await;
+                assert_eq!(reply.code(), "origin_refused", "{name} {value}");
+                // A token is nothing that a foreign page could borrow.
+                let request = Request::builder()
+                    .method(method.clone())
+                    .uri(&path)
+                    .header(header, value);
+                let reply = owner.send(request.body(Body::empty()).unwrap()).await;
+                assert_ne!(reply.status, 401, "{name}");
+                assert!(!reply.text.contains("origin_refused"), "{name}");
+            }
+        }
+        browser.get("/api/v1/me").await.ok(200);
     });
 }

@@ -1,5 +1,7 @@
 //! Templates: pushed, read, put in force, taken back, pulled and deleted; and what is refused.
 
+mod build;
+mod folder;
 mod hostile;
 
 use std::fs;
@@ -155,6 +157,17 @@ fn what_is_pushed_is_read_back() {
             (fields(&list, "name"), fields(&list, "description")),
             (vec!["full".to_owned()], vec!["Has everything.".to_owned()])
         );
+    });
+}
+
+#[test]
+fn a_version_is_shown_and_pulled() {
+    test(async |app| {
+        let admin = app.person("tess", Role::TemplateAdmin).await;
+        let ada = app.person("ada", Role::Member).await;
+        let full = package(&[("template.toml", FULL), ("install.sh", "true\n")]);
+        let pushed = push(&admin, "name=full&message=first%20one", &full).await.ok(201);
+        let content = &pushed["content"];
         let version = ada.get("/api/v1/templates/full/versions/1").await.ok(200);
         assert_eq!(
             (&version["message"], &version["active"], &version["content"]),
@@ -199,6 +212,7 @@ fn versions_count_up_and_one_is_in_force() {
             (&again["created"], &again["version"]),
             (&json!(false), &first["version"])
         );
+        app.clock.advance(1);
         let second = push(&admin, "name=t&promote=false", &small("two")).await.ok(201);
         assert_eq!(
             (&second["version"]["number"], &second["version"]["active"]),
@@ -451,56 +465,5 @@ fn a_template_without_a_version_in_force_makes_no_workspace() {
         assert_eq!(admin.get("/api/v1/templates/t").await.ok(200)["content"], Value::Null);
         let refused = admin.post("/api/v1/workspaces", json!({"template": "t"})).await;
         assert_eq!(refused.problem(), ("invalid_fields".into(), vec!["/template".into()]));
-    });
-}
-
-#[test]
-fn what_the_folder_has_is_changed_there() {
-    test(async |app| {
-        let admin = app.person("tess", Role::TemplateAdmin).await;
-        push(&admin, "name=mine", &small("mine")).await.ok(201);
-        let directory = app.directory.join("team");
-        fs::create_dir(&directory).unwrap();
-        let write =
-            |text: &str| fs::write(directory.join("template.toml"), format!("description = \"{text}\"\n")).unwrap();
-        let settle = async || {
-            app.folder.look(&app.store, crate::harness::T0).await;
-            app.folder.look(&app.store, crate::harness::T0).await
-        };
-        write("one");
-        settle().await;
-        write("two");
-        settle().await;
-        let shown = admin.get("/api/v1/templates/team").await.ok(200);
-        assert_eq!(
-            (
-                &shown["source"],
-                &shown["managed"],
-                &shown["active"],
-                &shown["created_by"]
-            ),
-            (&json!("folder"), &json!(true), &json!(2), &Value::Null)
-        );
-        for query in ["name=team", "name=team&dry_run=true"] {
-            let refused = push(&admin, query, &small("three")).await;
-            assert_eq!(
-                (refused.status.as_u16(), refused.code().as_str()),
-                (409, "template_managed")
-            );
-            assert!(refused.text.contains("change it there"), "{}", refused.text);
-        }
-        assert_eq!(admin.delete("/api/v1/templates/team").await.code(), "template_managed");
-        // A version can be taken back while the folder is mended.
-        let back = admin.post("/api/v1/templates/team/rollback", json!({})).await.ok(200);
-        assert_eq!(back["active"], 1);
-        settle().await;
-        assert_eq!(admin.get("/api/v1/templates/team").await.ok(200)["active"], 1);
-        // Gone from the folder, it is like any other.
-        fs::remove_dir_all(&directory).unwrap();
-        settle().await;
-        assert_eq!(admin.get("/api/v1/templates/team").await.ok(200)["managed"], false);
-        push(&admin, "name=team", &small("three")).await.ok(201);
-        assert_eq!(admin.delete("/api/v1/templates/team").await.status, 204);
-        assert_eq!(admin.delete("/api/v1/templates/mine").await.status, 204);
     });
 }

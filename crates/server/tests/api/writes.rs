@@ -91,6 +91,8 @@ fn base(operation: &str) -> Value {
 fn a_field_that_an_operation_does_not_have_is_refused_by_name() {
     test(async |app| {
         let owner = app.owner().await;
+        // Some operations take a session.
+        let browser = app.browse(&owner).await;
         let api = committed();
         let mut tried = 0;
         for (name, operation) in operations(&api) {
@@ -99,7 +101,7 @@ fn a_field_that_an_operation_does_not_have_is_refused_by_name() {
                 let (method, path) = request(&name);
                 let mut body = base(&name);
                 body[*field] = json!("1");
-                let reply = owner.call(method, &path, Some(&body)).await;
+                let reply = browser.call(method, &path, Some(&body)).await;
                 let pointer = format!("/{field}");
                 assert_eq!(
                     reply.problem(),

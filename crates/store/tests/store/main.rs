@@ -8,6 +8,8 @@ mod budgets;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
+mod identity;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod leases;

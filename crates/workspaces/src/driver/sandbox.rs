@@ -21,6 +21,7 @@ use tokio::process::Command;
 use tokio::sync::OnceCell;
 
 use super::{Driver, DriverError, Instance, Observed};
+use crate::remove::remove;
 use process::Agent;
 
 /// The file with the id of the build that the agent was started for.
@@ -263,15 +264,18 @@ impl Driver for SandboxDriver {
         self.stop(id, Duration::ZERO).await?;
         let directory = self.directory(id);
         // A directory of many files takes its time.
-        let removed = tokio::task::spawn_blocking(move || fs::remove_dir_all(directory)).await;
+        let removed = tokio::task::spawn_blocking(move || remove(&directory)).await;
         match removed {
-            Ok(Err(error)) if error.kind() != std::io::ErrorKind::NotFound => Err(DriverError::step(STEP)(error)),
-            Ok(_) => Ok(()),
+            Ok(result) => result.map_err(DriverError::step(STEP)),
             Err(error) => Err(DriverError::step(STEP)(std::io::Error::other(error))),
         }
     }
 
     async fn sweep(&self) -> Result<(), DriverError> {
+        if self.list().await?.is_empty() {
+            // A machine that runs no workspaces may have no agent either.
+            return Ok(());
+        }
         let mut command = Command::new(&self.options.agent);
         command
             .arg("sweep")

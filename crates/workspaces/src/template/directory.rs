@@ -314,7 +314,7 @@ mod tests {
         let said = Package::read(dir.path()).unwrap_err().to_string();
         assert!(said.contains("is no file"), "{said}");
     }
-    /// A directory as Kubernetes mounts a ConfigMap.
+    /// A directory as Kubernetes mounts a volume of configuration.
     fn mounted(dir: &Path, version: &str, text: &str) {
         let data = dir.join(format!("..{version}"));
         fs::create_dir_all(data.join("sub")).unwrap();

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 pub use job::LayerJob;
 pub use pieces::Piece;
 
-pub(super) use files::remove;
+use crate::remove::remove;
 
 /// How layers are built on this machine.
 #[derive(Debug, Clone)]

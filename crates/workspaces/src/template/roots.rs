@@ -8,6 +8,8 @@ use std::path::{Component, Path, PathBuf};
 use bailey_runtime::failpoint;
 use flate2::read::MultiGzDecoder;
 
+use crate::remove::remove;
+
 /// The most bytes of all files together.
 const MAX_BYTES: u64 = 8 << 30;
 /// The most entries.
@@ -66,7 +68,7 @@ impl<R: Read> Read for Watched<'_, R> {
 /// Unpacks an archive (tar, with or without gzip) to `new`, and then puts it at `target` in one step. Devices and pipes are left
 /// out: a sandbox has its own `/dev`. `go_on` is asked now and then, and ends it with an error.
 pub(super) fn unpack_root(new: &Path, target: &Path, archive: &[u8], go_on: GoOn<'_>) -> Result<(), RootError> {
-    super::layers::remove(new)?;
+    remove(new)?;
     fs::create_dir_all(new)?;
     let unpacked = if archive.starts_with(&[0x1f, 0x8b]) {
         unpack(new, Watched::new(MultiGzDecoder::new(archive), go_on))
@@ -76,7 +78,7 @@ pub(super) fn unpack_root(new: &Path, target: &Path, archive: &[u8], go_on: GoOn
     failpoint::hit("root.rename");
     let done = unpacked.and_then(|()| Ok(super::layers::put(new, target)?));
     // Nothing is there where it was put in its place.
-    super::layers::remove(new)?;
+    remove(new)?;
     done
 }
 

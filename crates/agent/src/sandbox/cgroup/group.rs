@@ -85,9 +85,22 @@ fn make(directory: &Path) -> io::Result<File> {
     Err(io::Error::other("it is removed as often as it is made"))
 }
 
-/// Removes what is below these directories and has neither a process nor a lock.
+/// Removes what is below these directories and has no lock. What ran in it was killed with its agent, and is waited for until
+/// the kernel has taken it off the books.
 pub(super) fn sweep(directories: &BTreeSet<PathBuf>) -> Vec<String> {
     let mut removed = BTreeSet::new();
+    for _ in 0..TRIES {
+        if !sweep_once(directories, &mut removed) {
+            break;
+        }
+        std::thread::sleep(PAUSE);
+    }
+    removed.into_iter().collect()
+}
+
+/// Whether something without a lock still holds a process.
+fn sweep_once(directories: &BTreeSet<PathBuf>, removed: &mut BTreeSet<String>) -> bool {
+    let mut busy = false;
     let entries = directories.iter().filter_map(|directory| fs::read_dir(directory).ok());
     for entry in entries.flatten().flatten() {
         if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
@@ -98,11 +111,14 @@ pub(super) fn sweep(directories: &BTreeSet<PathBuf>) -> Vec<String> {
             continue;
         }
         // The kernel refuses to remove one that holds a process.
-        if fs::remove_dir(entry.path()).is_ok() {
-            removed.insert(entry.file_name().to_string_lossy().into_owned());
+        match fs::remove_dir(entry.path()) {
+            Ok(()) => {
+                removed.insert(entry.file_name().to_string_lossy().into_owned());
+            }
+            Err(error) => busy |= error.kind() == io::ErrorKind::ResourceBusy,
         }
     }
-    removed.into_iter().collect()
+    busy
 }
 
 #[cfg(test)]

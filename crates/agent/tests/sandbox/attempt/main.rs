@@ -96,6 +96,7 @@ fn greeting(from: &mut impl Read) -> io::Result<String> {
 }
 
 /// Sets loopback down, over the netlink that programs may read their addresses from.
+#[expect(clippy::cast_possible_truncation, reason = "the flags are of 16 bits in the message")]
 unsafe fn link_down() -> libc::c_long {
     use libc::*;
     const LENGTH: u32 = 32;

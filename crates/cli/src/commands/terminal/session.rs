@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::{interval, timeout};
 
 use super::keys::Keys;
-use super::tty::{Event, Events, Raw, Size};
+use super::tty::{self, Event, Events, Raw, Size};
 use crate::failure::Failure;
 
 /// Output that is shown before the terminal is told so.
@@ -97,7 +97,7 @@ impl Session {
             tokio::select! {
                 arrived = timeout(SILENCE, reader.next()) => match arrived {
                     Ok(Ok(Arrived::Binary(bytes))) => {
-                        if let Some(over) = self.frame(&TerminalFrame::decode(&bytes)?, raw, &queue)? {
+                        if let Some(over) = self.frame(&TerminalFrame::decode(&bytes)?, &queue)? {
                             return Ok(over);
                         }
                     }
@@ -110,7 +110,7 @@ impl Session {
                         None => return Ok(Over::Left),
                     },
                     Event::Resized => {
-                        self.size = raw.size();
+                        self.size = tty::size();
                         let Size { columns, rows } = self.size;
                         let _ = queue.try_send(TerminalFrame::Resize { columns, rows });
                     }
@@ -129,22 +129,17 @@ impl Session {
     fn suspend(&mut self, raw: &Raw<'_>) -> Result<(), Failure> {
         self.is_spoilt = true;
         raw.suspend()?;
-        self.size = raw.size();
+        self.size = tty::size();
         Ok(())
     }
 
-    fn frame(
-        &mut self,
-        frame: &TerminalFrame,
-        raw: &Raw<'_>,
-        queue: &mpsc::Sender<TerminalFrame>,
-    ) -> Result<Option<Over>, Failure> {
+    fn frame(&mut self, frame: &TerminalFrame, queue: &mpsc::Sender<TerminalFrame>) -> Result<Option<Over>, Failure> {
         match frame {
             TerminalFrame::Output { at, data } => {
                 let until = at.saturating_add(data.len() as u64);
                 let known = usize::try_from(self.next.saturating_sub(*at)).unwrap_or(usize::MAX);
                 if let Some(news) = data.get(known..) {
-                    raw.write(news)?;
+                    tty::write(news)?;
                     self.next = until;
                 }
                 if self.next.saturating_sub(self.told) >= ACKNOWLEDGED
@@ -154,8 +149,8 @@ impl Session {
                 }
             }
             TerminalFrame::Screen { epoch, next, data } => {
-                raw.write(&self.before_screen())?;
-                raw.write(data)?;
+                tty::write(&self.before_screen())?;
+                tty::write(data)?;
                 (self.epoch, self.next, self.told) = (Some(*epoch), *next, *next);
                 self.is_spoilt = false;
             }
@@ -209,7 +204,7 @@ impl Session {
                 event = events.next(self.typed.len() < TYPED) => event,
                 () = tokio::time::sleep(silent), if !self.is_spoilt => {
                     self.is_spoilt = true;
-                    raw.write(NOTICE_TEXT)?;
+                    tty::write(NOTICE_TEXT)?;
                     return Ok(None);
                 }
             };
@@ -218,7 +213,7 @@ impl Session {
                     Some(typed) => self.typed.extend(typed),
                     None => return Ok(Some(Over::Left)),
                 },
-                Event::Resized => self.size = raw.size(),
+                Event::Resized => self.size = tty::size(),
                 Event::Suspend => {
                     self.suspend(raw)?;
                     return Ok(None);

@@ -45,15 +45,6 @@ impl Tty {
         Ok(Self { before })
     }
 
-    pub(super) fn size(&self) -> Size {
-        let size = tcgetwinsize(std::io::stdout().as_fd()).ok();
-        let size = size.filter(|size| size.ws_col > 0 && size.ws_row > 0);
-        size.map_or(Size { columns: 80, rows: 24 }, |size| Size {
-            columns: size.ws_col,
-            rows: size.ws_row,
-        })
-    }
-
     /// Passes keys on as they are typed.
     pub(super) fn raw(&self) -> Result<Raw<'_>, Failure> {
         let raw = Raw(self);
@@ -72,20 +63,8 @@ impl Raw<'_> {
 
     fn leave(&self) {
         // Where the terminal has gone there is nothing to set back.
-        let _ = self.write(LEAVE);
+        let _ = write(LEAVE);
         let _ = tcsetattr(std::io::stdin(), OptionalActions::Drain, &self.0.before);
-    }
-
-    /// Shows bytes.
-    pub(super) fn write(&self, bytes: &[u8]) -> Result<(), Failure> {
-        let mut out = std::io::stdout().lock();
-        out.write_all(bytes)?;
-        out.flush()?;
-        Ok(())
-    }
-
-    pub(super) fn size(&self) -> Size {
-        self.0.size()
     }
 
     /// Stops this process as the shell asked for, with the terminal as it was; comes back when it goes on.
@@ -100,6 +79,24 @@ impl Drop for Raw<'_> {
     fn drop(&mut self) {
         self.leave();
     }
+}
+
+/// The size that the terminal has.
+pub(super) fn size() -> Size {
+    let size = tcgetwinsize(std::io::stdout().as_fd()).ok();
+    let size = size.filter(|size| size.ws_col > 0 && size.ws_row > 0);
+    size.map_or(Size { columns: 80, rows: 24 }, |size| Size {
+        columns: size.ws_col,
+        rows: size.ws_row,
+    })
+}
+
+/// Shows bytes.
+pub(super) fn write(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(bytes)?;
+    out.flush()?;
+    Ok(())
 }
 
 /// What happens at the terminal.

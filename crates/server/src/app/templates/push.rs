@@ -146,5 +146,7 @@ fn fault(fault: &Fault) -> FieldError {
     if fault.line == 0 {
         return error;
     }
-    error.at(fault.line as u64, fault.column as u64)
+    // A `template.toml` is far shorter.
+    let place = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    error.at(place(fault.line), place(fault.column))
 }

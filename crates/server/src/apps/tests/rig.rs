@@ -112,6 +112,7 @@ impl Rig {
                     max_sharing: most,
                 },
                 port,
+                platform: "http://localhost:7080".to_owned(),
                 key: Secret::new([7; 32]),
             },
             links: links.clone(),
@@ -154,10 +155,11 @@ impl Rig {
         let grant = Grant {
             person: person.id,
             token: (person.id == self.ann.id).then_some(self.token),
+            session: None,
             workspace: self.workspace,
             app: app.to_owned(),
         };
-        let link = self.apps.link("work", "ann", grant).unwrap().unwrap();
+        let link = self.apps.link("work", "ann", grant, None).unwrap().unwrap();
         let prefix = format!("{}/.bailey/open?code=", self.origin(app));
         link.expose().strip_prefix(&prefix).unwrap().to_owned()
     }

@@ -189,3 +189,84 @@ pub(super) async fn read_until(stream: &mut tokio::net::TcpStream, end: &[u8]) -
     }
     String::from_utf8(bytes).unwrap()
 }
+
+#[test]
+fn whoever_opens_a_page_is_sent_to_sign_in_and_comes_back_to_it() {
+    test(Sharing::Authenticated, async |rig| {
+        let page = [
+            ("accept", "text/html,*/*"),
+            ("sec-fetch-mode", "navigate"),
+            ("sec-fetch-dest", "document"),
+        ];
+        let location = |app: &str, path: &str| {
+            let path: String = form_urlencoded::byte_serialize(path.as_bytes()).collect();
+            format!("http://localhost:7080/apps/open?app={app}--work--ann&return={path}")
+        };
+        for app in [ECHO, "none"] {
+            let sent = rig.get(app, "/a?b=c&d", &page).await;
+            assert_eq!(
+                (sent.status, sent.header("location")),
+                (303, Some(location(app, "/a?b=c&d").as_str()))
+            );
+        }
+        // What is no page is told so, as before.
+        for other in [
+            &[("accept", "*/*")][..],
+            &[page[0], ("sec-fetch-mode", "cors")],
+            &[page[0], page[1], ("sec-fetch-dest", "iframe")],
+        ] {
+            assert_eq!(rig.get(ECHO, "/", other).await.status, 401);
+        }
+        for (path, to) in [
+            ("/a?b=c", "/a?b=c"),
+            ("//evil.example", "/"),
+            ("/.bailey/open?code=x", "/"),
+        ] {
+            let path: String = form_urlencoded::byte_serialize(path.as_bytes()).collect();
+            let code = rig.code(&rig.ann, ECHO);
+            let entered = rig
+                .get(ECHO, &format!("/.bailey/open?code={code}&return={path}"), &[])
+                .await;
+            assert_eq!((entered.status, entered.header("location")), (303, Some(to)));
+        }
+    });
+}
+
+#[test]
+fn an_apps_session_ends_with_the_one_it_was_opened_with() {
+    test(Sharing::Authenticated, async |rig| {
+        let own = bailey_core::identity::Session {
+            id: bailey_core::SessionId::from_uuid(uuid::Uuid::from_u128(9)),
+            public_id: "public".to_owned(),
+            hash: [1; 32],
+            person: rig.ann.id,
+            method: bailey_core::identity::SignInMethod::Password,
+            address: String::new(),
+            agent: String::new(),
+            created_at: T0,
+            last_used_at: T0,
+            expires_at: T0.plus_seconds(28_800),
+            ended_at: None,
+        };
+        rig.store.session_insert(&own).await.unwrap();
+        let grant = crate::apps::Grant {
+            person: rig.ann.id,
+            token: None,
+            session: Some(own.id),
+            workspace: rig.workspace,
+            app: ECHO.to_owned(),
+        };
+        let link = rig.apps.link("work", "ann", grant, None).unwrap().unwrap();
+        let code = link.expose().split_once("code=").unwrap().1.to_owned();
+        let cookie = rig.enter(ECHO, &code).await.cookie();
+        let (_, mut socket) = rig
+            .upgrade(ECHO, "/socket", &[("cookie", &cookie), ("origin", &rig.origin(ECHO))])
+            .await;
+        assert_eq!(rig.get(ECHO, "/", &[("cookie", &cookie)]).await.status, 200);
+        rig.store.session_end(own.id, T0).await.unwrap();
+        let mut rest = Vec::new();
+        let ended = tokio::time::timeout(Duration::from_secs(5), socket.read_to_end(&mut rest)).await;
+        assert!(ended.is_ok(), "the socket is still open");
+        assert_eq!(rig.get(ECHO, "/", &[("cookie", &cookie)]).await.status, 401);
+    });
+}

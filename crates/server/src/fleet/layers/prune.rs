@@ -92,6 +92,9 @@ impl Layers {
     /// Versions in the order in which they probably are used, and no further than until everything has a user: reading all of
     /// them takes its time.
     async fn used_by_templates(&self, unused: &mut HashSet<Piece>) -> Result<(), NeedsError> {
+        if unused.is_empty() {
+            return Ok(());
+        }
         let mut templates = Vec::new();
         let mut after = None;
         loop {

@@ -52,9 +52,10 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 /// Inflates to much more than a template may have.
 fn bomb() -> Vec<u8> {
     let mut out = GzEncoder::new(Vec::new(), Compression::best());
+    out.write_all(&archive(&[])).unwrap();
+    // Zeros behind the end of an archive are padding, of which tar writes little.
     let zeros = vec![0u8; 1 << 20];
-    out.write_all(&entry("template.toml", b'0', "", 8 << 30, b"")).unwrap();
-    for _ in 0..300 {
+    for _ in 0..340 {
         out.write_all(&zeros).unwrap();
     }
     out.finish().unwrap()

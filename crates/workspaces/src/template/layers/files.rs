@@ -1,10 +1,12 @@
 //! The directories that a layer is made in.
 
+use std::collections::HashSet;
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _, lchown};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, lchown};
 use std::path::Path;
 
+use crate::remove::remove;
 use crate::template::package::File;
 
 /// The directory that becomes the layer.
@@ -45,12 +47,17 @@ pub(super) fn finish(new: &Path) -> io::Result<u64> {
     let opt = new.join(OPT);
     remove(&opt.join(TEMPLATE))?;
     let root = rustix::process::geteuid().is_root();
-    let mut bytes = 0;
+    let (mut bytes, mut linked) = (0, HashSet::new());
     // Not by recursion: how deep a script nests directories is its own affair.
     let mut left = vec![opt];
     while let Some(path) = left.pop() {
-        let directory = fs::symlink_metadata(&path)?.is_dir();
-        bytes += settle(&path, root)?;
+        let about = fs::symlink_metadata(&path)?;
+        let directory = about.is_dir();
+        let size = settle(&path, root)?;
+        // A file of several names is there once.
+        if about.nlink() == 1 || linked.insert(about.ino()) {
+            bytes += size;
+        }
         if directory {
             for entry in fs::read_dir(&path)? {
                 left.push(entry?.path());
@@ -88,27 +95,4 @@ fn settle(path: &Path, root: bool) -> io::Result<u64> {
         fs::remove_file(path)?;
     }
     Ok(0)
-}
-
-/// Removes a directory and all that is in it, also where directories are not writable; nothing happens if it is not there.
-pub(in crate::template) fn remove(path: &Path) -> io::Result<()> {
-    let gone = |result: io::Result<()>| match result {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    };
-    if gone(fs::remove_dir_all(path)).is_ok() {
-        return Ok(());
-    }
-    writable(path)?;
-    gone(fs::remove_dir_all(path))
-}
-
-fn writable(path: &Path) -> io::Result<()> {
-    if fs::symlink_metadata(path)?.is_dir() {
-        fs::set_permissions(path, Permissions::from_mode(0o700))?;
-        for entry in fs::read_dir(path)? {
-            writable(&entry?.path())?;
-        }
-    }
-    Ok(())
 }

@@ -17,6 +17,8 @@ const TIMED_OUT: i32 = 124;
 const NOT_RUN: i32 = 125;
 /// How much longer than a script may take its agent may.
 const GRACE: Duration = Duration::from_mins(1);
+/// How long the agent may take to end when its input does.
+const END: Duration = Duration::from_secs(5);
 /// How often the disk is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -48,8 +50,11 @@ impl LayerStore {
         let status = match ended {
             Ok(status) => status.map_err(step("wait for the agent"))?,
             Err(cause) => {
-                // Everything inside ends with it.
-                child.kill().await.map_err(step("end the agent"))?;
+                // It ends everything inside before itself: nobody writes to what is removed next.
+                drop(input);
+                if tokio::time::timeout(END, child.wait()).await.is_err() {
+                    child.kill().await.map_err(step("end the agent"))?;
+                }
                 return Err(cause);
             }
         };

@@ -135,7 +135,8 @@ async fn what_was_built_twice_at_once_is_there_once() {
 #[tokio::test]
 async fn a_build_stops_when_it_is_told_to_and_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let (store, job) = (store(dir.path(), "touch begun; sleep 60"), job());
+    // Reads its input to its end, as the agent does.
+    let (store, job) = (store(dir.path(), "touch begun; cat >/dev/null; exit 125"), job());
     let stop = CancellationToken::new();
     let began = std::time::Instant::now();
     let (built, ()) = tokio::join!(store.build(&job, |_| {}, &stop), async {

@@ -1,4 +1,5 @@
-//! Whose page asks. Sibling apps are one site to a browser, so that its own rules for cookies do not keep them apart.
+//! Whose page asks, of Bailey itself or of an app. Sibling apps are one site to a browser, so that its own rules for
+//! cookies do not keep them apart.
 
 use http::header::ORIGIN;
 use http::{HeaderMap, Method};
@@ -6,7 +7,7 @@ use http::{HeaderMap, Method};
 /// A request as far as it tells whose page it comes from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked<'a> {
-    /// The app's own origin.
+    /// The origin of Bailey's or the app's own pages.
     pub(crate) own: &'a str,
     pub(crate) method: &'a Method,
     pub(crate) headers: &'a HeaderMap,
@@ -16,7 +17,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) session: bool,
 }
 
-/// Whether a request comes from the app's own pages, or is a person's own navigation to it.
+/// Whether a request comes from the own pages, or is a person's own navigation to it.
 pub(crate) fn allowed(asked: Asked<'_>) -> bool {
     let Asked {
         own,
@@ -42,6 +43,23 @@ pub(crate) fn allowed(asked: Asked<'_>) -> bool {
         (Some(_), false) if safe => navigation(headers) || !session,
         (Some(_), _) => false,
     }
+}
+
+/// Whether a person opens a page, as far as their browser tells.
+pub(crate) fn is_page(method: &Method, headers: &HeaderMap) -> bool {
+    let said = |name, wanted| header(headers, name).is_none_or(|value| value == wanted);
+    let html = header(headers, "accept").is_some_and(|accept| accept.contains("text/html"));
+    *method == Method::GET && html && said("sec-fetch-mode", "navigate") && said("sec-fetch-dest", "document")
+}
+
+/// The longest path that a browser is sent back to.
+const LONGEST: usize = 2_048;
+
+/// A path that leads to the same origin whatever a browser makes of it, and to none of Bailey's own at an app's address.
+pub(crate) fn own_path(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix('/')?;
+    let plain = text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+    (plain && text.len() <= LONGEST && !rest.starts_with('/') && !rest.starts_with(".bailey/")).then_some(text)
 }
 
 fn navigation(headers: &HeaderMap) -> bool {
@@ -94,6 +112,29 @@ mod tests {
                 assert!(!judge(&method, upgrade, session, &[("sec-fetch-site", "same-site")]));
             }
         }
+    }
+
+    #[test]
+    fn a_way_back_stays_at_its_origin() {
+        for good in ["/", "/a", "/a/b?c=d&e=%2F#f", "/a//b"] {
+            assert_eq!(own_path(good), Some(good));
+        }
+        for bad in [
+            "",
+            "a",
+            "//evil.example",
+            "/\\evil.example",
+            "\\/evil.example",
+            "https://evil.example",
+            "/a\r\nset-cookie: x",
+            "/a b",
+            "/\t/evil.example",
+            "/.bailey/open?code=x",
+            "/\u{e4}",
+        ] {
+            assert_eq!(own_path(bad), None, "{bad:?}");
+        }
+        assert_eq!(own_path(&format!("/{}", "x".repeat(LONGEST))), None);
     }
 
     #[test]

@@ -1,0 +1,174 @@
+//! How people show who they are: sessions, invitations and second factors, as records.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::authz::{Role, UnknownName};
+use crate::{GroupId, InvitationId, PersonId, SessionId, Timestamp};
+
+/// How somebody signed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignInMethod {
+    /// With a password.
+    Password,
+    /// With the one-time link that claims a person's record.
+    Claim,
+    /// By accepting an invitation.
+    Invitation,
+    /// Through the identity provider of this name.
+    Provider(String),
+}
+
+impl fmt::Display for SignInMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Password => f.write_str("password"),
+            Self::Claim => f.write_str("claim"),
+            Self::Invitation => f.write_str("invitation"),
+            Self::Provider(name) => write!(f, "provider:{name}"),
+        }
+    }
+}
+
+impl FromStr for SignInMethod {
+    type Err = UnknownName;
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        match text {
+            "password" => Ok(Self::Password),
+            "claim" => Ok(Self::Claim),
+            "invitation" => Ok(Self::Invitation),
+            text => match text.strip_prefix("provider:") {
+                Some(name) => Ok(Self::Provider(name.to_owned())),
+                None => Err(UnknownName {
+                    what: "way to sign in",
+                    known: "password, claim, invitation, provider:NAME".to_owned(),
+                }),
+            },
+        }
+    }
+}
+
+/// A person's session in one browser. The secret itself is never kept; `hash` is its SHA-256.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Its id, safe to show.
+    pub id: SessionId,
+    /// The part of the secret by which the record is found.
+    pub public_id: String,
+    /// SHA-256 of the whole secret.
+    pub hash: [u8; 32],
+    /// Whose it is.
+    pub person: PersonId,
+    /// How it began.
+    pub method: SignInMethod,
+    /// The network address that it began at.
+    pub address: String,
+    /// What the browser said it is.
+    pub agent: String,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it was last used, give or take a minute.
+    pub last_used_at: Timestamp,
+    /// When it ends, used or not.
+    pub expires_at: Timestamp,
+    /// When it was ended before its time.
+    pub ended_at: Option<Timestamp>,
+}
+
+impl Session {
+    /// Whether it is good at `now`, if it may lie unused for `idle_seconds`.
+    pub fn is_good(&self, now: Timestamp, idle_seconds: i64) -> bool {
+        self.ended_at.is_none() && now < self.expires_at && now < self.last_used_at.plus_seconds(idle_seconds)
+    }
+}
+
+/// A one-time link: an invitation to become a person, or leave to claim one that is there. The secret itself is never kept;
+/// `hash` is its SHA-256.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invitation {
+    /// Its id, safe to show.
+    pub id: InvitationId,
+    /// The part of the secret by which the record is found.
+    pub public_id: String,
+    /// SHA-256 of the whole secret.
+    pub hash: [u8; 32],
+    /// Whom it claims; `None` = it makes a new person.
+    pub claims: Option<PersonId>,
+    /// The login name that the person gets.
+    pub name: String,
+    /// The name to show.
+    pub display_name: String,
+    /// The role that the person gets.
+    pub role: Role,
+    /// The groups that the person joins.
+    pub groups: Vec<GroupId>,
+    /// Who made it; `None` = the server, or somebody at its machine.
+    pub created_by: Option<PersonId>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it stops working.
+    pub expires_at: Timestamp,
+    /// When it was used.
+    pub accepted_at: Option<Timestamp>,
+    /// When it was withdrawn.
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl Invitation {
+    /// Whether it can be used at `now`.
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        self.accepted_at.is_none() && self.revoked_at.is_none() && now < self.expires_at
+    }
+}
+
+/// A person's second factor: a secret that an authenticator has as well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecondFactor {
+    /// The secret, encrypted.
+    pub sealed: Vec<u8>,
+    /// When a first code showed that the authenticator has it; `None` = it is not asked for yet.
+    pub confirmed_at: Option<Timestamp>,
+    /// The time step of the last code that was used: none is good twice.
+    pub last_step: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_method_is_read_as_written() {
+        for method in [
+            SignInMethod::Password,
+            SignInMethod::Claim,
+            SignInMethod::Invitation,
+            SignInMethod::Provider("acme".into()),
+        ] {
+            assert_eq!(method.to_string().parse(), Ok(method));
+        }
+        assert!("provider".parse::<SignInMethod>().is_err());
+    }
+
+    #[test]
+    fn a_session_ends_by_time_by_rest_and_by_hand() {
+        let at = Timestamp::from_seconds;
+        let mut session = Session {
+            id: SessionId::from_uuid(uuid::Uuid::nil()),
+            public_id: String::new(),
+            hash: [0; 32],
+            person: PersonId::from_uuid(uuid::Uuid::nil()),
+            method: SignInMethod::Password,
+            address: String::new(),
+            agent: String::new(),
+            created_at: at(0),
+            last_used_at: at(90),
+            expires_at: at(100),
+            ended_at: None,
+        };
+        assert!(session.is_good(at(99), 10));
+        assert!(!session.is_good(at(100), 10_000));
+        assert!(session.is_good(at(92), 3) && !session.is_good(at(93), 3));
+        session.ended_at = Some(at(91));
+        assert!(!session.is_good(at(91), 10));
+    }
+}

@@ -1,0 +1,285 @@
+//! Signing in with a browser: by password, by a link that claims a person, by an invitation.
+
+use bailey_api::sign_in::{Claim, InvitationAccept, PasswordSignIn, SignInOptions, SignedIn};
+use bailey_core::identity::{Invitation, Session, SignInMethod};
+use bailey_core::people::{Person, PersonStatus};
+use bailey_core::{PersonId, Secret, SessionId};
+use bailey_gate::authorize::Denied;
+use bailey_gate::token::{self, Kind};
+use bailey_runtime::ids::NewId;
+use bailey_store::StoreError;
+use http::header::USER_AGENT;
+use http::{HeaderMap, HeaderValue, Method};
+
+use super::checks::Checks;
+use super::users::reaches;
+use super::{App, AppError};
+use crate::identity::{self, ADDRESS, Guess, NAME};
+use crate::origin::{self, Asked};
+use crate::way::Way;
+
+/// The longest text that is hashed as a password.
+const LONGEST: usize = 1_024;
+/// Characters kept of what a browser says it is.
+const AGENT: usize = 256;
+
+/// A browser that somebody signs in with.
+#[derive(Debug, Clone)]
+pub(crate) struct Visitor {
+    pub(crate) way: Way,
+    agent: String,
+    /// The session that it has so far.
+    session: Option<SessionId>,
+}
+
+/// What signing in came to: an answer, and the session's cookie if one began.
+#[derive(Debug)]
+pub(crate) struct Began {
+    pub(crate) answer: SignedIn,
+    pub(crate) cookie: Option<HeaderValue>,
+}
+
+impl App {
+    /// The browser that asks to sign in. It must show a page of Bailey's own, and keep what it gets.
+    pub(crate) async fn visitor(&self, way: Way, method: &Method, headers: &HeaderMap) -> Result<Visitor, AppError> {
+        let asked = Asked {
+            own: &way.origin,
+            method,
+            headers,
+            upgrade: false,
+            session: false,
+        };
+        if !origin::allowed(asked) {
+            return Err(AppError::OriginRefused);
+        }
+        if !way.keeps_cookies {
+            return Err(AppError::HttpsRequired);
+        }
+        let agent = headers
+            .get(USER_AGENT)
+            .and_then(|v| v.to_str().ok())
+            .unwrap_or_default();
+        Ok(Visitor {
+            agent: agent.chars().take(AGENT).collect(),
+            session: self.session_of(headers).await?,
+            way,
+        })
+    }
+
+    /// The session whose secret a browser has, good or not.
+    async fn session_of(&self, headers: &HeaderMap) -> Result<Option<SessionId>, AppError> {
+        let text = identity::only(headers, identity::COOKIE_NAME);
+        let Some(parsed) = text.and_then(|text| token::parse(Kind::Session, text)) else {
+            return Ok(None);
+        };
+        let session = self.store().session_by_public_id(parsed.public_id).await?;
+        Ok(session.filter(|s| token::matches(&s.hash, &parsed.hash)).map(|s| s.id))
+    }
+
+    /// How one can sign in.
+    pub(crate) async fn sign_in_options(&self) -> Result<SignInOptions, AppError> {
+        Ok(SignInOptions {
+            claimed: self.store().any_password().await?,
+            password: self.identity().config.passwords,
+            sign_up: false,
+            providers: Vec::new(),
+        })
+    }
+
+    /// Signs in with a name and a password, and a code where a second factor is asked for. Whatever is wrong, the answer is
+    /// the same, and takes as long.
+    pub(crate) async fn sign_in_password(&self, visitor: &Visitor, ask: PasswordSignIn) -> Result<Began, AppError> {
+        if !self.identity().config.passwords {
+            return Err(AppError::SignInRefused);
+        }
+        let name = ask.name.trim().to_ascii_lowercase();
+        let person = self.store().person_by_name(&name).await?;
+        let password = Secret::new(ask.password);
+        self.guess_password(visitor.way.address, &name, person.as_ref(), password)
+            .await?;
+        let person = person.ok_or(AppError::SignInRefused)?;
+        // Only who knows the password learns of it.
+        if person.status != PersonStatus::Active {
+            return Err(Denied::Suspended.into());
+        }
+        if let Some(factor) = self.second_factor_of(person.id).await? {
+            let Some(code) = ask.code else {
+                return Ok(Began {
+                    answer: SignedIn {
+                        signed_in: false,
+                        second_factor: true,
+                    },
+                    cookie: None,
+                });
+            };
+            if !self.second_factor_passes(person.id, &factor, &code).await? {
+                return Err(AppError::SignInRefused);
+            }
+        }
+        self.session_begin(visitor, person.id, SignInMethod::Password).await
+    }
+
+    /// Whether the password is that of the person: counted among the tries of this address and name, and refused while
+    /// there were too many.
+    pub(crate) async fn guess_password(
+        &self,
+        address: std::net::IpAddr,
+        name: &str,
+        person: Option<&Person>,
+        password: Secret<String>,
+    ) -> Result<(), AppError> {
+        let (limits, now) = (&self.identity().limits, self.now());
+        let network = identity::network(address);
+        let by_address = Guess::Address(network);
+        // What is too long for a name is nobody's; names of strangers need not be kept whole.
+        let by_name = Guess::Name(network, name.chars().take(64).collect());
+        let enter = |guess: &Guess, rule| limits.enter(guess.clone(), rule, now).map_err(AppError::SignInLimited);
+        enter(&by_name, NAME)?;
+        enter(&by_address, ADDRESS)?;
+        let hash = match person {
+            Some(person) => self.store().password_hash(person.id).await?,
+            None => None,
+        };
+        if password.expose().len() > LONGEST {
+            return Err(AppError::SignInRefused);
+        }
+        match self.identity().hashing.verify(password, hash).await {
+            Ok(true) => {
+                limits.take_back(&by_address, now);
+                limits.forgive(&by_name);
+                Ok(())
+            }
+            Ok(false) => Err(AppError::SignInRefused),
+            // Nothing was judged.
+            Err(error) => {
+                limits.take_back(&by_address, now);
+                limits.take_back(&by_name, now);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Claims a person: they get this password, and whatever they signed in with before is over.
+    pub(crate) async fn claim(&self, visitor: &Visitor, ask: Claim) -> Result<Began, AppError> {
+        let invitation = self.invitation_of(&ask.token).await?;
+        let id = invitation.claims.ok_or(AppError::LinkInvalid)?;
+        let person = self.store().person_get(id).await?.ok_or(AppError::LinkInvalid)?;
+        if person.status != PersonStatus::Active {
+            return Err(Denied::Suspended.into());
+        }
+        let name = ask.name.unwrap_or(person.name);
+        let display_name = ask.display_name.unwrap_or(person.display_name);
+        let mut checks = Checks::default();
+        checks.unique_name("/name", &name);
+        checks.text("/display_name", &display_name);
+        checks.password("/password", &ask.password, &name);
+        checks.done()?;
+        let hash = self.identity().hashing.hash(Secret::new(ask.password)).await?;
+        let names = (name.as_str(), display_name.as_str());
+        let claimed = self
+            .store()
+            .invitation_claim(invitation.id, id, names, &hash, self.now());
+        claimed.await.map_err(used_up)?;
+        self.gate().forget_all().await?;
+        self.session_begin(visitor, id, SignInMethod::Claim).await
+    }
+
+    /// Makes the person that an invitation is for, and signs them in.
+    pub(crate) async fn invitation_accept(&self, visitor: &Visitor, ask: InvitationAccept) -> Result<Began, AppError> {
+        let invitation = self.invitation_of(&ask.token).await?;
+        if invitation.claims.is_some() || !self.still_stands(&invitation).await? {
+            return Err(AppError::LinkInvalid);
+        }
+        let display_name = ask.display_name.unwrap_or_else(|| invitation.display_name.clone());
+        let mut checks = Checks::default();
+        checks.text("/display_name", &display_name);
+        checks.password("/password", &ask.password, &invitation.name);
+        checks.done()?;
+        let hash = self.identity().hashing.hash(Secret::new(ask.password)).await?;
+        let now = self.now();
+        let person = Person {
+            id: PersonId::new_at(now),
+            name: invitation.name.clone(),
+            display_name,
+            email: None,
+            role: invitation.role,
+            status: PersonStatus::Active,
+            charged_group: None,
+            created_at: now,
+        };
+        let accepted = self.store().invitation_accept(&invitation, &person, &hash, now);
+        accepted.await.map_err(used_up)?;
+        self.session_begin(visitor, person.id, SignInMethod::Invitation).await
+    }
+
+    /// The open invitation of a link's secret.
+    async fn invitation_of(&self, text: &str) -> Result<Invitation, AppError> {
+        let parsed = token::parse(Kind::Invitation, text).ok_or(AppError::LinkInvalid)?;
+        let found = self.store().invitation_by_public_id(parsed.public_id).await?;
+        let now = self.now();
+        found
+            .filter(|i| token::matches(&i.hash, &parsed.hash) && i.is_open(now))
+            .ok_or(AppError::LinkInvalid)
+    }
+
+    /// Whether whoever made an invitation could make it today.
+    async fn still_stands(&self, invitation: &Invitation) -> Result<bool, AppError> {
+        let Some(maker) = invitation.created_by else {
+            return Ok(true);
+        };
+        let maker = self.store().person_get(maker).await?;
+        Ok(maker.is_some_and(|maker| {
+            maker.status == PersonStatus::Active
+                && super::invitations::invites(maker.role)
+                && reaches(maker.role, invitation.role)
+        }))
+    }
+
+    /// Begins a session, and ends the one that the browser had.
+    pub(crate) async fn session_begin(
+        &self,
+        visitor: &Visitor,
+        person: PersonId,
+        method: SignInMethod,
+    ) -> Result<Began, AppError> {
+        let now = self.now();
+        if let Some(before) = visitor.session {
+            self.store().session_end(before, now).await?;
+        }
+        let minted = token::mint(Kind::Session)?;
+        let lifetime = self.identity().lifetime_seconds();
+        let session = Session {
+            id: SessionId::new_at(now),
+            public_id: minted.public_id,
+            hash: minted.hash,
+            person,
+            method,
+            address: visitor.way.address.to_string(),
+            agent: visitor.agent.clone(),
+            created_at: now,
+            last_used_at: now,
+            expires_at: now.plus_seconds(lifetime),
+            ended_at: None,
+        };
+        self.store().session_insert(&session).await?;
+        tracing::info!(person.id = %person, session.id = %session.id, method = %session.method, address = %session.address, "signed in");
+        Ok(Began {
+            answer: SignedIn {
+                signed_in: true,
+                second_factor: false,
+            },
+            cookie: identity::set(minted.text.expose(), lifetime),
+        })
+    }
+}
+
+/// A link that somebody else used a moment ago is like one that was used long ago.
+fn used_up(error: StoreError) -> AppError {
+    match error {
+        StoreError::Conflict {
+            what: "invitation",
+            field: "token",
+        } => AppError::LinkInvalid,
+        error => error.into(),
+    }
+}

@@ -1,0 +1,5 @@
+//! Invitations.
+
+pub(super) mod create;
+pub(super) mod list;
+pub(super) mod revoke;

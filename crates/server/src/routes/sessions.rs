@@ -1,0 +1,4 @@
+//! Sessions in browsers.
+
+pub(super) mod end;
+pub(super) mod list;
