@@ -132,3 +132,31 @@ pub struct SecondFactorRemove {
     /// A code of the authenticator, or a recovery code.
     pub code: String,
 }
+
+/// Allows a command line to act for whoever is signed in.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoginCodeCreate {
+    /// SHA-256 of the verifier that the command line keeps to itself, in base64url without padding (RFC 7636, S256).
+    #[schema(example = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM")]
+    pub challenge: String,
+    /// The name of the token that it gets, such as that of its machine: 1 to 128 characters.
+    pub name: String,
+}
+
+/// A code that a command line swaps for a token, once, within two minutes.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct LoginCode {
+    /// The code.
+    pub code: String,
+}
+
+/// Swaps a code for a token.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoginCodeRedeem {
+    /// The code.
+    pub code: String,
+    /// What the code's challenge was made from.
+    pub verifier: String,
+}

@@ -73,6 +73,18 @@ pub struct TokenCreate {
     pub expires_at: Option<Time>,
 }
 
+/// Puts another token in the place of one.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenRotate {
+    /// How long the new token works; `7d` if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_in: Option<Lifetime>,
+    /// How long the old one goes on working, at most `7d`; `1d` if absent. It never lives longer than it would have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlap: Option<Lifetime>,
+}
+
 /// Which tokens are asked for.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]

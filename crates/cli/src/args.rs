@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    admin, budgets, config, doctor, exec, files, groups, keys, mock, models, open, org, prices, requests, server,
-    spend, templates, terminal, tokens, users, workspaces,
+    admin, budgets, config, doctor, exec, files, groups, keys, login, mock, models, open, org, prices, requests,
+    server, spend, templates, terminal, tokens, users, workspaces,
 };
 
 /// One gate for every model call: keys, budgets, routes, and a ledger of what was spent.
@@ -14,7 +14,7 @@ use crate::commands::{
     version,
     max_term_width = 110,
     disable_help_subcommand = true,
-    after_help = "Commands that talk to a server find it by BAILEY_URL and present BAILEY_TOKEN.\n\
+    after_help = "Commands that talk to a server use BAILEY_URL and BAILEY_TOKEN, or what `login` kept.\n\
                   Start with: bailey server"
 )]
 pub(crate) struct Cli {
@@ -27,6 +27,10 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run the server
     Server(server::Arguments),
+    /// Sign in to a server by way of a browser, and keep the token
+    Login(login::Login),
+    /// Revoke the token that `login` got, and forget it
+    Logout(login::Logout),
     /// Make a workspace from a template
     Create(workspaces::Create),
     /// List workspaces

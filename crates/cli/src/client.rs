@@ -17,6 +17,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::credentials::{Credentials, save};
 use crate::failure::{Explain, Failure};
 
 pub(crate) use stream::NoStream;
@@ -34,13 +35,13 @@ const CSV_PAGE: u32 = 10_000;
 /// The header with the next page's cursor, where the answer is CSV.
 const NEXT_CURSOR: &str = "x-bailey-next-cursor";
 
-/// Which server a command talks to. The token comes from `BAILEY_TOKEN`.
+/// Which server a command talks to. The token comes from `BAILEY_TOKEN`, or from `bailey login`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Remote {
-    /// The server's address [default: `$BAILEY_URL`, or `http://127.0.0.1:7080`]
+    /// The server's address [default: `$BAILEY_URL`, that of `bailey login`, or `http://127.0.0.1:7080`]
     #[arg(long, global = true, value_name = "URL", help_heading = "Server")]
     url: Option<String>,
-    /// File with the API token [default: `$BAILEY_TOKEN`]
+    /// File with the API token [default: `$BAILEY_TOKEN`, or the token of `bailey login`]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Server")]
     token_file: Option<std::path::PathBuf>,
 }
@@ -66,24 +67,62 @@ struct Answer {
 }
 
 impl Remote {
-    /// The server that was named.
+    /// The server that was named, with the token for it: of the file that was named, else of the environment, else of
+    /// `bailey login`.
     pub(crate) fn api(&self, environment: &BTreeMap<String, String>) -> Result<Api, Failure> {
-        let url = self.url.as_ref().or_else(|| environment.get(env::URL));
-        let url = url.map_or(DEFAULT_URL, |url| url.trim_end_matches('/')).to_owned();
-        let token = match &self.token_file {
-            Some(path) => std::fs::read_to_string(path).doing(|| format!("cannot read {}", path.display()))?,
-            None => environment.get(env::TOKEN).cloned().unwrap_or_default(),
+        let kept = Credentials::of(environment);
+        let named = match &self.token_file {
+            Some(path) => Some(std::fs::read_to_string(path).doing(|| format!("cannot read {}", path.display()))?),
+            None => environment.get(env::TOKEN).cloned(),
         };
-        let token = token.trim().to_owned();
-        if token.is_empty() {
-            return Err(Failure::new("there is no API token").hint(no_token()));
+        let named = named
+            .map(|token| token.trim().to_owned())
+            .filter(|token| !token.is_empty());
+        // A token that was named is for a server that was named, or the one on this machine.
+        let url = self.server(environment, kept.as_ref().filter(|_| named.is_none()))?;
+        let token = match (named, kept) {
+            (Some(token), _) => Some(token),
+            (None, Some(kept)) => kept.token(&url)?.map(|token| token.expose().clone()),
+            (None, None) => None,
+        };
+        let token = token.ok_or_else(|| Failure::new("there is no API token").hint(no_token()))?;
+        Api::new(&url, &token)
+    }
+
+    /// The server that was named, without a token, and its address.
+    pub(crate) fn anonymous(&self, environment: &BTreeMap<String, String>) -> Result<(Api, String), Failure> {
+        let url = self.server(environment, Credentials::of(environment).as_ref())?;
+        Ok((Api::new(&url, "")?, url))
+    }
+
+    /// Puts another token where the one came from that commands present: into the file that was named, or that of
+    /// `bailey login`. `false` = it came from the environment, which nobody can write to.
+    pub(crate) fn save(&self, environment: &BTreeMap<String, String>, token: &str) -> Result<bool, Failure> {
+        if let Some(path) = &self.token_file {
+            save(path, &format!("{token}\n"))?;
+            return Ok(true);
         }
-        Ok(Api {
-            client: client(&ClientOptions::default())?,
-            streams: stream_client(&ClientOptions::default())?,
-            url,
-            token: Secret::new(token),
-        })
+        let from_environment = environment
+            .get(env::TOKEN)
+            .is_some_and(|token| !token.trim().is_empty());
+        match Credentials::of(environment).filter(|_| !from_environment) {
+            Some(kept) => {
+                let url = self.server(environment, Some(&kept))?;
+                kept.replace(&url, token).map(|()| true)
+            }
+            None => Ok(false),
+        }
+    }
+
+    fn server(&self, environment: &BTreeMap<String, String>, kept: Option<&Credentials>) -> Result<String, Failure> {
+        let named = self.url.as_ref().or_else(|| environment.get(env::URL)).cloned();
+        let url = match (named, kept) {
+            (Some(url), _) => Some(url),
+            (None, Some(kept)) => kept.current()?,
+            (None, None) => None,
+        };
+        let url = url.unwrap_or_else(|| DEFAULT_URL.to_owned());
+        Ok(url.trim_end_matches('/').to_owned())
     }
 }
 
@@ -100,12 +139,22 @@ fn unreachable() -> String {
 
 fn no_token() -> String {
     format!(
-        "set {}; on the server's machine `bailey admin token create --user owner --data-dir DIR` makes one",
+        "run `bailey login`, or set {}; on the server's machine `bailey admin token create --user owner --data-dir DIR` makes one",
         env::TOKEN
     )
 }
 
 impl Api {
+    /// A server with a token for it.
+    pub(crate) fn new(url: &str, token: &str) -> Result<Self, Failure> {
+        Ok(Self {
+            client: client(&ClientOptions::default())?,
+            streams: stream_client(&ClientOptions::default())?,
+            url: url.to_owned(),
+            token: Secret::new(token.to_owned()),
+        })
+    }
+
     /// Reads one thing.
     pub(crate) async fn get(&self, path: &str, query: &impl Serialize) -> Result<Value, Failure> {
         let answer = self.send(Method::GET, path, query, None).await?;

@@ -8,6 +8,7 @@ pub(crate) mod exec;
 pub(crate) mod files;
 pub(crate) mod groups;
 pub(crate) mod keys;
+pub(crate) mod login;
 pub(crate) mod mock;
 pub(crate) mod models;
 pub(crate) mod open;
@@ -82,6 +83,8 @@ async fn act(command: Command, env: &Env) -> Result<(), Failure> {
         Command::Open(arguments) => open::run(arguments, env).await,
         Command::Logs(arguments) => workspaces::logs(arguments, env).await,
         Command::Templates(arguments) => templates::run(arguments, env).await,
+        Command::Login(arguments) => login::login(arguments, env).await,
+        Command::Logout(arguments) => login::logout(arguments, env).await,
         Command::Keys(arguments) => keys::run(arguments, env).await,
         Command::Spend(arguments) => spend::run(&arguments, env).await,
         Command::Requests(arguments) => requests::run(&arguments, env).await,

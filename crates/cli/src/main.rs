@@ -3,6 +3,7 @@
 mod args;
 mod client;
 mod commands;
+mod credentials;
 mod failure;
 mod output;
 mod settings;

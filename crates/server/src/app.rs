@@ -13,6 +13,7 @@ mod health;
 mod invitations;
 mod keys;
 mod ledger;
+mod login;
 mod lookup;
 mod me;
 mod models;

@@ -11,6 +11,7 @@ use bailey_core::identity::Session;
 use bailey_egress::Net;
 use bailey_runtime::config::SignInConfig;
 
+use crate::login::LoginCodes;
 use crate::way::Ways;
 pub(crate) use cookie::{COOKIE_NAME, cleared, only, set};
 pub use hashing::HashError;
@@ -40,6 +41,7 @@ pub(crate) struct Identity {
     pub(crate) ways: Ways,
     pub(crate) hashing: Hashing,
     pub(crate) limits: Limits,
+    pub(crate) logins: LoginCodes,
     pub(crate) vault: Vault,
 }
 
@@ -49,6 +51,7 @@ impl Identity {
             ways: Ways::new(options.proxies, options.public_url),
             hashing: Hashing::new(),
             limits: Limits::default(),
+            logins: LoginCodes::default(),
             vault: Vault::new(&options.key, Purpose::SecondFactors),
             config: options.config,
         }

@@ -14,6 +14,7 @@ pub mod folder;
 mod guard;
 mod identity;
 mod links;
+pub mod login;
 mod origin;
 mod outbound;
 mod prices;

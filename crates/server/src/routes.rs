@@ -62,6 +62,8 @@ fn rows_of_identity() -> Vec<Row> {
         row(Public, routes!(sign_in::password::handler)),
         row(Public, routes!(sign_in::claim::handler)),
         row(Public, routes!(sign_in::accept::handler)),
+        row(Session, routes!(sign_in::login_code::handler)),
+        row(Public, routes!(sign_in::login_redeem::handler)),
         row(Session, routes!(sign_in::out::handler)),
         // It is for those who are signed in and those who are not: the handler tells them apart.
         row(Public, routes!(apps::enter::handler)),
@@ -117,6 +119,7 @@ fn rows_of_the_gate() -> Vec<Row> {
         row(Needs(A::TokenCreate), routes!(tokens::create::handler)),
         row(Needs(A::TokenRead), routes!(tokens::list::handler)),
         row(Needs(A::TokenRevoke), routes!(tokens::revoke::handler)),
+        row(Needs(A::TokenCreate), routes!(tokens::rotate::handler)),
         row(Needs(A::LedgerRead), routes!(requests::list::handler)),
         row(Needs(A::LedgerRead), routes!(requests::get::handler)),
         row(Needs(A::LedgerRead), routes!(spend::handler)),

@@ -4,6 +4,7 @@ use bailey_core::authz::TokenScopes;
 use bailey_core::people::ApiToken;
 use bailey_core::{PersonId, Timestamp, TokenId};
 
+use crate::conn::Conn;
 use crate::page::cut;
 use crate::sql::{Assembly, same, statements};
 use crate::store::transaction;
@@ -26,6 +27,11 @@ statements! {
     );
     GET = same(select!(" WHERE id = $1"));
     BY_PUBLIC_ID = same(select!(" WHERE public_id = $1"));
+    /// A token that ends sooner already is left alone.
+    SHORTEN = same(
+        "UPDATE api_tokens SET expires_at = $2 \
+         WHERE id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)",
+    );
     REVOKE = same("UPDATE api_tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL");
 }
 
@@ -44,23 +50,49 @@ fn read(row: &Row) -> Result<ApiToken, StoreError> {
     })
 }
 
+async fn insert(tx: &mut Conn, token: &ApiToken, scopes: &str) -> Result<(), StoreError> {
+    let insert = INSERT
+        .bind(token.id)
+        .bind(token.public_id.as_str())
+        .bind(&token.hash)
+        .bind(token.name.as_str())
+        .bind(token.person)
+        .bind(scopes)
+        .bind(token.created_at)
+        .bind(token.expires_at)
+        .bind(token.revoked_at);
+    tx.execute(insert).await.map(drop)
+}
+
 impl Store {
+    /// Inserts a token's record in the place of an older one, which works until `until` at most. Fails with a conflict of the
+    /// older one's `state`, and changes nothing, if it is revoked or ends before `now`.
+    pub async fn token_rotate(
+        &self,
+        old: TokenId,
+        until: Timestamp,
+        new: &ApiToken,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let scopes = json("scopes", &new.scopes.to_names())?;
+        transaction!(self, async |tx| {
+            let found = tx.read_optional(GET.bind(old), read).await?;
+            let found = found.ok_or(StoreError::NotFound { what: "token" })?;
+            if found.revoked_at.is_some() || found.expires_at.is_some_and(|at| at <= now) {
+                return Err(StoreError::Conflict {
+                    what: "token",
+                    field: "state",
+                });
+            }
+            tx.execute(SHORTEN.bind(old).bind(until)).await?;
+            insert(tx, new, &scopes).await
+        })
+    }
+
     /// Inserts a token's record.
     pub async fn token_insert(&self, token: &ApiToken) -> Result<(), StoreError> {
         let scopes = json("scopes", &token.scopes.to_names())?;
-        transaction!(self, async |tx| {
-            let insert = INSERT
-                .bind(token.id)
-                .bind(token.public_id.as_str())
-                .bind(&token.hash)
-                .bind(token.name.as_str())
-                .bind(token.person)
-                .bind(scopes.as_str())
-                .bind(token.created_at)
-                .bind(token.expires_at)
-                .bind(token.revoked_at);
-            tx.execute(insert).await.map(drop)
-        })
+        transaction!(self, async |tx| insert(tx, token, &scopes).await)
     }
 
     /// The token of this id, also if it is revoked or expired.

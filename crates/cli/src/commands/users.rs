@@ -1,7 +1,8 @@
 //! `bailey users`
 
-use bailey_api::Patch;
+use bailey_api::invitations::{InvitationCreate, InvitationWithLink};
 use bailey_api::users::{User, UserCreate, UserDetail, UserListQuery, UserUpdate};
+use bailey_api::{Lifetime, Patch};
 use bailey_core::authz::Role;
 use bailey_core::people::PersonStatus;
 use clap::{Args, Subcommand, ValueEnum};
@@ -9,7 +10,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::{Env, Shown, cleared};
 use crate::client::segment;
 use crate::failure::Failure;
-use crate::output;
+use crate::output::{self, Output, understood};
 use crate::table::{Details, Table, or_nothing, time};
 
 const PATH: &str = "/users";
@@ -33,6 +34,8 @@ enum Verb {
     },
     /// Add a person
     Create(Create),
+    /// Print a link with which somebody becomes a person; it is good once
+    Invite(Invite),
     /// Change a person; suspending one refuses their tokens and keys and ends their open streams
     Update(Update),
 }
@@ -61,6 +64,24 @@ struct Create {
     /// What they may do: owner, template-admin, member or auditor [default: member]
     #[arg(long)]
     role: Option<Role>,
+}
+
+#[derive(Debug, Args)]
+struct Invite {
+    /// The login name that they get
+    name: String,
+    /// The name to show
+    #[arg(long, value_name = "NAME")]
+    display_name: Option<String>,
+    /// What they may do: owner, template-admin, member or auditor [default: member]
+    #[arg(long)]
+    role: Option<Role>,
+    /// A group that they join; may be given several times
+    #[arg(long = "group", value_name = "GROUP")]
+    groups: Vec<String>,
+    /// How long the link works, at most 30d [default: 7d]
+    #[arg(long, value_name = "DURATION")]
+    expires_in: Option<Lifetime>,
 }
 
 #[derive(Debug, Args)]
@@ -127,6 +148,23 @@ pub(crate) async fn run(arguments: Arguments, env: &Env) -> Result<(), Failure> 
                 role: create.role,
             };
             output::show(output, api.post(PATH, &body).await?, |user: &User| details(user).text())
+        }
+        Verb::Invite(invite) => {
+            let body = InvitationCreate {
+                name: invite.name,
+                display_name: invite.display_name,
+                role: invite.role,
+                groups: invite.groups,
+                expires_in: invite.expires_in,
+            };
+            let answer = api.post("/invitations", &body).await?;
+            if output == Output::Json {
+                return output::json(&answer);
+            }
+            let made: InvitationWithLink = understood(answer)?;
+            let until = time(made.record.expires_at);
+            output::note(&format!("good once, until {until} UTC; it is not shown again"));
+            output::data(&made.link)
         }
         Verb::Update(update) => {
             let body = UserUpdate {

@@ -1,6 +1,8 @@
 //! The binary, run the way people and scripts run it.
 
 #[cfg(test)]
+mod login;
+#[cfg(test)]
 mod offline;
 #[cfg(test)]
 mod online;

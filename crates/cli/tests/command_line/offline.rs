@@ -22,6 +22,8 @@ Usage: bailey <COMMAND>
 
 Commands:
   server     Run the server
+  login      Sign in to a server by way of a browser, and keep the token
+  logout     Revoke the token that `login` got, and forget it
   create     Make a workspace from a template
   list       List workspaces
   show       Show a workspace, its apps and its figures
@@ -57,7 +59,7 @@ Options:
   -h, --help     Print help
   -V, --version  Print version
 
-Commands that talk to a server find it by BAILEY_URL and present BAILEY_TOKEN.
+Commands that talk to a server use BAILEY_URL and BAILEY_TOKEN, or what `login` kept.
 Start with: bailey server
 "
     );
@@ -89,7 +91,7 @@ fn a_command_without_a_token_says_how_to_get_one() {
         Place::new().run(&["keys", "list"]),
         failed(
             "error: there is no API token\n\
-             hint: set BAILEY_TOKEN; on the server's machine `bailey admin token create --user owner --data-dir DIR` makes one\n"
+             hint: run `bailey login`, or set BAILEY_TOKEN; on the server's machine `bailey admin token create --user owner --data-dir DIR` makes one\n"
         )
     );
 }

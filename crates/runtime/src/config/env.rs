@@ -13,6 +13,10 @@ pub struct EnvVar {
 pub const URL: &str = "BAILEY_URL";
 /// The API token that commands present.
 pub const TOKEN: &str = "BAILEY_TOKEN";
+/// Where configuration of a person's own lies.
+pub const CONFIG_HOME: &str = "XDG_CONFIG_HOME";
+/// A person's own folder.
+pub const HOME: &str = "HOME";
 /// Where a debug build kills itself; see [`crate::failpoint`].
 pub const FAIL_AT: &str = "BAILEY_FAIL_AT";
 /// What the variables begin with that set one key of the configuration.
@@ -37,8 +41,12 @@ pub const ALL: &[EnvVar] = &[
         about: "debug builds only: NAME:K ends the process when the named place is reached for the K-th time",
     },
     EnvVar {
-        name: "HOME",
-        about: "where the data directory lies unless configured: ~/.local/share/bailey",
+        name: HOME,
+        about: "where the data directory lies unless configured: ~/.local/share/bailey; and what `bailey login` keeps: ~/.config/bailey",
+    },
+    EnvVar {
+        name: CONFIG_HOME,
+        about: "used in place of ~/.config",
     },
     EnvVar {
         name: "XDG_DATA_HOME",

@@ -1,12 +1,13 @@
 //! API tokens.
 
-use bailey_api::tokens::{Token, TokenCreate, TokenListQuery, TokenWithSecret};
-use bailey_api::{FieldError, Page};
+use bailey_api::tokens::{Token, TokenCreate, TokenListQuery, TokenRotate, TokenWithSecret};
+use bailey_api::{Code, FieldError, Lifetime, Page};
 use bailey_core::TokenId;
 use bailey_core::authz::{Action, TokenScopes};
 use bailey_core::people::{ApiToken, Person, PersonStatus};
 use bailey_gate::token::{self, Kind};
 use bailey_runtime::ids::NewId;
+use bailey_store::StoreError;
 
 use super::caller::sees;
 use super::checks::Checks;
@@ -15,6 +16,11 @@ use super::{App, AppError, Caller, cursor, view};
 const CURSOR: u8 = b't';
 /// How long a token lives if nothing is said: 90 days.
 pub(crate) const LIFETIME: i64 = 90 * 86_400;
+/// How long a rotated one lives if nothing is said: seven days.
+const ROTATED: i64 = 7 * 86_400;
+/// How long the one before works on: a day.
+const OVERLAP: i64 = 86_400;
+const OVERLAP_MOST: i64 = 7 * 86_400;
 
 impl App {
     /// Makes a token, at most as wide as the one that asks for it.
@@ -77,6 +83,58 @@ impl App {
         Ok(Page {
             items: tokens.into_iter().map(view::token).collect(),
             next_cursor: cursor::next(CURSOR, next.map(TokenId::uuid)),
+        })
+    }
+
+    /// Makes a token of the same name, person and scopes in the place of one, which goes on working for a while.
+    pub async fn token_rotate(
+        &self,
+        caller: &Caller,
+        id: TokenId,
+        ask: TokenRotate,
+    ) -> Result<TokenWithSecret, AppError> {
+        let now = self.now();
+        let mut checks = Checks::default();
+        let overlap = match ask.overlap {
+            None => OVERLAP,
+            Some(Lifetime::Seconds(seconds)) if seconds <= OVERLAP_MOST => seconds,
+            Some(_) => {
+                checks.wrong("/overlap", "must be at most 7d");
+                OVERLAP
+            }
+        };
+        checks.done()?;
+        let reach = self.people_within(caller).await?;
+        let old = self.store().token_get(id).await?;
+        let old = old.filter(|t| sees(&reach, Some(t.person))).ok_or(AppError::NotFound)?;
+        let person = self.store().person_get(old.person).await?.ok_or(AppError::NotFound)?;
+        within_own(caller, &old.scopes, &person)?;
+        let minted = token::mint(Kind::ApiToken)?;
+        let record = ApiToken {
+            id: TokenId::new_at(now),
+            public_id: minted.public_id,
+            hash: minted.hash,
+            name: old.name,
+            person: old.person,
+            scopes: old.scopes,
+            created_at: now,
+            expires_at: ask.expires_in.unwrap_or(Lifetime::Seconds(ROTATED)).end(now),
+            revoked_at: None,
+        };
+        let rotated = self
+            .store()
+            .token_rotate(id, now.plus_seconds(overlap), &record, now)
+            .await;
+        rotated.map_err(|error| match error {
+            StoreError::Conflict { field: "state", .. } => AppError::Conflict {
+                code: Code::Revoked,
+                detail: "this token is revoked or expired; make another one".to_owned(),
+            },
+            error => error.into(),
+        })?;
+        Ok(TokenWithSecret {
+            token: minted.text.expose().clone(),
+            record: view::token(record),
         })
     }
 

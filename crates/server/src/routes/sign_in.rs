@@ -2,6 +2,8 @@
 
 pub(super) mod accept;
 pub(super) mod claim;
+pub(super) mod login_code;
+pub(super) mod login_redeem;
 pub(super) mod options;
 pub(super) mod out;
 pub(super) mod password;

@@ -3,3 +3,4 @@
 pub(super) mod create;
 pub(super) mod list;
 pub(super) mod revoke;
+pub(super) mod rotate;

@@ -152,3 +152,49 @@ fn a_narrowed_token_does_only_what_it_says() {
         );
     });
 }
+
+#[test]
+fn a_rotated_token_works_on_until_the_overlap_is_over() {
+    test(async |app| {
+        let (owner, ada) = (app.owner().await, app.person("ada", Role::Member).await);
+        let made = ada
+            .post(
+                "/api/v1/tokens",
+                json!({"name": "job", "scopes": ["keys.read", "tokens.create"], "expires_in": "7d"}),
+            )
+            .await
+            .ok(201);
+        let old = ada.with_token(&made["token"]);
+        app.clock.advance(6 * 86_400);
+        let path = format!("/api/v1/tokens/{}/rotate", made["id"].as_str().unwrap());
+        let rotated = old.post(&path, json!({"overlap": "1h"})).await.ok(201);
+        let new = ada.with_token(&rotated["token"]);
+        assert_eq!((&rotated["name"], &rotated["scopes"]), (&made["name"], &made["scopes"]));
+        assert_eq!(rotated["expires_at"], "2026-12-03T12:00:00Z");
+        for client in [&old, &new] {
+            client.get("/api/v1/keys").await.ok(200);
+        }
+        app.clock.advance(3_600);
+        assert_eq!(old.get("/api/v1/keys").await.code(), "token_invalid");
+        new.get("/api/v1/keys").await.ok(200);
+        assert_eq!(new.post(&path, json!({})).await.code(), "revoked");
+
+        // Nobody rotates what they could not have made.
+        let wide = ada.post("/api/v1/tokens", json!({"name": "wide"})).await.ok(201);
+        let path = format!("/api/v1/tokens/{}/rotate", wide["id"].as_str().unwrap());
+        assert_eq!(new.post(&path, json!({})).await.code(), "beyond_authority");
+        assert_eq!(
+            app.person("eve", Role::Member)
+                .await
+                .post(&path, json!({}))
+                .await
+                .code(),
+            "not_found"
+        );
+        assert_eq!(
+            owner.post(&path, json!({"overlap": "8d"})).await.problem().1,
+            ["/overlap"]
+        );
+        owner.post(&path, json!({})).await.ok(201);
+    });
+}

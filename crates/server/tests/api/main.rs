@@ -26,6 +26,8 @@ mod problems;
 #[cfg(test)]
 mod reach;
 #[cfg(test)]
+mod second_factor;
+#[cfg(test)]
 mod sign_in;
 #[cfg(test)]
 mod table;

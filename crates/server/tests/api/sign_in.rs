@@ -14,7 +14,7 @@ pub(crate) const PASSWORD: &str = "correct horse battery";
 const SIGN_IN: &str = "/api/v1/sign-in/password";
 
 /// A claimed person's browser, signed in.
-async fn claimed(app: &TestApp, name: &str) -> Client {
+pub(crate) async fn claimed(app: &TestApp, name: &str) -> Client {
     let now = app.gate.clock().now();
     let token = bootstrap::claim_create(&app.store, now, name).await.unwrap();
     let body = json!({"token": token.expose(), "password": PASSWORD});
@@ -32,7 +32,7 @@ pub(crate) async fn sign_in(browser: &Client, name: &str, password: &str, code: 
 }
 
 /// What an authenticator shows: written here a second time, from the RFC.
-fn authenticator(secret: &str, now: Timestamp) -> String {
+pub(crate) fn authenticator(secret: &str, now: Timestamp) -> String {
     let letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let bits: Vec<usize> = secret
         .chars()
@@ -52,7 +52,7 @@ fn authenticator(secret: &str, now: Timestamp) -> String {
 }
 
 /// Gives a signed-in person a second factor: their secret, their recovery codes, and their browser as it is then.
-async fn second_factor(app: &TestApp, browser: &Client) -> (String, Vec<String>, Client) {
+pub(crate) async fn second_factor(app: &TestApp, browser: &Client) -> (String, Vec<String>, Client) {
     let path = "/api/v1/me/second-factor";
     let made = browser.post(path, json!({"password": PASSWORD})).await.ok(200);
     let secret = made["secret"].as_str().unwrap().to_owned();
@@ -262,107 +262,6 @@ fn guessing_slows_down_and_keeps_nobody_out() {
 }
 
 #[test]
-fn a_second_factor_is_asked_for_and_each_code_is_good_once() {
-    test(async |app| {
-        let browser = claimed(&app, "owner").await;
-        let path = "/api/v1/me/second-factor";
-        let wrong = browser.post(path, json!({"password": "not the password"})).await;
-        assert_eq!(wrong.problem(), ("invalid_fields".into(), vec!["/password".into()]));
-        assert_eq!(
-            browser
-                .post(&format!("{path}/confirm"), json!({"code": "000000"}))
-                .await
-                .code(),
-            "already_exists"
-        );
-        let (secret, codes, renewed) = second_factor(&app, &browser).await;
-        assert_eq!(
-            browser.get("/api/v1/me").await.code(),
-            "session_ended",
-            "its secret is another one now"
-        );
-        assert_eq!(renewed.get("/api/v1/me").await.ok(200)["second_factor"], true);
-        assert_eq!(
-            renewed.post(path, json!({"password": PASSWORD})).await.code(),
-            "already_exists"
-        );
-
-        let asked = sign_in(&app.browser(), "owner", PASSWORD, None).await;
-        assert!(!asked.headers.contains_key("set-cookie"));
-        assert_eq!(asked.ok(200), json!({"signed_in": false, "second_factor": true}));
-        let now = app.gate.clock().now();
-        let used = sign_in(&app.browser(), "owner", PASSWORD, Some(&authenticator(&secret, now))).await;
-        assert_eq!(used.code(), "sign_in_refused", "it confirmed the authenticator already");
-        app.clock.advance(60);
-        let now = app.gate.clock().now();
-        let code = authenticator(&secret, now);
-        assert_eq!(
-            sign_in(&app.browser(), "owner", "not the password", Some(&code))
-                .await
-                .code(),
-            "sign_in_refused"
-        );
-        sign_in(&app.browser(), "owner", PASSWORD, Some(&code)).await.ok(200);
-        assert_eq!(
-            sign_in(&app.browser(), "owner", PASSWORD, Some(&code)).await.code(),
-            "sign_in_refused"
-        );
-        let typed = codes[0].to_uppercase().replace('-', " ");
-        sign_in(&app.browser(), "owner", PASSWORD, Some(&typed)).await.ok(200);
-        assert_eq!(
-            sign_in(&app.browser(), "owner", PASSWORD, Some(&codes[0])).await.code(),
-            "sign_in_refused"
-        );
-
-        let remove = async |password: &str, code: &str| {
-            let body = json!({"password": password, "code": code});
-            renewed.call(http::Method::DELETE, path, Some(&body)).await
-        };
-        assert_eq!(remove("not the password", &codes[1]).await.problem().1, ["/password"]);
-        assert_eq!(remove(PASSWORD, "000000").await.problem().1, ["/code"]);
-        let removed = remove(PASSWORD, &codes[1]).await;
-        assert_eq!(removed.status, 204);
-        assert_eq!(
-            renewed.keep(&removed).get("/api/v1/me").await.ok(200)["second_factor"],
-            false
-        );
-        sign_in(&app.browser(), "owner", PASSWORD, None).await.ok(200);
-    });
-}
-
-#[test]
-fn a_recovery_code_signs_in_once_among_32_at_once() {
-    test(async |app| {
-        let browser = claimed(&app, "owner").await;
-        let (_, codes, _) = second_factor(&app, &browser).await;
-        // From as many addresses, so that nothing but the code itself stands between them.
-        let browsers: Vec<Client> = (0..32).map(|n| app.browser().at(100 + n)).collect();
-        let tries = browsers.iter().map(|b| sign_in(b, "owner", PASSWORD, Some(&codes[3])));
-        let replies = futures_util::future::join_all(tries).await;
-        let good = replies.iter().filter(|r| r.headers.contains_key("set-cookie")).count();
-        let refused = replies.iter().filter(|r| r.status == 401).count();
-        assert_eq!((good, refused), (1, 31));
-    });
-}
-
-#[test]
-fn guessed_codes_slow_down_and_recovery_codes_work_all_the_same() {
-    test(async |app| {
-        let browser = claimed(&app, "owner").await;
-        let (_, codes, _) = second_factor(&app, &browser).await;
-        let mut limited = false;
-        for n in 0..12 {
-            let reply = sign_in(&app.browser().at(100 + n), "owner", PASSWORD, Some("000000")).await;
-            limited |= reply.code() == "sign_in_limited";
-        }
-        assert!(limited);
-        sign_in(&app.browser(), "owner", PASSWORD, Some(&codes[0]))
-            .await
-            .ok(200);
-    });
-}
-
-#[test]
 fn another_password_ends_the_other_sessions() {
     test(async |app| {
         let browser = claimed(&app, "owner").await;
@@ -509,6 +408,53 @@ fn the_database_holds_nothing_that_signs_in() {
             &cookie[21..],
         ] {
             assert!(!holds(text), "{text}");
+        }
+    });
+}
+
+#[test]
+fn a_command_line_gets_a_token_for_whoever_allows_it() {
+    test(async |app| {
+        let ada = app.person("ada", Role::Member).await;
+        let browser = app.browse(&ada).await;
+        let challenge = bailey_server::login::challenge("verifier");
+        let ask = json!({"challenge": challenge, "name": "laptop"});
+        let allow = async || {
+            let made = browser.post("/api/v1/login-codes", ask.clone()).await.ok(201);
+            made["code"].as_str().unwrap().to_owned()
+        };
+        let redeem = async |code: &str, verifier: &str| {
+            let body = json!({"code": code, "verifier": verifier});
+            app.nobody().post("/api/v1/login-codes/redeem", body).await
+        };
+        let code = allow().await;
+        assert_eq!(redeem(&code, "another").await.code(), "link_invalid");
+        assert_eq!(
+            redeem(&code, "verifier").await.code(),
+            "link_invalid",
+            "one try is all there is"
+        );
+        let code = allow().await;
+        let made = redeem(&code, "verifier").await.ok(201);
+        assert_eq!((&made["name"], &made["scopes"]), (&json!("laptop"), &json!(["*"])));
+        let me = ada.with_token(&made["token"]).get("/api/v1/me").await.ok(200);
+        assert_eq!(me["user"]["name"], "ada");
+        assert_eq!(redeem(&code, "verifier").await.code(), "link_invalid");
+        let code = allow().await;
+        browser.post("/api/v1/sign-out", json!({})).await;
+        assert_eq!(
+            redeem(&code, "verifier").await.code(),
+            "link_invalid",
+            "the session is over"
+        );
+        let browser = app.browse(&ada).await;
+        for (field, value) in [("challenge", "short"), ("name", "")] {
+            let mut wrong = ask.clone();
+            wrong[field] = json!(value);
+            assert_eq!(
+                browser.post("/api/v1/login-codes", wrong).await.problem().1,
+                [format!("/{field}")]
+            );
         }
     });
 }

@@ -255,6 +255,39 @@ async fn tokens_are_found_by_public_id_and_revoked_once(db: TestDb) {
     assert!(matches!(unknown, Err(StoreError::NotFound { what: "token" })));
 }
 
+async fn a_rotated_token_works_on_for_a_while(db: TestDb) {
+    let store = open(&db).await;
+    let ada = person("ada");
+    store.person_insert(&ada).await.unwrap();
+    let mut old = token(1, ada.id, TokenScopes::All);
+    old.expires_at = None;
+    store.token_insert(&old).await.unwrap();
+    let until = T0.plus_seconds(100);
+    let new = token(2, ada.id, TokenScopes::All);
+    store.token_rotate(old.id, until, &new, T0).await.unwrap();
+    let ends = async |id| store.token_get(id).await.unwrap().unwrap().expires_at;
+    assert_eq!((ends(old.id).await, ends(new.id).await), (Some(until), new.expires_at));
+    // It never lives longer than it would have.
+    let third = token(3, ada.id, TokenScopes::All);
+    store
+        .token_rotate(old.id, T0.plus_seconds(200), &third, T0)
+        .await
+        .unwrap();
+    assert_eq!(ends(old.id).await, Some(until));
+    let over = |error: StoreError| conflict(&error, "token", "state");
+    let fourth = token(4, ada.id, TokenScopes::All);
+    assert!(over(
+        store.token_rotate(old.id, until, &fourth, until).await.unwrap_err()
+    ));
+    store.token_revoke(new.id, T0).await.unwrap();
+    assert!(over(store.token_rotate(new.id, until, &fourth, T0).await.unwrap_err()));
+    assert_eq!(store.token_get(fourth.id).await.unwrap(), None);
+    let unknown = store
+        .token_rotate(TokenId::from_uuid(uuid(9)), until, &fourth, T0)
+        .await;
+    assert!(matches!(unknown, Err(StoreError::NotFound { what: "token" })));
+}
+
 async fn a_price_version_never_changes(db: TestDb) {
     let store = open(&db).await;
     store.price_version_put("2026-11", T0, "first").await.unwrap();
@@ -277,5 +310,6 @@ bailey_testkit::db_tests!(
     a_deleted_group_takes_its_budgets_and_members_along,
     what_a_record_refers_to_must_exist,
     tokens_are_found_by_public_id_and_revoked_once,
+    a_rotated_token_works_on_for_a_while,
     a_price_version_never_changes,
 );

@@ -1,0 +1,77 @@
+//! Tokens for command lines, by way of a browser.
+
+use bailey_api::sign_in::{LoginCode, LoginCodeCreate, LoginCodeRedeem};
+use bailey_api::tokens::TokenWithSecret;
+use bailey_core::TokenId;
+use bailey_core::authz::{Action, TokenScopes};
+use bailey_core::people::{ApiToken, PersonStatus};
+use bailey_gate::authorize::{Actor, Denied};
+use bailey_gate::token::{self, Kind};
+use bailey_runtime::ids::NewId;
+
+use super::checks::Checks;
+use super::{App, AppError, view};
+use crate::login::{Allowed, is_challenge};
+
+/// How long a command line's token works: 30 days.
+const LIFETIME: i64 = 30 * 86_400;
+
+impl App {
+    /// Allows a command line to act for the asker: the code is for whoever has what the challenge was made from.
+    pub(crate) fn login_code_create(&self, actor: &Actor, ask: LoginCodeCreate) -> Result<LoginCode, AppError> {
+        let session = actor.session.ok_or(AppError::SessionRequired)?;
+        let mut checks = Checks::default();
+        checks.text("/name", &ask.name);
+        if !is_challenge(&ask.challenge) {
+            checks.wrong("/challenge", "must be a SHA-256 in base64url without padding");
+        }
+        checks.done()?;
+        // Nobody gets a token this way who may not make one.
+        actor.may(Action::TokenCreate)?;
+        let code = self.identity().logins.issue(Allowed {
+            person: actor.person.id,
+            session,
+            name: ask.name,
+            challenge: ask.challenge,
+        })?;
+        Ok(LoginCode {
+            code: code.expose().clone(),
+        })
+    }
+
+    /// Swaps a code for a token with all the authority of whoever allowed it.
+    pub(crate) async fn login_code_redeem(&self, ask: LoginCodeRedeem) -> Result<TokenWithSecret, AppError> {
+        let allowed = self.identity().logins.take(&ask.code, &ask.verifier);
+        let allowed = allowed.ok_or(AppError::LinkInvalid)?;
+        let now = self.now();
+        let session = self.store().session_get(allowed.session).await?;
+        if !session.is_some_and(|session| self.identity().is_good(&session, now)) {
+            return Err(AppError::LinkInvalid);
+        }
+        let person = self
+            .store()
+            .person_get(allowed.person)
+            .await?
+            .ok_or(AppError::LinkInvalid)?;
+        if person.status != PersonStatus::Active {
+            return Err(Denied::Suspended.into());
+        }
+        let minted = token::mint(Kind::ApiToken)?;
+        let record = ApiToken {
+            id: TokenId::new_at(now),
+            public_id: minted.public_id,
+            hash: minted.hash,
+            name: allowed.name,
+            person: person.id,
+            scopes: TokenScopes::All,
+            created_at: now,
+            expires_at: Some(now.plus_seconds(LIFETIME)),
+            revoked_at: None,
+        };
+        self.store().token_insert(&record).await?;
+        Ok(TokenWithSecret {
+            token: minted.text.expose().clone(),
+            record: view::token(record),
+        })
+    }
+}
