@@ -47,6 +47,7 @@ const routes = [
       throw redirect({ to: "/workspaces", replace: true });
     },
   }),
+  createRoute({ ...inShell, path: "/cli", component: lazyRouteComponent(() => import("./pages/cli"), "CliPage"), validateSearch: texts("port", "challenge", "state", "name") }),
   createRoute({ ...inShell, path: "/welcome", component: lazyRouteComponent(() => import("./pages/welcome"), "WelcomePage") }),
   createRoute({ ...inShell, path: "/workspaces", component: lazyRouteComponent(() => import("./pages/workspaces/list"), "WorkspacesPage") }),
   createRoute({ ...inShell, path: "/workspaces/new", component: lazyRouteComponent(() => import("./pages/workspaces/create"), "CreatePage"), validateSearch: texts("template") }),

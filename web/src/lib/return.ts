@@ -10,3 +10,9 @@ export function returnPath(wanted: string | undefined): string {
 export function linkToken(hash: string): string {
   return decodeURIComponent(hash.replace(/^#/, ""));
 }
+
+/** Where a command line on this machine waits for its code; `null` where it waits for the code to be typed. */
+export function callback(port: string | undefined, code: string, state: string | undefined): string | null {
+  if (!port || !/^[0-9]{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 65_535 || !state) return null;
+  return `http://127.0.0.1:${Number(port)}/?${new URLSearchParams({ code, state })}`;
+}

@@ -69,6 +69,15 @@ fn pages_answer_with_the_index_and_routes_do_not() {
 }
 
 #[test]
+fn no_route_is_taken_for_a_page() {
+    let mut browser = HeaderMap::new();
+    browser.insert(ACCEPT, HeaderValue::from_static(BROWSER.1));
+    for path in crate::routes::openapi().paths.paths.keys() {
+        assert!(!is_page(path, &browser), "{path} stands below none of NOT_PAGES");
+    }
+}
+
+#[test]
 fn files_are_sent_in_the_smallest_form_that_is_accepted() {
     for (accepted, encoding, body) in [
         ("gzip, deflate, br", Some("br"), "brotli"),

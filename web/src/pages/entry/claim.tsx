@@ -11,11 +11,10 @@ import { ProblemNote } from "../../components/problem";
 import { linkToken } from "../../lib/return";
 import { Entry } from "./frame";
 import { NewPassword, passwordFault } from "./password";
-import { useEntered } from "./sign-in";
+import { entered } from "./sign-in";
 
 /** First run: whoever has the link that the server printed becomes the owner. */
 export function ClaimPage() {
-  const entered = useEntered();
   const [token] = useState(() => linkToken(window.location.hash));
   const [name, setName] = useState("");
   const [display, setDisplay] = useState("");

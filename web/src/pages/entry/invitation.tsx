@@ -8,11 +8,10 @@ import { ProblemNote } from "../../components/problem";
 import { linkToken } from "../../lib/return";
 import { Entry } from "./frame";
 import { NewPassword, passwordFault } from "./password";
-import { useEntered } from "./sign-in";
+import { entered } from "./sign-in";
 
 /** Whoever was invited chooses a password, and is in. */
 export function InvitationPage() {
-  const entered = useEntered();
   const [token] = useState(() => linkToken(window.location.hash));
   const [display, setDisplay] = useState("");
   const [password, setPassword] = useState("");

@@ -1,28 +1,25 @@
 import { Alert, Anchor, Button, Divider, PasswordInput, Skeleton, Stack, Text, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useRouter, useSearch } from "@tanstack/react-router";
+import { useSearch } from "@tanstack/react-router";
 import { useRef, useState } from "react";
 
 import { api, call, ProblemError } from "../../api/client";
 import { useAction } from "../../api/hooks";
-import { queryClient } from "../../api/query";
 import * as queries from "../../api/queries";
 import { CodeLine } from "../../components/misc";
 import { ProblemNote } from "../../components/problem";
 import { returnPath } from "../../lib/return";
 import { Entry } from "./frame";
 
-/** Begins anew as whoever has just signed in: nothing of another person's stays in memory. */
-export function useEntered() {
-  const router = useRouter();
-  return (to: string) => {
-    queryClient.clear();
-    router.history.push(to);
-  };
+/**
+ * Begins anew as whoever has just signed in: nothing of another person's stays in memory. Also for where the way back leads to
+ * the server and not to a page of this app, as when an app was asked for.
+ */
+export function entered(to: string) {
+  window.location.assign(to);
 }
 
 function Password({ back }: { back: string }) {
-  const entered = useEntered();
   const [name, setName] = useState("");
   const [password, setPassword] = useState("");
   const [code, setCode] = useState("");
