@@ -39,6 +39,7 @@ const NOT_BUILT: &str = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"ut
 /// First segments of paths that are never a page, whatever the browser accepts.
 const NOT_PAGES: &[&str] = &[
     "api",
+    "apps",
     "assets",
     "auth",
     "errors",
