@@ -47,12 +47,12 @@ class World:
         self.deployments = []
         self.lock = threading.Lock()
         # What no case kills.
-        self.bailey = self.deploy("main")
+        self.bailey = self.deploy("main", layers=self.cache / "layers")
 
-    def deploy(self, name, debug=False):
-        """A server of its own, for a case that kills it."""
+    def deploy(self, name, debug=False, layers=None):
+        """A server of its own, for a case that kills it. Layers are one server's: at its start it sweeps what is half made."""
         binaries = self.debug if debug else self.release
-        made = Deployment(binaries, self.scratch / name, self.mock_url, layers=self.cache / "layers")
+        made = Deployment(binaries, self.scratch / name, self.mock_url, layers=layers)
         with self.lock:
             self.deployments.append(made)
         return made
