@@ -184,7 +184,7 @@ impl Outbound {
     /// Serves HTTP/1.1 on a stream to the gate's port inside `workspace`: model calls and nothing else.
     ///
     /// Who calls is settled by the key that a request carries, as everywhere; here only the workspace's own is good. So what
-    /// happens inside is always charged to the workspace's owner, held to its template's limits, and over when it stops.
+    /// happens inside is always charged to the workspace's owner, held to the limits of its key, and over when it stops.
     pub(crate) async fn gate(
         &self,
         workspace: WorkspaceId,

@@ -177,7 +177,7 @@ impl<'a> Control<'a> {
 
     /// The key for the agent. Without one the stream ends, and the agent asks again.
     async fn key(&self) -> Result<Handed, ControlError> {
-        match self.inner.mint_key(self.workspace, self.agent).await {
+        match self.inner.give_key(self.workspace, self.agent).await {
             Ok(Some(key)) => Ok(Handed(key.expose().clone())),
             Ok(None) => Err(ControlError::Superseded),
             Err(error) => {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bailey_api::agent::{AgentStatus, FromAgent, FromServer, Purpose, Reading};
 use bailey_core::authz::Role;
 use bailey_core::workspace::Transition;
-use bailey_core::{BuildId, WorkspaceId};
+use bailey_core::{BuildId, Money, WorkspaceId};
 use bailey_link::{DialError, PurposeError};
 use bailey_runtime::ids::NewId;
 use bailey_store::{Begun, KeyFilter, KeyState, LedgerReach, ListPage, NewBuild};
@@ -172,6 +172,45 @@ fn a_key_lives_from_a_start_to_its_stop_and_there_is_never_another_one() {
         app.begin(&ann, id, "start").await;
         app.until(&ann, id, "running").await;
         assert_eq!(live_keys(&app, id).await, 1);
+    });
+}
+
+#[test]
+fn what_a_workspace_has_spent_stays_spent_when_it_starts_anew() {
+    test(async |app| {
+        let (ann, admin) = (with_plain(&app).await, app.owner().await);
+        let running = app.run().await;
+        let id = app.workspace(&ann, "plain", "one").await;
+        let keys = async || {
+            let page = admin.get(&format!("/api/v1/keys?workspace={id}")).await.ok(200);
+            page["items"].as_array().unwrap().clone()
+        };
+        let first = keys().await;
+        assert_eq!(app.take(&first[0]["budgets"][0]).await, Money::usd(5));
+        let spent = keys().await;
+        app.begin(&ann, id, "restart").await;
+        app.until(&ann, id, "running").await;
+        app.begin(&ann, id, "stop").await;
+        app.until(&ann, id, "stopped").await;
+        app.begin(&ann, id, "start").await;
+        app.until(&ann, id, "running").await;
+        let now = keys().await;
+        assert_eq!(now.len(), 1, "one key in all its life");
+        assert_eq!(
+            (&now[0]["id"], &now[0]["budgets"]),
+            (&spent[0]["id"], &spent[0]["budgets"])
+        );
+        let more = app.take(&now[0]["budgets"][0]).await;
+        assert_eq!(more, Money::ZERO, "no call gets anything");
+        let secrets = running.agents.keys(id);
+        let (last, before) = secrets.split_last().unwrap();
+        assert_eq!(before.len(), 2);
+        for secret in before {
+            assert!(app.gate.authenticate(secret).await.is_err(), "it is good no more");
+        }
+        let entry = app.gate.authenticate(last).await.unwrap();
+        assert_eq!(entry.key.id.to_string(), now[0]["id"].as_str().unwrap());
+        assert!(entry.usable(T0).is_ok());
     });
 }
 

@@ -11,8 +11,9 @@ use axum::Router;
 use axum::body::Body;
 use bailey_core::authz::{Role, TokenScopes};
 use bailey_core::budget::LeasePolicy;
-use bailey_core::ledger::{Outcome, RequestRecord, Settlement, Subject, Usage};
+use bailey_core::ledger::{AccountKey, Outcome, RequestRecord, Settlement, Subject, Usage};
 use bailey_core::people::{ApiToken, Person, PersonStatus};
+use bailey_core::period::Period;
 use bailey_core::{KeyId, Money, PersonId, ReplicaId, RequestId, Timestamp, TokenId};
 use bailey_gate::journal::JournalOptions;
 use bailey_gate::token::{self, Kind};
@@ -43,6 +44,8 @@ pub(crate) struct TestApp {
     pub(crate) app: App,
     pub(crate) store: Store,
     pub(crate) gate: Arc<Gate>,
+    /// The gate's.
+    replica: ReplicaId,
     pub(crate) clock: ManualClock,
     /// What its workspaces run on.
     pub(crate) sim: Arc<SimDriver>,
@@ -119,11 +122,12 @@ impl TestApp {
         bootstrap::ensure(&store, T0).await.unwrap();
         let writer = ReplicaId::new_at(T0);
         store.replica_claim(writer, T0, T0.plus_seconds(30)).await.unwrap();
+        let replica = ReplicaId::new_at(T0);
         let gate = Gate::start(GateOptions {
             store: store.clone(),
             clock,
             tasks: Tasks::new(),
-            replica: ReplicaId::new_at(T0),
+            replica,
             journal: JournalOptions {
                 dir: dir.join("journal"),
                 segment_bytes: 1 << 20,
@@ -177,6 +181,7 @@ impl TestApp {
             app,
             store,
             gate,
+            replica,
             clock: hand,
             sim,
             fleet,
@@ -304,6 +309,23 @@ impl TestApp {
             .await
             .unwrap();
         id.to_string()
+    }
+
+    /// Takes all that is left of a budget, as the API shows it, for calls; answers how much that was.
+    pub(crate) async fn take(&self, budget: &serde_json::Value) -> Money {
+        let period: Period = budget["period"].as_str().unwrap().parse().unwrap();
+        let account = AccountKey {
+            budget: budget["id"].as_str().unwrap().parse().unwrap(),
+            window: period.window(T0).start,
+        };
+        let limit = Money::from_nanos(budget["limit"]["nanos"].as_i64().unwrap());
+        let policy = LeasePolicy { share: 1 };
+        let taken = self
+            .store
+            .leases_take(self.replica, T0, &[(account, limit)], policy)
+            .await
+            .unwrap();
+        taken[0].1
     }
 }
 
