@@ -13,6 +13,7 @@ use bailey_store::{Begun, KeyFilter, KeyState, LedgerReach, ListPage, NewBuild};
 use bailey_workspaces::driver::{Driver, SimStep};
 use http::Method;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::agents::{dial, version};
 use crate::harness::{Client, T0, TestApp, test};
@@ -283,6 +284,43 @@ fn an_idle_workspace_stops_and_one_in_use_runs_to_the_end_of_its_life() {
         let stopped = app.until(&ann, busy, "stopped").await;
         let reason = stopped["build"]["reason"].as_str().unwrap();
         assert_eq!(reason, "stopped by itself: it may run for 43200 s at a time");
+    });
+}
+
+#[test]
+fn model_calls_on_a_connection_that_was_opened_long_ago_are_activity() {
+    test(async |app| {
+        let ann = with_plain(&app).await;
+        let running = app.run().await;
+        let (idle, busy) = (
+            app.workspace(&ann, "plain", "idle").await,
+            app.workspace(&ann, "plain", "busy").await,
+        );
+        let token = app.sim.token(busy).unwrap();
+        let link = dial(running.addr, token.expose(), "bulk").await.unwrap();
+        let mut gate = link.open(&Purpose::Gate).await.unwrap();
+        let key = running.agents.keys(busy).pop().unwrap();
+        let mut call = async || {
+            let head = format!("GET /v1/models HTTP/1.1\r\nhost: 127.0.0.1:7080\r\nx-api-key: {key}\r\n\r\n");
+            gate.write_all(head.as_bytes()).await.unwrap();
+            gate.flush().await.unwrap();
+            let mut answer = [0; 12];
+            gate.read_exact(&mut answer).await.unwrap();
+            assert_eq!(answer.as_slice(), b"HTTP/1.1 200");
+            // The rest of the answer is not of interest, but has to be gone before the next.
+            let mut rest = [0; 4096];
+            gate.read(&mut rest).await.unwrap();
+        };
+        call().await;
+        app.clock.advance(29 * 60);
+        call().await;
+        app.clock.advance(61);
+        app.until(&ann, idle, "stopped").await;
+        app.until(&ann, busy, "running").await;
+        let began = app.store.workspace_get(busy).await.unwrap().unwrap().build;
+        app.clock.advance(30 * 60);
+        app.until(&ann, busy, "stopped").await;
+        assert_eq!(began, 1, "it ran until nothing was called any more");
     });
 }
 
