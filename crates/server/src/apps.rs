@@ -8,6 +8,7 @@ mod access;
 mod body;
 mod cache;
 mod codes;
+mod crowd;
 mod headers;
 mod host;
 mod origin;
@@ -35,8 +36,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::Caller;
 use crate::links::Links;
+use crate::streams::Open;
 use access::Access;
 use codes::Codes;
+use crowd::Crowd;
 use host::Label;
 use origin::Asked;
 use pool::Pool;
@@ -77,6 +80,8 @@ struct Inner {
     codes: Codes,
     seal: Seal,
     pool: Pool,
+    crowd: Crowd,
+    streams: Open,
     links: Links,
     note: Note,
     clock: Clock,
@@ -93,6 +98,8 @@ pub(crate) struct AppsParts {
     pub(crate) options: AppsOptions,
     /// The way to them.
     pub(crate) links: Links,
+    /// The streams that are open into workspaces; a terminal is one.
+    pub(crate) streams: Open,
     /// Who is told that somebody uses one.
     pub(crate) note: Note,
     pub(crate) store: Store,
@@ -108,6 +115,7 @@ impl Apps {
         let AppsParts {
             options,
             links,
+            streams,
             note,
             store,
             clock,
@@ -120,6 +128,8 @@ impl Apps {
             codes: Codes::default(),
             seal: Seal::new(options.key),
             pool: Pool::new(links.clone(), tasks.clone()),
+            crowd: Crowd::default(),
+            streams,
             links,
             note,
             clock,
@@ -323,6 +333,14 @@ impl Apps {
 
     fn pool(&self) -> &Pool {
         &self.0.pool
+    }
+
+    fn crowd(&self) -> &Crowd {
+        &self.0.crowd
+    }
+
+    fn streams(&self) -> &Open {
+        &self.0.streams
     }
 
     fn links(&self) -> &Links {
