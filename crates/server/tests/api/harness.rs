@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::response::Response;
 use bailey_core::authz::{Role, TokenScopes};
 use bailey_core::budget::LeasePolicy;
 use bailey_core::ledger::{AccountKey, Outcome, RequestRecord, Settlement, Subject, Usage};
@@ -336,14 +337,18 @@ impl Client {
         Self { token, ..self.clone() }
     }
 
-    /// Sends a request.
-    pub(crate) async fn send(&self, mut request: Request<Body>) -> Reply {
+    /// Sends a request, and leaves the answer's body to be read.
+    pub(crate) async fn open(&self, mut request: Request<Body>) -> Response {
         if !self.token.is_empty() && !request.headers().contains_key("authorization") {
             let value = format!("Bearer {}", self.token).parse().unwrap();
             request.headers_mut().insert("authorization", value);
         }
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    /// Sends a request.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
+        let (parts, body) = self.open(request).await.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         Reply {
             status: parts.status,
