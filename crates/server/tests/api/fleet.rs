@@ -304,12 +304,15 @@ fn model_calls_on_a_connection_that_was_opened_long_ago_are_activity() {
             let head = format!("GET /v1/models HTTP/1.1\r\nhost: 127.0.0.1:7080\r\nx-api-key: {key}\r\n\r\n");
             gate.write_all(head.as_bytes()).await.unwrap();
             gate.flush().await.unwrap();
-            let mut answer = [0; 12];
-            gate.read_exact(&mut answer).await.unwrap();
-            assert_eq!(answer.as_slice(), b"HTTP/1.1 200");
-            // The rest of the answer is not of interest, but has to be gone before the next.
-            let mut rest = [0; 4096];
-            gate.read(&mut rest).await.unwrap();
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"\r\n\r\n") {
+                answer.push(gate.read_u8().await.unwrap());
+            }
+            let head = String::from_utf8(answer).unwrap();
+            assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            let mut body = vec![0; length.unwrap().parse().unwrap()];
+            gate.read_exact(&mut body).await.unwrap();
         };
         call().await;
         app.clock.advance(29 * 60);
@@ -478,6 +481,46 @@ fn a_log_ends_where_it_is_full_and_says_so() {
             "{:?}",
             log.last()
         );
+    });
+}
+
+#[test]
+fn a_key_that_a_script_prints_is_in_no_log() {
+    test(async |app| {
+        let ann = with_plain(&app).await;
+        let running = app.run().await;
+        let id = app.workspace(&ann, "plain", "one").await;
+        let key = running.agents.keys(id).pop().unwrap();
+        let token = app.sim.token(id).unwrap();
+        running.agents.leave(id);
+        let link = dial(running.addr, token.expose(), "interactive").await.unwrap();
+        let mut talk = link.talk().await.unwrap();
+        talk.hello(true).await;
+        assert!(matches!(talk.hear().await, Some(FromServer::Welcome { .. })));
+        // As `env` prints it, and in a line that is too long and goes on in the next.
+        let (head, rest) = key.split_at(40);
+        let texts = [
+            format!("BAILEY_KEY={key}"),
+            format!("{} {head}", "x".repeat(100)),
+            format!("{rest} end"),
+        ];
+        for (number, text) in (1..).zip(texts) {
+            let said = FromAgent::Log {
+                number,
+                source: "script:start".to_owned(),
+                at: 0,
+                text,
+            };
+            talk.say(&said).await;
+        }
+        while talk.hear().await.expect("the stream goes on") != (FromServer::LogStored { number: 3 }) {}
+        let log = app.log(&ann, id, 1).await;
+        let expected = [
+            "BAILEY_KEY=[masked]".to_owned(),
+            format!("{} [masked]", "x".repeat(100)),
+            "[masked] end".to_owned(),
+        ];
+        assert!(log.ends_with(&expected), "{log:#?}");
     });
 }
 
