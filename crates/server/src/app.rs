@@ -95,7 +95,9 @@ impl App {
     /// An application of these parts.
     pub fn new(parts: AppParts) -> Self {
         let fleet = parts.fleet.clone();
+        let streams = Open::default();
         let apps = Apps::new(AppsParts {
+            streams: streams.clone(),
             options: parts.apps.clone(),
             links: fleet.links().clone(),
             note: Arc::new(move |workspace| fleet.note_activity(workspace)),
@@ -108,7 +110,7 @@ impl App {
             parts,
             apps,
             identity,
-            streams: Open::default(),
+            streams,
             draining: AtomicBool::new(false),
             owners: Mutex::new(()),
             unpacking: Semaphore::new(UNPACKING),

@@ -8,6 +8,7 @@ mod access;
 mod body;
 mod cache;
 mod codes;
+mod crowd;
 mod headers;
 mod host;
 mod pages;
@@ -35,8 +36,10 @@ use tokio_util::sync::CancellationToken;
 use crate::app::Caller;
 use crate::links::Links;
 use crate::origin::{self, Asked};
+use crate::streams::Open;
 use access::Access;
 use codes::Codes;
+use crowd::Crowd;
 use host::Label;
 use pool::Pool;
 use session::{Seal, Session};
@@ -80,6 +83,8 @@ struct Inner {
     codes: Codes,
     seal: Seal,
     pool: Pool,
+    crowd: Crowd,
+    streams: Open,
     links: Links,
     note: Note,
     clock: Clock,
@@ -96,6 +101,8 @@ pub(crate) struct AppsParts {
     pub(crate) options: AppsOptions,
     /// The way to them.
     pub(crate) links: Links,
+    /// The streams that are open into workspaces; a terminal is one.
+    pub(crate) streams: Open,
     /// Who is told that somebody uses one.
     pub(crate) note: Note,
     pub(crate) store: Store,
@@ -111,6 +118,7 @@ impl Apps {
         let AppsParts {
             options,
             links,
+            streams,
             note,
             store,
             clock,
@@ -124,6 +132,8 @@ impl Apps {
             codes: Codes::default(),
             seal: Seal::new(options.key),
             pool: Pool::new(links.clone(), tasks.clone()),
+            crowd: Crowd::default(),
+            streams,
             links,
             note,
             clock,
@@ -371,6 +381,14 @@ impl Apps {
 
     fn pool(&self) -> &Pool {
         &self.0.pool
+    }
+
+    fn crowd(&self) -> &Crowd {
+        &self.0.crowd
+    }
+
+    fn streams(&self) -> &Open {
+        &self.0.streams
     }
 
     fn links(&self) -> &Links {

@@ -8,6 +8,7 @@ pub(crate) mod endpoint;
 mod journal;
 mod keys;
 pub(crate) mod layers;
+mod mask;
 mod runner;
 mod suspend;
 mod sweep;

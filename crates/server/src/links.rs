@@ -32,6 +32,12 @@ pub(crate) enum LinkError {
     Broken(#[source] std::io::Error),
 }
 
+impl LinkError {
+    fn barred() -> Self {
+        Self::Refused("the workspace's owner is suspended".to_owned())
+    }
+}
+
 /// How far an agent has come with its start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -128,22 +134,25 @@ impl Links {
             let mut table = self.table();
             let entry = table.get_mut(&workspace);
             if entry.as_ref().is_some_and(|entry| entry.barred) {
-                return Err(LinkError::Refused("the workspace's owner is suspended".to_owned()));
+                return Err(LinkError::barred());
             }
             // An agent that has only just come has one connection a moment before the other.
             let opener = |entry: &mut Entry, class| entry.place(class).as_ref().map(|attached| attached.opener.clone());
             entry.and_then(|entry| opener(entry, class).or_else(|| opener(entry, LinkClass::Interactive)))
         };
         let opener = opener.ok_or(LinkError::NotConnected)?;
-        bailey_link::request(&opener, &purpose)
-            .await
-            .map_err(|error| match error {
-                PurposeError::Link(bailey_link::LinkError::Closed) => LinkError::NotConnected,
-                PurposeError::Link(bailey_link::LinkError::TooManyStreams) => LinkError::Busy,
-                PurposeError::Refused(why) => LinkError::Refused(why),
-                PurposeError::Broken(source) => LinkError::Broken(source),
-                other => LinkError::Broken(std::io::Error::other(other)),
-            })
+        let answer = bailey_link::request(&opener, &purpose).await;
+        // The owner may have been suspended while the agent made up its mind.
+        if self.is_barred(workspace) {
+            return Err(LinkError::barred());
+        }
+        answer.map_err(|error| match error {
+            PurposeError::Link(bailey_link::LinkError::Closed) => LinkError::NotConnected,
+            PurposeError::Link(bailey_link::LinkError::TooManyStreams) => LinkError::Busy,
+            PurposeError::Refused(why) => LinkError::Refused(why),
+            PurposeError::Broken(source) => LinkError::Broken(source),
+            other => LinkError::Broken(std::io::Error::other(other)),
+        })
     }
 
     /// What is shown live of a workspace, if its agent is connected and has said it.

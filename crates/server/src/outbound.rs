@@ -6,7 +6,9 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bailey_api::agent::GATE_PORT;
@@ -18,6 +20,7 @@ use bailey_gateway::{Body, Gateway};
 use bailey_runtime::config::EgressConfig;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Request, Response, StatusCode};
+use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -57,13 +60,19 @@ pub(crate) enum Way {
     Host,
 }
 
-/// A workspace has as many connections open as it may.
+/// There is no place for a connection.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{most} connections {to} are open, and a workspace may not have more; close some of them")]
-pub(crate) struct TooMany {
-    most: usize,
-    to: &'static str,
+pub(crate) enum NoPlace {
+    /// A workspace has as many connections open as it may.
+    #[error("{most} connections {to} are open, and a workspace may not have more; close some of them")]
+    TooMany { most: usize, to: &'static str },
+    /// Nothing leads out of it any more.
+    #[error("the workspace's owner is suspended")]
+    Barred,
 }
+
+/// Notes that something is done in a workspace.
+pub(crate) type Note = Arc<dyn Fn() + Send + Sync>;
 
 /// What is counted of a workspace.
 struct Guest {
@@ -140,11 +149,22 @@ impl Outbound {
         }))
     }
 
-    /// A place for one more connection of `workspace`.
+    /// A place for one more connection of `workspace`, unless nothing may lead out of it. That is asked once the place is
+    /// taken: whoever bars a workspace and then cuts it off either ends this connection too, or is seen here.
     ///
     /// # Errors
-    /// Where it has as many as it may; the text is for whoever asked.
-    pub(crate) fn enter(&self, workspace: WorkspaceId, way: Way) -> Result<Passage, TooMany> {
+    /// Where it is barred, or has as many as it may; the text is for whoever asked.
+    pub(crate) fn enter(
+        &self,
+        workspace: WorkspaceId,
+        way: Way,
+        is_barred: impl FnOnce() -> bool,
+    ) -> Result<Passage, NoPlace> {
+        let passage = self.take(workspace, way)?;
+        if is_barred() { Err(NoPlace::Barred) } else { Ok(passage) }
+    }
+
+    fn take(&self, workspace: WorkspaceId, way: Way) -> Result<Passage, NoPlace> {
         let (most, to) = match way {
             Way::Gate => (GATE, "to the gate"),
             Way::Host => (self.0.connections, "to hosts outside"),
@@ -169,7 +189,7 @@ impl Outbound {
                 let decision = Word("too_many");
                 self.0.decisions.get_or_create(&DecisionLabels { decision }).inc();
                 tracing::warn!(workspace.id = %workspace, most, "a workspace has as many connections {to} as it may");
-                Err(TooMany { most, to })
+                Err(NoPlace::TooMany { most, to })
             }
         }
     }
@@ -184,22 +204,26 @@ impl Outbound {
     /// Serves HTTP/1.1 on a stream to the gate's port inside `workspace`: model calls and nothing else.
     ///
     /// Who calls is settled by the key that a request carries, as everywhere; here only the workspace's own is good. So what
-    /// happens inside is always charged to the workspace's owner, held to its template's limits, and over when it stops.
+    /// happens inside is always charged to the workspace's owner, held to the limits of its key, and over when it stops.
+    /// Each call is noted when it comes and whenever a piece of its answer goes out.
     pub(crate) async fn gate(
         &self,
         workspace: WorkspaceId,
         passage: Passage,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        note: Note,
     ) {
         let service = service_fn({
             let inner = Arc::clone(&self.0);
-            move |request| answer(Arc::clone(&inner), workspace, request)
+            move |request| answer(Arc::clone(&inner), workspace, request, Arc::clone(&note))
         });
         let builder = serve::http1(&self.0.options);
         let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
         let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
+            // First: one that was cut off before this point carries nothing at all.
+            biased;
             () = passage.cut.cancelled() => return,
+            ended = connection.as_mut() => ended,
             () = self.0.closing.cancelled() => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
@@ -265,8 +289,9 @@ impl Outbound {
         mut outside: TcpStream,
     ) {
         let carried = tokio::select! {
-            carried = tokio::io::copy_bidirectional_with_sizes(&mut stream, &mut outside, BUFFER, BUFFER) => carried,
+            biased;
             () = passage.cut.cancelled() => return,
+            carried = tokio::io::copy_bidirectional_with_sizes(&mut stream, &mut outside, BUFFER, BUFFER) => carried,
             () = self.0.closing.cancelled() => return,
         };
         if let Err(error) = carried {
@@ -282,7 +307,8 @@ async fn answer(
     inner: Arc<Inner>,
     workspace: WorkspaceId,
     request: Request<Incoming>,
-) -> Result<Response<Body>, Infallible> {
+    note: Note,
+) -> Result<Response<Noted>, Infallible> {
     if !serve::host_allowed(inner.options.hosts.as_deref(), request.uri(), request.headers()) {
         return Ok(problem(
             StatusCode::MISDIRECTED_REQUEST,
@@ -290,7 +316,9 @@ async fn answer(
         ));
     }
     if inner.gateway.handles(&request) {
-        return Ok(inner.gateway.call_within(request, workspace).await);
+        note();
+        let answer = inner.gateway.call_within(request, workspace).await;
+        return Ok(answer.map(|body| Noted { body, note: Some(note) }));
     }
     Ok(problem(
         StatusCode::NOT_FOUND,
@@ -298,8 +326,39 @@ async fn answer(
     ))
 }
 
-fn problem(status: StatusCode, body: &'static str) -> Response<Body> {
-    let mut response = Response::new(Body::full(body));
+/// An answer whose pieces are noted as they go out.
+struct Noted {
+    body: Body,
+    note: Option<Note>,
+}
+
+impl http_body::Body for Noted {
+    type Data = <Body as http_body::Body>::Data;
+    type Error = <Body as http_body::Body>::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if let (Poll::Ready(Some(Ok(_))), Some(note)) = (&polled, &self.note) {
+            note();
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+fn problem(status: StatusCode, body: &'static str) -> Response<Noted> {
+    let body = Body::full(body);
+    let mut response = Response::new(Noted { body, note: None });
     *response.status_mut() = status;
     let value = HeaderValue::from_static("application/problem+json");
     response.headers_mut().insert(CONTENT_TYPE, value);

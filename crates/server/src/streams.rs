@@ -30,7 +30,7 @@ const PER_WORKSPACE: usize = 64;
 /// The most that one person has open.
 const PER_PERSON: usize = 128;
 /// How long an agent may take to accept a stream.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why there is no stream into a workspace.
 #[derive(Debug, thiserror::Error)]
@@ -90,22 +90,36 @@ struct Counts {
 #[derive(Debug)]
 pub(crate) struct Place {
     open: Open,
-    workspace: WorkspaceId,
+    /// `None` = it leads into none.
+    workspace: Option<WorkspaceId>,
     person: PersonId,
 }
 
 impl Open {
+    /// A place for a stream into a workspace.
     pub(crate) fn enter(&self, workspace: WorkspaceId, person: PersonId) -> Result<Place, StreamError> {
+        self.take(Some(workspace), person)
+    }
+
+    /// A place for somebody who follows a log. It leads into no workspace: whoever reads logs keeps nobody out of one.
+    pub(crate) fn enter_log(&self, person: PersonId) -> Result<Place, StreamError> {
+        self.take(None, person)
+    }
+
+    fn take(&self, workspace: Option<WorkspaceId>, person: PersonId) -> Result<Place, StreamError> {
         // Nothing that can panic happens under the lock.
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let full = |whose, most| StreamError::TooMany { whose, most };
-        if counts.workspaces.get(&workspace).is_some_and(|n| *n >= PER_WORKSPACE) {
+        let taken = workspace.and_then(|id| counts.workspaces.get(&id).copied());
+        if taken.is_some_and(|n| n >= PER_WORKSPACE) {
             return Err(full("the workspace", PER_WORKSPACE));
         }
         if counts.people.get(&person).is_some_and(|n| *n >= PER_PERSON) {
             return Err(full("the person", PER_PERSON));
         }
-        *counts.workspaces.entry(workspace).or_default() += 1;
+        if let Some(workspace) = workspace {
+            *counts.workspaces.entry(workspace).or_default() += 1;
+        }
         *counts.people.entry(person).or_default() += 1;
         Ok(Place {
             open: self.clone(),
@@ -118,7 +132,9 @@ impl Open {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut counts = self.open.0.lock().unwrap_or_else(PoisonError::into_inner);
-        leave(&mut counts.workspaces, &self.workspace);
+        if let Some(workspace) = &self.workspace {
+            leave(&mut counts.workspaces, workspace);
+        }
         leave(&mut counts.people, &self.person);
     }
 }
@@ -223,6 +239,10 @@ mod tests {
         places.pop();
         places.push(open.enter(WorkspaceId::new_at(at), ann).unwrap());
         drop(places);
+        let logs: Vec<_> = (0..PER_PERSON).map(|_| open.enter_log(ann).unwrap()).collect();
+        assert!(open.enter_log(ann).is_err(), "logs count by person");
+        assert!(open.enter(busy, PersonId::new_at(at)).is_ok(), "and keep nobody out");
+        drop(logs);
         let counts = open.0.lock().unwrap();
         assert!(counts.workspaces.is_empty() && counts.people.is_empty());
     }

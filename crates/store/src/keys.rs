@@ -41,6 +41,10 @@ statements! {
     );
     REVOKE = same("UPDATE virtual_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL");
     OF_WORKSPACE = same("SELECT id FROM virtual_keys WHERE workspace = $1 AND scope = 'workspace' AND revoked_at IS NULL");
+    IDENTITY_OF_WORKSPACE = same(select!(" WHERE workspace = $1 AND scope = 'workspace' ORDER BY id LIMIT 1"));
+    REVIVE = same(
+        "UPDATE virtual_keys SET public_id = $2, hash = $3, rotated_at = $4, metadata = $5, revoked_at = NULL WHERE id = $1",
+    );
     ROTATE = same(
         "UPDATE virtual_keys SET public_id = $2, hash = $3, rotated_at = $4 WHERE id = $1 AND revoked_at IS NULL",
     );
@@ -98,6 +102,15 @@ pub struct KeyChain {
     pub org: Organization,
     /// The budgets of the key, the person, the charged group and the organization.
     pub budgets: Vec<Budget>,
+}
+
+/// What giving a workspace its key did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyGiven {
+    /// The workspace's key.
+    pub key: KeyId,
+    /// Keys whose secrets were good until now, this one's former secret included.
+    pub ended: Vec<KeyId>,
 }
 
 fn read(row: &Row) -> Result<Key, StoreError> {
@@ -163,14 +176,16 @@ pub(crate) async fn revoke_of_workspace(
 }
 
 impl Store {
-    /// Gives a workspace its key, in place of every one that it had; answers with those. `None` if the agent with this
-    /// public id is not the workspace's any more, or the workspace is on its way down: nothing is given then.
-    pub async fn workspace_key_insert(
+    /// Gives a workspace its key and ends the secrets that it had before. A workspace has one key in its life: this one where
+    /// it never had any, with these budgets; otherwise that one is good again with `key`'s secret, and its limits and budgets,
+    /// with what is spent of them, stay. `None` if the agent with this public id is not the workspace's any more, or the
+    /// workspace is on its way down: nothing is given then.
+    pub async fn workspace_key_give(
         &self,
         agent: &str,
         key: &Key,
         budgets: &[Budget],
-    ) -> Result<Option<Vec<KeyId>>, StoreError> {
+    ) -> Result<Option<KeyGiven>, StoreError> {
         transaction!(self, async |tx| {
             let Some(workspace) = workspace_up_by_agent(tx, agent).await? else {
                 return Ok(None);
@@ -178,12 +193,29 @@ impl Store {
             if key.workspace != Some(workspace) {
                 return Ok(None);
             }
-            let before = revoke_of_workspace(tx, workspace, key.created_at).await?;
-            insert_key(tx, key).await?;
-            for budget in budgets {
-                insert_budget(tx, budget).await?;
-            }
-            Ok(Some(before))
+            let now = key.created_at;
+            let ended = revoke_of_workspace(tx, workspace, now).await?;
+            let identity = tx.fetch_optional(IDENTITY_OF_WORKSPACE.bind(workspace)).await?;
+            let Some(identity) = identity.as_ref().map(read).transpose()? else {
+                insert_key(tx, key).await?;
+                for budget in budgets {
+                    insert_budget(tx, budget).await?;
+                }
+                return Ok(Some(KeyGiven { key: key.id, ended }));
+            };
+            let mut metadata = identity.metadata;
+            metadata.extend(key.metadata.clone());
+            let revive = REVIVE
+                .bind(identity.id)
+                .bind(key.public_id.as_str())
+                .bind(&key.hash)
+                .bind(now)
+                .bind(json("metadata", &metadata)?);
+            tx.execute(revive).await?;
+            Ok(Some(KeyGiven {
+                key: identity.id,
+                ended,
+            }))
         })
     }
 

@@ -31,7 +31,7 @@ mod workspaces;
 pub use budgets::{BudgetFilter, BudgetState};
 pub use builds::{NewBuild, NewLine};
 pub use error::{Fault, StoreError};
-pub use keys::{KeyChain, KeyFilter, KeyState};
+pub use keys::{KeyChain, KeyFilter, KeyGiven, KeyState};
 pub use ledger::{Applied, Cursor, CursorError, RequestFilter};
 pub use page::{LedgerReach, ListPage};
 pub use people::PersonFilter;

@@ -8,6 +8,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use hyper::body::Incoming;
 
+use super::crowd::Seat;
 use super::pool::Lent;
 
 /// Resolves when a visit is over.
@@ -35,6 +36,7 @@ pub(crate) struct FromApp {
     pub(super) connection: Option<Lent>,
     pub(super) whole: bool,
     pub(super) over: Over,
+    pub(super) _seat: Seat,
 }
 
 impl Drop for FromApp {

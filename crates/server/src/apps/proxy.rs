@@ -13,6 +13,7 @@ use hyper::upgrade::OnUpgrade;
 
 use super::access::Visit;
 use super::body::{AppBody, FromApp};
+use super::crowd::Seat;
 use super::headers::{self, Way};
 use super::pages;
 use super::pool::{Lent, PoolError, ToApp};
@@ -41,13 +42,21 @@ impl Apps {
             let heading = "This method does not lead to apps";
             return pages::page(StatusCode::METHOD_NOT_ALLOWED, heading, &[]);
         }
+        let seat = match self.crowd().enter(&visit, peer) {
+            Ok(seat) => seat,
+            Err(full) => {
+                let heading = format!("Too much is open at the app {}", visit.label.app());
+                return pages::page(StatusCode::TOO_MANY_REQUESTS, &heading, &[&full.to_string()]);
+            }
+        };
         self.note(&visit);
         let upgrade = headers::upgrade(request.headers());
         let client = upgrade.as_ref().map(|_| hyper::upgrade::on(&mut request));
         let place = request.extensions_mut().remove::<Place>();
+        let held = (seat, place);
         let outgoing = self.outgoing(peer, request, upgrade.as_ref());
         match self.exchange(&visit, outgoing).await {
-            Ok((lent, response)) => self.answer(visit, lent, response, client, place),
+            Ok((lent, response)) => self.answer(visit, lent, response, client, held),
             Err(error) => failed(&visit, &error),
         }
     }
@@ -101,7 +110,7 @@ impl Apps {
         lent: Lent,
         mut response: Response<Incoming>,
         client: Option<OnUpgrade>,
-        place: Option<Place>,
+        held: (Seat, Option<Place>),
     ) -> Response<AppBody> {
         let changes = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         let protocol = headers::upgrade(response.headers()).filter(|_| changes);
@@ -113,7 +122,7 @@ impl Apps {
                 self.tasks().spawn(async move {
                     let noting = apps.noting(&visit);
                     tunnel(client, app, noting, apps.until_over(&visit)).await;
-                    drop(place);
+                    drop(held);
                 });
                 let (mut parts, _) = response.into_parts();
                 parts.headers = headers::from_app(parts.headers, protocol.as_ref());
@@ -133,6 +142,7 @@ impl Apps {
             body,
             connection: Some(lent),
             whole: false,
+            _seat: held.0,
             over: Box::pin(async move { apps.until_over(&visit).await }),
         };
         Response::from_parts(parts, AppBody::App(from))

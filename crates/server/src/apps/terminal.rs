@@ -7,13 +7,13 @@ use bailey_link::Stream;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use tokio::time::timeout;
 
 use super::access::Visit;
 use super::pages::{answer, page};
 use super::{AppBody, Apps, Place};
 use crate::bridge::{self, MAX_FRAME};
-use crate::links::LinkError;
-use crate::streams::query;
+use crate::streams::{PATIENCE, query};
 
 /// xterm.js places its rows with inline styles.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; \
@@ -70,9 +70,23 @@ impl Apps {
         let Ok(upgrade) = WebSocketUpgrade::from_request_parts(&mut parts, &()).await else {
             return page(StatusCode::UPGRADE_REQUIRED, "This address takes a WebSocket", &[]);
         };
-        let stream = match self.links().open(visit.site.workspace, Purpose::Terminal(open)).await {
-            Ok(stream) => stream,
-            Err(error) => return refused(&visit, &error),
+        // Without a session nobody is let in here.
+        let person = visit
+            .session
+            .as_ref()
+            .map_or(visit.site.owner, |session| session.person);
+        let entered = match self.streams().enter(visit.site.workspace, person) {
+            Ok(entered) => entered,
+            Err(full) => return refused(&visit, StatusCode::TOO_MANY_REQUESTS, &full.to_string()),
+        };
+        let opened = self.links().open(visit.site.workspace, Purpose::Terminal(open));
+        let stream = match timeout(PATIENCE, opened).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return refused(&visit, StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+            Err(_) => {
+                let why = format!("The workspace did not answer within {} s.", PATIENCE.as_secs());
+                return refused(&visit, StatusCode::SERVICE_UNAVAILABLE, &why);
+            }
         };
         let apps = self.clone();
         let response = upgrade
@@ -80,7 +94,7 @@ impl Apps {
             .max_frame_size(MAX_FRAME)
             .on_upgrade(move |socket| async move {
                 apps.carry(&visit, socket, stream).await;
-                drop(place);
+                drop((entered, place));
             });
         response.map(AppBody::Router)
     }
@@ -97,7 +111,7 @@ impl Apps {
     }
 }
 
-fn refused(visit: &Visit, error: &LinkError) -> Response<AppBody> {
+fn refused(visit: &Visit, status: StatusCode, why: &str) -> Response<AppBody> {
     let heading = format!("The terminal of {} cannot be opened", visit.site.name);
-    page(StatusCode::SERVICE_UNAVAILABLE, &heading, &[&error.to_string()])
+    page(status, &heading, &[why])
 }

@@ -1,5 +1,6 @@
 //! The control stream of an agent: what it says, within bounds, and what it is told.
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
@@ -11,8 +12,8 @@ use bailey_link::Stream;
 use bailey_store::{NewLine, StoreError};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader};
 
-use super::Inner;
 use super::endpoint::Dialled;
+use super::{Inner, mask};
 use crate::links::Phase;
 
 /// The longest line. The longest that an agent has reason for is the state of everything that a template shows live.
@@ -23,6 +24,8 @@ const UNKNOWN: u32 = 32;
 const BATCH: usize = 256;
 /// The longest text of a line, a figure or a cause, in characters.
 const TEXT: usize = 4096;
+/// Sources whose last line is remembered.
+const SOURCES: usize = 256;
 /// Lines of one build's log, and the bytes of their texts, beyond which an agent adds nothing.
 pub(super) const LOG_LINES: u64 = 10_000;
 pub(super) const LOG_BYTES: u64 = 4 * 1024 * 1024;
@@ -68,6 +71,8 @@ pub(super) struct Control<'a> {
     log: Option<Log>,
     /// Lines that are not stored yet.
     waiting: Vec<NewLine>,
+    /// The end of each source's last line, in which a secret may begin.
+    tails: HashMap<String, String>,
 }
 
 impl<'a> Control<'a> {
@@ -80,6 +85,7 @@ impl<'a> Control<'a> {
             unknown: 0,
             log: None,
             waiting: Vec::new(),
+            tails: HashMap::new(),
         }
     }
 
@@ -140,9 +146,9 @@ impl<'a> Control<'a> {
                 ..
             } => return self.greet(needs_key, ready, &version).await.map(Some),
             FromAgent::Ready => links.report(id, Phase::Ready),
-            FromAgent::Failed { cause } => links.report(id, Phase::Over(short(cause))),
+            FromAgent::Failed { cause } => links.report(id, Phase::Over(short(&cause))),
             FromAgent::Ended { cause } => {
-                let cause = short(cause);
+                let cause = short(&cause);
                 links.report(id, Phase::Over(format!("the workspace ended by itself: {cause}")));
             }
             FromAgent::Log {
@@ -150,12 +156,19 @@ impl<'a> Control<'a> {
                 source,
                 at,
                 text,
-            } => self.waiting.push(NewLine {
-                agent_number: Some(number),
-                at: Timestamp::from_micros(at),
-                source: source.chars().take(64).collect(),
-                text: short(text),
-            }),
+            } => {
+                let source: String = source.chars().take(64).collect();
+                if self.tails.len() >= SOURCES {
+                    self.tails.clear();
+                }
+                let tail = self.tails.entry(source.clone()).or_default();
+                self.waiting.push(NewLine {
+                    agent_number: Some(number),
+                    at: Timestamp::from_micros(at),
+                    source,
+                    text: cut(mask::keys_after(tail, &text)),
+                });
+            }
             FromAgent::Activity { .. } => self.inner.note_activity(id),
             FromAgent::Status(status) => links.set_status(id, bounded(status, &self.workspace.resolved)),
         }
@@ -177,7 +190,7 @@ impl<'a> Control<'a> {
 
     /// The key for the agent. Without one the stream ends, and the agent asks again.
     async fn key(&self) -> Result<Handed, ControlError> {
-        match self.inner.mint_key(self.workspace, self.agent).await {
+        match self.inner.give_key(self.workspace, self.agent).await {
             Ok(Some(key)) => Ok(Handed(key.expose().clone())),
             Ok(None) => Err(ControlError::Superseded),
             Err(error) => {
@@ -254,14 +267,19 @@ fn bounded(mut status: AgentStatus, resolved: &Resolved) -> AgentStatus {
         .apps
         .retain(|name, _| resolved.apps.iter().any(|app| app.name == *name));
     for reading in status.metadata.values_mut() {
-        reading.display_name = short(std::mem::take(&mut reading.display_name));
-        reading.value = short(std::mem::take(&mut reading.value));
-        reading.error = reading.error.take().map(short);
+        reading.display_name = short(&reading.display_name);
+        reading.value = short(&reading.value);
+        reading.error = reading.error.as_deref().map(short);
     }
     status
 }
 
-fn short(text: String) -> String {
+/// What is kept of a text that an agent says: without secrets, and no longer than anybody reads.
+fn short(text: &str) -> String {
+    cut(mask::keys(text))
+}
+
+fn cut(text: String) -> String {
     match text.char_indices().nth(TEXT) {
         Some((end, _)) => text.get(..end).unwrap_or_default().to_owned(),
         None => text,

@@ -227,17 +227,18 @@ async fn one(inner: &Arc<Inner>, peer: &Peer, stream: Stream) -> Result<(), Stre
             let stream = pending.accept().await?;
             Control::new(inner, &peer.dialled).serve(stream).await?;
         }
-        Purpose::Gate | Purpose::Connect { .. } if inner.links.is_barred(workspace.id) => {
-            pending.refuse("the workspace's owner is suspended").await;
-        }
-        Purpose::Gate => match inner.outbound.enter(workspace.id, Way::Gate) {
-            Ok(passage) => {
-                inner.note_activity(workspace.id);
-                let stream = pending.accept().await?;
-                inner.outbound.gate(workspace.id, passage, stream).await;
+        Purpose::Gate => {
+            let is_barred = || inner.links.is_barred(workspace.id);
+            match inner.outbound.enter(workspace.id, Way::Gate, is_barred) {
+                Ok(passage) => {
+                    let stream = pending.accept().await?;
+                    let (fleet, id) = (Arc::clone(inner), workspace.id);
+                    let note = Arc::new(move || fleet.note_activity(id));
+                    inner.outbound.gate(workspace.id, passage, stream, note).await;
+                }
+                Err(refusal) => pending.refuse(&refusal.to_string()).await,
             }
-            Err(refusal) => pending.refuse(&refusal.to_string()).await,
-        },
+        }
         Purpose::Connect { host, port } => connect(inner, workspace, pending, &host, port).await?,
         _ => pending.refuse("agents open no such streams").await,
     }
@@ -252,7 +253,8 @@ async fn connect(
     port: u16,
 ) -> Result<(), StreamError> {
     // Before anything is looked up: a name is a message, too.
-    let passage = match inner.outbound.enter(workspace.id, Way::Host) {
+    let is_barred = || inner.links.is_barred(workspace.id);
+    let passage = match inner.outbound.enter(workspace.id, Way::Host, is_barred) {
         Ok(passage) => passage,
         Err(refusal) => {
             pending.refuse(&refusal.to_string()).await;

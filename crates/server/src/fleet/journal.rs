@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bailey_core::{BuildId, Timestamp};
 use bailey_store::{NewLine, Store};
 
+use super::mask;
+
 /// Lines of the server about one build.
 pub(super) struct Journal {
     build: BuildId,
@@ -24,13 +26,13 @@ impl Journal {
         self.say_from("build", at, text);
     }
 
-    /// Adds a line that comes from somewhere else.
+    /// Adds a line that comes from somewhere else. It may name what no reader of the log is to see.
     pub(super) fn say_from(&self, source: &str, at: Timestamp, text: impl Into<String>) {
         let line = NewLine {
             agent_number: None,
             at,
             source: source.to_owned(),
-            text: text.into(),
+            text: mask::keys(&text.into()),
         };
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
     }

@@ -1,4 +1,4 @@
-//! The key that a workspace gets for the gate: made when its agent asks for it, gone when the workspace goes down.
+//! The key that a workspace has for the gate: it gets a secret when its agent asks for one, and has none when the workspace is down.
 
 use bailey_core::budget::{Budget, BudgetSubject};
 use bailey_core::key::{Key, KeyScope, Metadata, ModelAccess};
@@ -21,9 +21,10 @@ pub(super) enum KeyError {
 }
 
 impl Inner {
-    /// Makes the key of a workspace for its agent, known by its token's public id; one that it had before ends. `None` if
-    /// the workspace has another agent by now, or is on its way down.
-    pub(super) async fn mint_key(
+    /// A secret of the workspace's key for its agent, known by its token's public id; the one before ends. The key itself is
+    /// made once, so that what is spent of its budgets stays spent whatever is started anew. `None` if the workspace has
+    /// another agent by now, or is on its way down.
+    pub(super) async fn give_key(
         &self,
         workspace: &Workspace,
         agent: &str,
@@ -66,10 +67,10 @@ impl Inner {
             limit: defaults.budget.limit,
             created_at: now,
         };
-        let Some(before) = self.store().workspace_key_insert(agent, &key, &[budget]).await? else {
+        let Some(given) = self.store().workspace_key_give(agent, &key, &[budget]).await? else {
             return Ok(None);
         };
-        self.keys_ended(&before);
+        self.keys_ended(&given.ended);
         Ok(Some(minted.text))
     }
 

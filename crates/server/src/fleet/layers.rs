@@ -21,6 +21,7 @@ use bailey_workspaces::template::{LayerError, LayerJob, LayerOptions, LayerStore
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::mask::Values;
 pub(crate) use flight::{Flight, LogLine, Progress};
 use needs::Needs;
 pub(crate) use needs::NeedsError;
@@ -39,6 +40,8 @@ pub(crate) struct Layers {
     settings: TemplatesConfig,
     /// The server's variables that install scripts may see.
     environment: BTreeMap<String, String>,
+    /// What of these no log shows.
+    secrets: Values,
     places: Semaphore,
     /// By the digest of what is built: the last flight of each, the oldest first to be forgotten.
     flights: Mutex<HashMap<String, Arc<Flight>>>,
@@ -83,13 +86,15 @@ impl Layers {
             keep_free: settings.keep_free,
         });
         let may_see = |(name, _): &(String, String)| settings.install_environment.contains(name);
+        let environment: BTreeMap<_, _> = env::read().filter(may_see).collect();
         Arc::new(Self {
             pieces,
             store: parts.store,
             clock: parts.clock,
             tasks: parts.tasks,
             closing: parts.closing,
-            environment: env::read().filter(may_see).collect(),
+            secrets: Values::of_variables(&environment),
+            environment,
             places: Semaphore::new(settings.parallel_builds),
             settings,
             flights: Mutex::default(),
@@ -189,12 +194,12 @@ impl Layers {
         flight.begin();
         let job = self.job(version).await.map_err(|error| Ended::Failed(causes(&error)))?;
         let Some(job) = job else { return Ok(()) };
-        let say = |line| flight.script(self.clock.now(), line);
+        let say = |line: String| flight.script(self.clock.now(), self.secrets.mask(&line));
         match self.pieces.build(&job, say, &self.closing).await {
             Ok(()) => Ok(()),
             Err(_) if self.closing.is_cancelled() => Err(Ended::Closing),
-            Err(error @ LayerError::Script(_)) => Err(Ended::Failed(error.to_string())),
-            Err(error) => Err(Ended::Failed(causes(&error))),
+            Err(error @ LayerError::Script(_)) => Err(Ended::Failed(self.secrets.mask(&error.to_string()))),
+            Err(error) => Err(Ended::Failed(self.secrets.mask(&causes(&error)))),
         }
     }
 

@@ -14,9 +14,9 @@ use bailey_workspaces::driver::{self, Driver, DriverError, Instance};
 use bailey_workspaces::template::Piece;
 use tokio::sync::watch;
 
-use super::Inner;
 use super::journal::Journal;
 use super::layers::Unprepared;
+use super::{Inner, mask};
 use crate::links::Phase;
 
 /// How long stop scripts may take.
@@ -168,7 +168,7 @@ impl Run<'_> {
                     Err(error) => {
                         let again = self.failure.is_some();
                         self.say(format!("failed: {error}"));
-                        self.failure.get_or_insert_with(|| error.to_string());
+                        self.failure.get_or_insert_with(|| mask::keys(&error.to_string()));
                         if again || !self.goes_up() {
                             // Nothing more can be done about it now; the next sweep tries to clean up again.
                             return self.end().await;

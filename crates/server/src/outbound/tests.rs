@@ -106,9 +106,9 @@ impl Rig {
     fn gate(&self) -> DuplexStream {
         let (inside, served) = tokio::io::duplex(64 << 10);
         let (outbound, workspace) = (self.outbound.clone(), self.workspace);
-        let passage = outbound.enter(workspace, Way::Gate).unwrap();
+        let passage = outbound.enter(workspace, Way::Gate, || false).unwrap();
         self.tasks
-            .spawn(async move { outbound.gate(workspace, passage, served).await });
+            .spawn(async move { outbound.gate(workspace, passage, served, Arc::new(|| {})).await });
         inside
     }
 
@@ -251,7 +251,7 @@ fn a_connection_is_judged_counted_and_carried() {
         let outside = connect("127.0.0.2", port).await.unwrap();
         let (mut inside, carried) = tokio::io::duplex(1024);
         let outbound = rig.outbound.clone();
-        let passage = outbound.enter(rig.workspace, Way::Host).unwrap();
+        let passage = outbound.enter(rig.workspace, Way::Host, || false).unwrap();
         rig.tasks
             .spawn(async move { outbound.carry(passage, carried, outside).await });
         let sent: Vec<u8> = (0..100_000_u32).map(|n| n.to_le_bytes()[0]).collect();
@@ -289,7 +289,7 @@ fn rules_that_cannot_be_read_allow_nothing() {
 #[test]
 fn a_workspace_has_so_many_connections_and_no_more_and_no_other_is_held_to_them() {
     test(async |rig| {
-        let enter = |workspace, way| rig.outbound.enter(workspace, way);
+        let enter = |workspace, way| rig.outbound.enter(workspace, way, || false);
         let (one, two) = (enter(rig.workspace, Way::Host), enter(rig.workspace, Way::Host));
         let refused = enter(rig.workspace, Way::Host).unwrap_err();
         assert_eq!(
@@ -312,6 +312,46 @@ fn a_workspace_has_so_many_connections_and_no_more_and_no_other_is_held_to_them(
 }
 
 #[test]
+fn a_workspace_that_is_barred_while_a_connection_takes_its_place_gets_none() {
+    test(async |rig| {
+        // As a suspension does: barred, then cut off, both between the stream's first look and its place.
+        let suspended = || {
+            rig.outbound.cut(rig.workspace);
+            true
+        };
+        for way in [Way::Gate, Way::Host] {
+            let refused = rig.outbound.enter(rig.workspace, way, suspended);
+            assert_eq!(refused.unwrap_err(), NoPlace::Barred);
+        }
+        // One that was barred before it took its place gives that up again.
+        let barred = || rig.outbound.enter(rig.workspace, Way::Host, || true).is_err();
+        assert!((0..10).all(|_| barred()));
+        assert!(rig.outbound.enter(rig.workspace, Way::Host, || false).is_ok());
+    });
+}
+
+#[tokio::test]
+async fn every_piece_of_an_answer_is_noted() {
+    use http_body_util::BodyExt as _;
+
+    let noted = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = {
+        let noted = Arc::clone(&noted);
+        Arc::new(move || {
+            noted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        })
+    };
+    let mut body = Noted {
+        body: Body::full("x"),
+        note: Some(count),
+    };
+    assert!(body.frame().await.unwrap().is_ok());
+    assert_eq!(noted.load(std::sync::atomic::Ordering::Relaxed), 1);
+    assert!(body.frame().await.is_none());
+    assert_eq!(noted.load(std::sync::atomic::Ordering::Relaxed), 1);
+}
+
+#[test]
 fn being_cut_off_ends_what_is_carried_at_once() {
     test(async |rig| {
         let listener = TcpListener::bind("127.0.0.2:0").await.unwrap();
@@ -321,7 +361,7 @@ fn being_cut_off_ends_what_is_carried_at_once() {
         let (mut other, _) = listener.accept().await.unwrap();
         let (mut inside, carried) = tokio::io::duplex(1024);
         let (outbound, outside) = (rig.outbound.clone(), outside.unwrap());
-        let passage = outbound.enter(rig.workspace, Way::Host).unwrap();
+        let passage = outbound.enter(rig.workspace, Way::Host, || false).unwrap();
         rig.tasks
             .spawn(async move { outbound.carry(passage, carried, outside).await });
         let mut gate = rig.gate();

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use bailey_api::agent::{AgentStatus, FromAgent, FromServer, Purpose, Reading};
 use bailey_core::authz::Role;
 use bailey_core::workspace::Transition;
-use bailey_core::{BuildId, WorkspaceId};
+use bailey_core::{BuildId, Money, WorkspaceId};
 use bailey_link::{DialError, PurposeError};
 use bailey_runtime::ids::NewId;
 use bailey_store::{Begun, KeyFilter, KeyState, LedgerReach, ListPage, NewBuild};
 use bailey_workspaces::driver::{Driver, SimStep};
 use http::Method;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::agents::{dial, version};
 use crate::harness::{Client, T0, TestApp, test};
@@ -176,6 +177,45 @@ fn a_key_lives_from_a_start_to_its_stop_and_there_is_never_another_one() {
 }
 
 #[test]
+fn what_a_workspace_has_spent_stays_spent_when_it_starts_anew() {
+    test(async |app| {
+        let (ann, admin) = (with_plain(&app).await, app.owner().await);
+        let running = app.run().await;
+        let id = app.workspace(&ann, "plain", "one").await;
+        let keys = async || {
+            let page = admin.get(&format!("/api/v1/keys?workspace={id}")).await.ok(200);
+            page["items"].as_array().unwrap().clone()
+        };
+        let first = keys().await;
+        assert_eq!(app.take(&first[0]["budgets"][0]).await, Money::usd(5));
+        let spent = keys().await;
+        app.begin(&ann, id, "restart").await;
+        app.until(&ann, id, "running").await;
+        app.begin(&ann, id, "stop").await;
+        app.until(&ann, id, "stopped").await;
+        app.begin(&ann, id, "start").await;
+        app.until(&ann, id, "running").await;
+        let now = keys().await;
+        assert_eq!(now.len(), 1, "one key in all its life");
+        assert_eq!(
+            (&now[0]["id"], &now[0]["budgets"]),
+            (&spent[0]["id"], &spent[0]["budgets"])
+        );
+        let more = app.take(&now[0]["budgets"][0]).await;
+        assert_eq!(more, Money::ZERO, "no call gets anything");
+        let secrets = running.agents.keys(id);
+        let (last, before) = secrets.split_last().unwrap();
+        assert_eq!(before.len(), 2);
+        for secret in before {
+            assert!(app.gate.authenticate(secret).await.is_err(), "it is good no more");
+        }
+        let entry = app.gate.authenticate(last).await.unwrap();
+        assert_eq!(entry.key.id.to_string(), now[0]["id"].as_str().unwrap());
+        assert!(entry.usable(T0).is_ok());
+    });
+}
+
+#[test]
 fn one_of_many_starts_begins() {
     test(async |app| {
         let ann = with_plain(&app).await;
@@ -244,6 +284,46 @@ fn an_idle_workspace_stops_and_one_in_use_runs_to_the_end_of_its_life() {
         let stopped = app.until(&ann, busy, "stopped").await;
         let reason = stopped["build"]["reason"].as_str().unwrap();
         assert_eq!(reason, "stopped by itself: it may run for 43200 s at a time");
+    });
+}
+
+#[test]
+fn model_calls_on_a_connection_that_was_opened_long_ago_are_activity() {
+    test(async |app| {
+        let ann = with_plain(&app).await;
+        let running = app.run().await;
+        let (idle, busy) = (
+            app.workspace(&ann, "plain", "idle").await,
+            app.workspace(&ann, "plain", "busy").await,
+        );
+        let token = app.sim.token(busy).unwrap();
+        let link = dial(running.addr, token.expose(), "bulk").await.unwrap();
+        let mut gate = link.open(&Purpose::Gate).await.unwrap();
+        let key = running.agents.keys(busy).pop().unwrap();
+        let mut call = async || {
+            let head = format!("GET /v1/models HTTP/1.1\r\nhost: 127.0.0.1:7080\r\nx-api-key: {key}\r\n\r\n");
+            gate.write_all(head.as_bytes()).await.unwrap();
+            gate.flush().await.unwrap();
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"\r\n\r\n") {
+                answer.push(gate.read_u8().await.unwrap());
+            }
+            let head = String::from_utf8(answer).unwrap();
+            assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            let mut body = vec![0; length.unwrap().parse().unwrap()];
+            gate.read_exact(&mut body).await.unwrap();
+        };
+        call().await;
+        app.clock.advance(29 * 60);
+        call().await;
+        app.clock.advance(61);
+        app.until(&ann, idle, "stopped").await;
+        app.until(&ann, busy, "running").await;
+        let began = app.store.workspace_get(busy).await.unwrap().unwrap().build;
+        app.clock.advance(30 * 60);
+        app.until(&ann, busy, "stopped").await;
+        assert_eq!(began, 1, "it ran until nothing was called any more");
     });
 }
 
@@ -401,6 +481,46 @@ fn a_log_ends_where_it_is_full_and_says_so() {
             "{:?}",
             log.last()
         );
+    });
+}
+
+#[test]
+fn a_key_that_a_script_prints_is_in_no_log() {
+    test(async |app| {
+        let ann = with_plain(&app).await;
+        let running = app.run().await;
+        let id = app.workspace(&ann, "plain", "one").await;
+        let key = running.agents.keys(id).pop().unwrap();
+        let token = app.sim.token(id).unwrap();
+        running.agents.leave(id);
+        let link = dial(running.addr, token.expose(), "interactive").await.unwrap();
+        let mut talk = link.talk().await.unwrap();
+        talk.hello(true).await;
+        assert!(matches!(talk.hear().await, Some(FromServer::Welcome { .. })));
+        // As `env` prints it, and in a line that is too long and goes on in the next.
+        let (head, rest) = key.split_at(40);
+        let texts = [
+            format!("BAILEY_KEY={key}"),
+            format!("{} {head}", "x".repeat(100)),
+            format!("{rest} end"),
+        ];
+        for (number, text) in (1..).zip(texts) {
+            let said = FromAgent::Log {
+                number,
+                source: "script:start".to_owned(),
+                at: 0,
+                text,
+            };
+            talk.say(&said).await;
+        }
+        while talk.hear().await.expect("the stream goes on") != (FromServer::LogStored { number: 3 }) {}
+        let log = app.log(&ann, id, 1).await;
+        let expected = [
+            "BAILEY_KEY=[masked]".to_owned(),
+            format!("{} [masked]", "x".repeat(100)),
+            "[masked] end".to_owned(),
+        ];
+        assert!(log.ends_with(&expected), "{log:#?}");
     });
 }
 

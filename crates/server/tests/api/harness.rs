@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::response::Response;
 use bailey_core::authz::{Role, TokenScopes};
 use bailey_core::budget::LeasePolicy;
-use bailey_core::ledger::{Outcome, RequestRecord, Settlement, Subject, Usage};
+use bailey_core::ledger::{AccountKey, Outcome, RequestRecord, Settlement, Subject, Usage};
 use bailey_core::people::{ApiToken, Person, PersonStatus};
+use bailey_core::period::Period;
 use bailey_core::{KeyId, Money, PersonId, ReplicaId, RequestId, Timestamp, TokenId};
 use bailey_gate::journal::JournalOptions;
 use bailey_gate::token::{self, Kind};
@@ -44,6 +46,8 @@ pub(crate) struct TestApp {
     pub(crate) app: App,
     pub(crate) store: Store,
     pub(crate) gate: Arc<Gate>,
+    /// The gate's.
+    replica: ReplicaId,
     pub(crate) clock: ManualClock,
     /// What its workspaces run on.
     pub(crate) sim: Arc<SimDriver>,
@@ -138,11 +142,12 @@ impl TestApp {
         bootstrap::ensure(&store, T0).await.unwrap();
         let writer = ReplicaId::new_at(T0);
         store.replica_claim(writer, T0, T0.plus_seconds(30)).await.unwrap();
+        let replica = ReplicaId::new_at(T0);
         let gate = Gate::start(GateOptions {
             store: store.clone(),
             clock,
             tasks: Tasks::new(),
-            replica: ReplicaId::new_at(T0),
+            replica,
             journal: JournalOptions {
                 dir: dir.join("journal"),
                 segment_bytes: 1 << 20,
@@ -198,6 +203,7 @@ impl TestApp {
             app,
             store,
             gate,
+            replica,
             clock: hand,
             sim,
             fleet,
@@ -332,6 +338,23 @@ impl TestApp {
             .unwrap();
         id.to_string()
     }
+
+    /// Takes all that is left of a budget, as the API shows it, for calls; answers how much that was.
+    pub(crate) async fn take(&self, budget: &serde_json::Value) -> Money {
+        let period: Period = budget["period"].as_str().unwrap().parse().unwrap();
+        let account = AccountKey {
+            budget: budget["id"].as_str().unwrap().parse().unwrap(),
+            window: period.window(T0).start,
+        };
+        let limit = Money::from_nanos(budget["limit"]["nanos"].as_i64().unwrap());
+        let policy = LeasePolicy { share: 1 };
+        let taken = self
+            .store
+            .leases_take(self.replica, T0, &[(account, limit)], policy)
+            .await
+            .unwrap();
+        taken[0].1
+    }
 }
 
 impl Client {
@@ -341,8 +364,8 @@ impl Client {
         Self { token, ..self.clone() }
     }
 
-    /// Sends a request.
-    pub(crate) async fn send(&self, mut request: Request<Body>) -> Reply {
+    /// Sends a request, and leaves the answer's body to be read.
+    pub(crate) async fn open(&self, mut request: Request<Body>) -> Response {
         request.extensions_mut().insert(Peer(self.address));
         let headers = request.headers_mut();
         if self.browser {
@@ -358,8 +381,12 @@ impl Client {
             let value = format!("Bearer {}", self.token).parse().unwrap();
             request.headers_mut().insert("authorization", value);
         }
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    /// Sends a request.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
+        let (parts, body) = self.open(request).await.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         Reply {
             status: parts.status,

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use bailey_core::budget::BudgetSubject;
 use bailey_core::key::{Key, KeyScope};
 use bailey_core::people::{Person, PersonStatus};
+use bailey_core::period::Period;
 use bailey_core::template::{Resolved, Resources};
 use bailey_core::workspace::{Build, BuildState, Quota, Transition, Workspace, WorkspaceStatus};
-use bailey_core::{BuildId, PersonId, TemplateId, TemplateVersionId, Timestamp, WorkspaceId};
+use bailey_core::{BuildId, Money, PersonId, TemplateId, TemplateVersionId, Timestamp, WorkspaceId};
 use bailey_store::{
-    Begun, KeyFilter, KeyState, LedgerReach, ListPage, NewBuild, NewLine, NewWorkspace, Store, StoreError,
+    Begun, KeyFilter, KeyGiven, KeyState, LedgerReach, ListPage, NewBuild, NewLine, NewWorkspace, Store, StoreError,
     WorkspaceFilter,
 };
 use bailey_testkit::db::TestDb;
@@ -410,12 +412,27 @@ async fn a_workspace_has_one_key_while_it_is_up_and_none_when_it_is_down(db: Tes
         workspace_key("k2", &made),
         workspace_key("k3", &made),
     );
-    let give = async |agent, key| store.workspace_key_insert(agent, key, &[]).await.unwrap();
+    let give = async |agent, key: &Key| {
+        let budget = budget(60, BudgetSubject::Key(key.id), Period::Run, Money::usd(5));
+        store.workspace_key_give(agent, key, &[budget]).await.unwrap()
+    };
+    let given = |ended: &[&Key]| {
+        Some(KeyGiven {
+            key: first.id,
+            ended: ended.iter().map(|key| key.id).collect(),
+        })
+    };
     assert_eq!(give("pub", &first).await, None, "no agent has been started");
     store.build_run(&build, Some(("pub", &[3; 32])), T0).await.unwrap();
     assert_eq!(give("other", &first).await, None, "that is not its agent");
-    assert_eq!(give("pub", &first).await, Some(Vec::new()));
-    assert_eq!(give("pub", &second).await, Some(vec![first.id]));
+    assert_eq!(give("pub", &first).await, given(&[]));
+    assert_eq!(give("pub", &second).await, given(&[&first]));
+    // The key is the one that it was, with its budget, and good with the new secret alone.
+    assert_eq!(store.key_chain(&first.public_id).await.unwrap(), None);
+    let chain = store.key_chain(&second.public_id).await.unwrap().unwrap();
+    assert_eq!((chain.key.id, &chain.key.hash), (first.id, &second.hash));
+    assert_eq!(chain.budgets.len(), 1);
+    assert_eq!(chain.budgets[0].subject, BudgetSubject::Key(first.id));
     let live = async || {
         let mut filter = KeyFilter::within(LedgerReach::All);
         filter.workspace = Some(made.id);
@@ -423,9 +440,9 @@ async fn a_workspace_has_one_key_while_it_is_up_and_none_when_it_is_down(db: Tes
         let (keys, _) = store.keys_list(&filter, ListPage::first(10)).await.unwrap();
         keys.into_iter().map(|key| key.id).collect::<Vec<_>>()
     };
-    assert_eq!(live().await, [second.id]);
+    assert_eq!(live().await, [first.id]);
     store.build_end(&build, Ok(()), T0).await.unwrap();
-    assert_eq!(live().await, [second.id], "it is up");
+    assert_eq!(live().await, [first.id], "it is up");
     // A key that somebody made and put down to the workspace is theirs to revoke.
     let own = Key {
         workspace: Some(made.id),
@@ -435,7 +452,7 @@ async fn a_workspace_has_one_key_while_it_is_up_and_none_when_it_is_down(db: Tes
     store.key_insert(&own, &[]).await.unwrap();
     let (_, stop) = begin(&store, &made, Transition::Stop).await;
     assert_eq!(give("pub", &third).await, None, "it is on its way down");
-    assert_eq!(store.build_end(&stop, Ok(()), T0).await.unwrap(), Some(vec![second.id]));
+    assert_eq!(store.build_end(&stop, Ok(()), T0).await.unwrap(), Some(vec![first.id]));
     assert_eq!(live().await, [own.id]);
     assert_eq!(give("pub", &third).await, None, "it is down");
     // So it is with a start that fails.
@@ -446,10 +463,10 @@ async fn a_workspace_has_one_key_while_it_is_up_and_none_when_it_is_down(db: Tes
     )
     .await;
     store.build_run(&start, Some(("pub2", &[4; 32])), T0).await.unwrap();
-    assert_eq!(give("pub2", &third).await, Some(Vec::new()));
+    assert_eq!(give("pub2", &third).await, given(&[]));
     assert_eq!(
         store.build_end(&start, Err("no"), T0).await.unwrap(),
-        Some(vec![third.id])
+        Some(vec![first.id])
     );
     assert_eq!(live().await, [own.id]);
 }
@@ -462,7 +479,7 @@ async fn two_that_ask_for_the_key_at_once_leave_one(db: TestDb) {
     let mut tasks = tokio::task::JoinSet::new();
     for key in keys {
         let store = store.clone();
-        tasks.spawn(async move { store.workspace_key_insert("pub", &key, &[]).await.unwrap() });
+        tasks.spawn(async move { store.workspace_key_give("pub", &key, &[]).await.unwrap() });
     }
     assert!(tasks.join_all().await.iter().all(Option::is_some));
     let revoked = store.build_end(&build, Err("no"), T0).await.unwrap().unwrap();

@@ -2,16 +2,22 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bailey_api::layers::{LayerBuild, LayerState};
 use bailey_api::workspaces::{BuildLogQuery, LogLine};
 use bailey_api::{Page, Time};
 use bailey_core::TemplateVersionId;
+use bailey_core::authz::Action;
 use futures_util::Stream;
 use futures_util::stream::unfold;
+use tokio::time::timeout;
 
+use crate::app::follow::JUDGED;
 use crate::app::{App, AppError, Caller, cursor};
 use crate::fleet::layers::{Flight, LayerStatus, NeedsError};
+use crate::guard;
+use crate::streams::Place;
 
 /// The most lines that are read at once.
 const LINES: u32 = 1000;
@@ -59,7 +65,7 @@ impl App {
     /// The same lines as they come, until the build is over.
     pub async fn template_build_follow(
         &self,
-        _caller: &Caller,
+        caller: &Caller,
         text: &str,
         number: u32,
         after: u64,
@@ -68,7 +74,10 @@ impl App {
         let flight = self.fleet().layers().last(version).await?;
         let end = self.layer_build(version).await?;
         let follow = Follow {
+            _place: self.streams().enter_log(caller.person())?,
             app: self.clone(),
+            caller: caller.clone(),
+            judged: Instant::now(),
             version,
             flight,
             after,
@@ -107,6 +116,8 @@ impl App {
 /// Following a flight.
 struct Follow {
     app: App,
+    caller: Caller,
+    judged: Instant,
     version: TemplateVersionId,
     flight: Option<Arc<Flight>>,
     after: u64,
@@ -114,11 +125,14 @@ struct Follow {
     lines: VecDeque<LogLine>,
     /// Told at the end, where nothing newer can be found out; `None` = it was told.
     end: Option<LayerBuild>,
+    _place: Place,
 }
 
 impl Follow {
+    /// What comes next; `None` = nothing any more, because it was all, or the reader may not read on.
     async fn next(mut self) -> Option<(LayerEvent, Self)> {
         self.end.as_ref()?;
+        self.judge().await?;
         while self.lines.is_empty() {
             let Some(flight) = self.flight.clone() else { break };
             let mut come = flight.lines_come();
@@ -128,7 +142,8 @@ impl Follow {
             }
             if lines.is_empty() {
                 // The flight is held here, so its end cannot be missed.
-                let _ = come.changed().await;
+                let _ = timeout(JUDGED, come.changed()).await;
+                self.judge().await?;
             }
             self.lines.extend(lines.into_iter().map(line));
         }
@@ -139,6 +154,30 @@ impl Follow {
         let known = self.end.take()?;
         let now = self.app.layer_build(self.version).await;
         Some((LayerEvent::End(now.unwrap_or(known)), self))
+    }
+}
+
+impl Follow {
+    /// `None` = the reader may not read it any more. Asked for now and then, whether or not lines come.
+    async fn judge(&mut self) -> Option<()> {
+        if self.judged.elapsed() < JUDGED {
+            return Some(());
+        }
+        match guard::renew(&self.app, &self.caller, Action::TemplateWrite).await {
+            Ok(caller) => {
+                self.caller = caller;
+                self.judged = Instant::now();
+                Some(())
+            }
+            // Whoever comes back is told why there is no more.
+            Err(error) => {
+                tracing::debug!(
+                    error = &error as &dyn std::error::Error,
+                    "a log is not followed any more"
+                );
+                None
+            }
+        }
     }
 }
 

@@ -20,7 +20,7 @@ const LONGEST: Duration = Duration::from_millis(400);
 /// The most lines of one look.
 const LINES: u32 = 500;
 /// How often it is asked whether the reader may still read it.
-const JUDGED: Duration = Duration::from_secs(2);
+pub(crate) const JUDGED: Duration = Duration::from_secs(2);
 
 /// A log that is followed.
 pub(crate) struct Follow {
@@ -55,7 +55,7 @@ impl App {
         let workspace = self.workspace_within(caller, id).await?;
         let build = self.store().build_get(id, number).await?.ok_or(AppError::NotFound)?;
         Ok(Follow {
-            _place: self.streams().enter(id, caller.person())?,
+            _place: self.streams().enter_log(caller.person())?,
             app: self.clone(),
             caller: caller.clone(),
             owner: workspace.owner,

@@ -105,6 +105,7 @@ impl Rig {
         let port = listener.local_addr().unwrap().port();
         let noted = Arc::new(Mutex::new(Vec::new()));
         let apps = Apps::new(AppsParts {
+            streams: crate::streams::Open::default(),
             options: AppsOptions {
                 config: AppsConfig {
                     domain: "localhost".to_owned(),

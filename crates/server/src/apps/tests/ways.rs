@@ -146,6 +146,29 @@ fn an_upgrade_carries_bytes_both_ways() {
 }
 
 #[test]
+fn a_terminal_in_the_browser_takes_a_place_among_the_streams() {
+    test(Sharing::Public, async |rig| {
+        let cookie = rig.session(&rig.ann, TERMINAL).await;
+        let origin = rig.origin(TERMINAL);
+        let headers = [("cookie", cookie.as_str()), ("origin", origin.as_str())];
+        let path = "/.bailey/terminal?name=main&columns=80&rows=24";
+        let places: Vec<_> = (0..64)
+            .map(|_| rig.apps.streams().enter(rig.workspace, rig.bob.id).unwrap())
+            .collect();
+        let (head, _) = rig.upgrade(TERMINAL, path, &headers).await;
+        assert!(head.starts_with("HTTP/1.1 429 "), "{head}");
+        drop(places);
+        let (head, _open) = rig.upgrade(TERMINAL, path, &headers).await;
+        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+        let taken = (0..64).take_while(|_| {
+            let place = rig.apps.streams().enter(rig.workspace, rig.bob.id);
+            place.map(std::mem::forget).is_ok()
+        });
+        assert_eq!(taken.count(), 63, "it has one while it is open");
+    });
+}
+
+#[test]
 fn the_terminal_is_a_page_and_a_socket() {
     test(Sharing::Public, async |rig| {
         assert_eq!(rig.get(TERMINAL, "/", &[]).await.status, 401);

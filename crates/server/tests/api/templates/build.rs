@@ -63,6 +63,34 @@ fn a_build_is_begun_followed_and_told_of() {
 }
 
 #[test]
+fn a_log_is_followed_for_as_long_as_its_reader_may_read_it() {
+    test(async |app| {
+        let owner = app.owner().await;
+        pushed(&owner).await;
+        let path = "/api/v1/templates/tools/versions/1/build";
+        assert_eq!(owner.post(path, json!(null)).await.status, 202);
+        let ada = app.person("ada", Role::TemplateAdmin).await;
+        let follow = async || {
+            let request = Request::get(format!("{path}/log")).header("accept", "text/event-stream");
+            ada.open(request.body(Body::empty()).unwrap()).await
+        };
+        // Neither is read before Ada is suspended, or the other has been.
+        let (first, second) = (follow().await, follow().await);
+        let text = async |response: axum::response::Response| {
+            let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+            String::from_utf8_lossy(&bytes).into_owned()
+        };
+        assert!(text(first).await.contains("event: end"));
+        owner
+            .patch("/api/v1/users/ada", json!({"status": "suspended"}))
+            .await
+            .ok(200);
+        tokio::time::sleep(Duration::from_millis(2_100)).await;
+        assert_eq!(text(second).await, "");
+    });
+}
+
+#[test]
 fn who_may_only_read_templates_sees_how_far_it_is_and_begins_nothing() {
     test(async |app| {
         let owner = app.owner().await;
