@@ -219,10 +219,7 @@ impl Store {
             Ok(()) => BuildState::Succeeded,
             Err(_) => BuildState::Failed,
         };
-        let up = matches!(
-            build.transition,
-            Transition::Start | Transition::Restart | Transition::Update
-        );
+        let up = build.transition.goes_up();
         transaction!(self, async |tx| {
             let end = END.bind(build.id).bind(state.as_str()).bind(outcome.err()).bind(now);
             if tx.execute(end).await? == 0 {
