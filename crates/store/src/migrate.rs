@@ -31,6 +31,7 @@ pub(crate) const STEPS: &[Step] = steps! {
     1 "0001_init";
     2 "0002_templates";
     3 "0003_workspaces";
+    4 "0004_builds";
 };
 
 fn migrator(text: impl Fn(&Step) -> &'static str) -> Migrator {
