@@ -103,6 +103,13 @@ names!(BuildState: Queued = "queued", Running = "running", Succeeded = "succeede
 names!(WorkspaceStatus: Pending = "pending", Starting = "starting", Running = "running", Stopping = "stopping",
     Stopped = "stopped", Failed = "failed", Deleting = "deleting", Deleted = "deleted");
 
+impl Transition {
+    /// Whether the workspace is to run when the build is over.
+    pub const fn goes_up(self) -> bool {
+        matches!(self, Self::Start | Self::Restart | Self::Update)
+    }
+}
+
 impl BuildState {
     /// Whether the build is over.
     pub const fn is_final(self) -> bool {

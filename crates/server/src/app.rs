@@ -84,12 +84,7 @@ struct Inner {
     draining: AtomicBool,
     /// Held while an owner's role or status changes, so that two changes cannot together leave no owner.
     owners: Mutex<()>,
-    /// Archives that are unpacked at the same time, each of which may come to much more than its own size.
-    unpacking: Semaphore,
 }
-
-/// Archives that are unpacked at the same time.
-const UNPACKING: usize = 2;
 
 impl App {
     /// An application of these parts.
@@ -113,7 +108,6 @@ impl App {
             streams,
             draining: AtomicBool::new(false),
             owners: Mutex::new(()),
-            unpacking: Semaphore::new(UNPACKING),
         }))
     }
 
@@ -155,8 +149,9 @@ impl App {
         &self.0.parts.templates
     }
 
+    /// Archives that are unpacked at the same time, each of which may come to much more than its own size.
     pub(crate) fn unpacking(&self) -> &Semaphore {
-        &self.0.unpacking
+        self.fleet().layers().unpacking()
     }
 
     pub(crate) fn metrics(&self) -> &Registry {

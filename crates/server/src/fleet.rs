@@ -9,6 +9,7 @@ mod journal;
 mod keys;
 pub(crate) mod layers;
 mod mask;
+mod places;
 mod runner;
 mod suspend;
 mod sweep;
@@ -28,13 +29,13 @@ use bailey_runtime::config::{Config, KeyDefaults, WorkspacesConfig};
 use bailey_runtime::{Clock, Tasks, metrics};
 use bailey_store::{Store, StoreError};
 use bailey_workspaces::driver::{AnyDriver, Driver as _, SandboxDriver, SandboxOptions};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::links::Links;
 use crate::outbound::{Limits, Outbound};
 use crate::serve::ServeOptions;
 use layers::{Layers, LayersParts};
+use places::Places;
 use turns::Turns;
 
 /// What [`Fleet::new`] needs.
@@ -68,7 +69,7 @@ struct Inner {
     layers: Arc<Layers>,
     tasks: Tasks,
     closing: CancellationToken,
-    places: Semaphore,
+    places: Places,
     turns: Turns,
     /// The last activity of workspaces that is not in the store yet.
     active: Mutex<HashMap<WorkspaceId, Timestamp>>,
@@ -163,7 +164,7 @@ impl Fleet {
             layers: Layers::new(config, layers),
             tasks,
             closing,
-            places: Semaphore::new(config.workspaces.parallel_builds),
+            places: Places::new(config.workspaces.parallel_builds),
             turns: Turns::default(),
             active: Mutex::default(),
         }))

@@ -1,14 +1,14 @@
-//! The templates that come with Bailey: a fresh database begins with them, and they stay as new as the program.
+//! The templates that come with Bailey: every database is given each of them once, and they stay as new as the program.
 
 use bailey_core::{TemplateId, TemplateVersionId, Timestamp};
 use bailey_runtime::ids::NewId;
 use bailey_store::{Store, StoreError, TemplateRecord, TemplateSource, VersionPush};
 use bailey_workspaces::template::{Sealed, starters};
 
-/// Gives a database that never had a template those that come with Bailey. In any other, a starter whose version in force
-/// comes from an older Bailey gets this one's; what a person pushed, promoted or deleted stays so.
+/// Gives a database those of the templates that come with Bailey whose names it never had, so that a start that was cut off
+/// half-way loses none. A starter whose version in force comes from an older Bailey gets this one's; what a person pushed,
+/// promoted or deleted stays so.
 pub async fn ensure(store: &Store, now: Timestamp) -> Result<(), StoreError> {
-    let fresh = !store.templates_any().await?;
     for starter in starters() {
         let sealed = match starter.package.seal() {
             Ok(sealed) => sealed,
@@ -20,7 +20,7 @@ pub async fn ensure(store: &Store, now: Timestamp) -> Result<(), StoreError> {
             }
         };
         match store.template_by_name(starter.name).await? {
-            None if fresh => {
+            None if !store.template_ever(starter.name).await? => {
                 let (id, source) = (TemplateId::new_at(now), TemplateSource::Starter);
                 match store
                     .template_insert(id, starter.name, source, &push(&sealed, now))

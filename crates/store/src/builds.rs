@@ -8,7 +8,7 @@ use crate::bulk::Bulk;
 use crate::conn::Conn;
 use crate::keys::revoke_of_workspace;
 use crate::page::cut;
-use crate::sql::{Assembly, each, same, statements};
+use crate::sql::{Assembly, same, statements};
 use crate::store::transaction;
 use crate::value::{Row, Texts, Value, json};
 use crate::workspaces::{Begun, active_owner, usage_alone, workspace};
@@ -33,9 +33,10 @@ statements! {
     UNFINISHED = same(select!(" WHERE state IN ('queued', 'running') ORDER BY id"));
     NEXT = same("UPDATE workspaces SET build = build + 1, keep_home = $2 WHERE id = $1 AND deleted_at IS NULL");
     CHANGE = same(
-        "UPDATE workspaces SET version = $2, parameters = $3, resolved = $4, cpu_milli = $5, memory = $6, disk = $7 \
+        "UPDATE workspaces SET version = $2, parameters = $3, resolved = $4, cpu_milli = $5, memory = $6, disk = $7, auto_stop = $8 \
          WHERE id = $1",
     );
+    AUTO_STOP_ASKED = same("SELECT auto_stop_asked FROM workspaces WHERE id = $1");
     RUN = same(
         "UPDATE builds SET state = 'running', started_at = COALESCE(started_at, $2) \
          WHERE id = $1 AND state IN ('queued', 'running')",
@@ -48,17 +49,31 @@ statements! {
     DOWN = same("UPDATE workspaces SET started_at = NULL, agent_public_id = NULL, agent_hash = NULL WHERE id = $1");
     GONE = same("UPDATE workspaces SET deleted_at = $2 WHERE id = $1");
     FREE_SLOT = same("UPDATE workspaces SET host_slot = NULL WHERE id = $1 AND keep_home = $2");
-    LINES = same("SELECT lines, agent_lines FROM builds WHERE id = $1");
-    COUNT_LINES = same("UPDATE builds SET lines = $2, agent_lines = $3 WHERE id = $1");
-    LOG_SIZE = each(
-        "SELECT COUNT(*) AS lines, COALESCE(SUM(OCTET_LENGTH(text)), 0) AS bytes FROM build_logs WHERE build = $1",
-        "SELECT COUNT(*) AS lines, CAST(COALESCE(SUM(OCTET_LENGTH(text)), 0) AS BIGINT) AS bytes FROM build_logs \
-         WHERE build = $1",
+    LINES = same("SELECT lines, agent_lines, log_bytes FROM builds WHERE id = $1");
+    COUNT_LINES = same("UPDATE builds SET lines = $2, agent_lines = $3, log_bytes = $4 WHERE id = $1");
+    FORGET_OLD = same(
+        "DELETE FROM build_logs WHERE build IN (SELECT id FROM builds WHERE workspace = $1 AND number <= $2)",
+    );
+    FORGET_DELETED = same(
+        "DELETE FROM build_logs WHERE build IN (SELECT b.id FROM builds b JOIN workspaces w ON w.id = b.workspace \
+         WHERE w.deleted_at < $1)",
     );
     LOG = same("SELECT number, at, source, text FROM build_logs WHERE build = $1 AND number > $2 ORDER BY number LIMIT $3");
 }
 
 const LOG_INSERT: Bulk = Bulk::insert("build_logs", &["build", "number", "at", "source", "text"], "");
+
+/// Lines of one build's log, and the bytes of their texts, beyond which nothing is added to it but what the server itself says.
+pub const LOG_LINES: u64 = 10_000;
+/// See [`LOG_LINES`].
+pub const LOG_BYTES: u64 = 4 << 20;
+/// The source of what the server itself says about a build.
+pub const LOG_OWN: &str = "build";
+/// Builds of a workspace whose logs are kept, the last ones.
+pub const LOGS_KEPT: u64 = 20;
+/// How many lines and bytes the server itself may still say where a log is full.
+const OWN_LINES: u64 = 200;
+const OWN_BYTES: u64 = 256 << 10;
 
 /// A new build. What is `None` stays as the workspace has it.
 #[derive(Debug, Clone, PartialEq)]
@@ -130,6 +145,8 @@ async fn begin(tx: &mut Conn, before: &Workspace, new: &NewBuild) -> Result<Buil
     tx.execute(NEXT.bind(before.id).bind(new.keep_home)).await?;
     if let Some((version, parameters, resolved)) = &new.change {
         let asked = Asked::of(&resolved.resources, false);
+        let row = tx.fetch_optional(AUTO_STOP_ASKED.bind(before.id)).await?;
+        let wanted: Option<u64> = row.map(|row| row.get("auto_stop_asked")).transpose()?.flatten();
         let change = CHANGE
             .bind(before.id)
             .bind(*version)
@@ -137,7 +154,8 @@ async fn begin(tx: &mut Conn, before: &Workspace, new: &NewBuild) -> Result<Buil
             .bind(json("resolved", resolved)?)
             .bind(asked.cpu_milli)
             .bind(asked.memory)
-            .bind(asked.disk);
+            .bind(asked.disk)
+            .bind(auto_stop(wanted, resolved.auto_stop));
         tx.execute(change).await?;
     }
     let build = Build {
@@ -155,7 +173,44 @@ async fn begin(tx: &mut Conn, before: &Workspace, new: &NewBuild) -> Result<Buil
         finished_at: None,
     };
     insert_build(tx, &build).await?;
+    let old = build.number.saturating_sub(LOGS_KEPT);
+    tx.execute(FORGET_OLD.bind(before.id).bind(old)).await?;
     Ok(build)
+}
+
+/// After how many seconds a workspace is stopped whose owner wants `asked` and whose template allows `most`.
+pub(crate) fn auto_stop(asked: Option<u64>, most: Option<u64>) -> Option<u64> {
+    asked.into_iter().chain(most).min()
+}
+
+/// How much of a log there is.
+struct Size {
+    lines: u64,
+    bytes: u64,
+}
+
+impl Size {
+    const fn is_full(&self) -> bool {
+        self.lines >= LOG_LINES || self.bytes >= LOG_BYTES
+    }
+
+    fn has_room(&self, line: &NewLine) -> bool {
+        let own = line.agent_number.is_none() && line.source == LOG_OWN;
+        !self.is_full() || own && self.lines < LOG_LINES + OWN_LINES && self.bytes < LOG_BYTES + OWN_BYTES
+    }
+
+    fn add(&mut self, text: &str) -> u64 {
+        self.lines += 1;
+        self.bytes += text.len() as u64;
+        self.lines
+    }
+}
+
+fn full() -> String {
+    format!(
+        "the log is full, at {LOG_LINES} lines or {} MiB: what scripts and apps say from here on is left out",
+        LOG_BYTES >> 20
+    )
 }
 
 impl Store {
@@ -219,10 +274,7 @@ impl Store {
             Ok(()) => BuildState::Succeeded,
             Err(_) => BuildState::Failed,
         };
-        let up = matches!(
-            build.transition,
-            Transition::Start | Transition::Restart | Transition::Update
-        );
+        let up = build.transition.goes_up();
         transaction!(self, async |tx| {
             let end = END.bind(build.id).bind(state.as_str()).bind(outcome.err()).bind(now);
             if tx.execute(end).await? == 0 {
@@ -269,12 +321,17 @@ impl Store {
     }
 
     /// Adds lines to a build's log, and answers with the number of its last line. Lines that an agent sent before are left
-    /// out.
+    /// out, and so is what a full log has no room for: past [`LOG_LINES`] or [`LOG_BYTES`] only the server's own lines are
+    /// added, and not many of them. The log says where it is full.
     pub async fn build_log_append(&self, build: BuildId, lines: &[NewLine]) -> Result<u64, StoreError> {
         transaction!(self, async |tx| {
             let row = tx.fetch_optional(LINES.bind(build)).await?;
             let row = row.ok_or(StoreError::NotFound { what: "build" })?;
-            let (mut last, mut agent): (u64, u64) = (row.get("lines")?, row.get("agent_lines")?);
+            let mut agent: u64 = row.get("agent_lines")?;
+            let mut size = Size {
+                lines: row.get("lines")?,
+                bytes: row.get("log_bytes")?,
+            };
             let mut values: Vec<Value> = Vec::with_capacity(lines.len() * 5);
             let mut sources = Texts::default();
             for line in lines {
@@ -284,23 +341,30 @@ impl Store {
                     }
                     agent = number;
                 }
-                last += 1;
-                values.extend([build.into(), last.into(), line.at.into()]);
+                if !size.has_room(line) {
+                    continue;
+                }
+                let was_full = size.is_full();
+                values.extend([build.into(), size.add(&line.text).into(), line.at.into()]);
                 values.extend([sources.value(&line.source), line.text.as_str().into()]);
+                if size.is_full() && !was_full {
+                    let text = full();
+                    values.extend([build.into(), size.add(&text).into(), line.at.into()]);
+                    values.extend([sources.value(LOG_OWN), text.as_str().into()]);
+                }
             }
             if !values.is_empty() {
                 LOG_INSERT.execute(tx, values).await?;
-                tx.execute(COUNT_LINES.bind(build).bind(last).bind(agent)).await?;
             }
-            Ok(last)
+            let count = COUNT_LINES.bind(build).bind(size.lines).bind(agent).bind(size.bytes);
+            tx.execute(count).await?;
+            Ok(size.lines)
         })
     }
 
-    /// How long a build's log is: its lines, and the bytes of their texts.
-    pub async fn build_log_size(&self, build: BuildId) -> Result<(u64, u64), StoreError> {
-        let size = |row: &Row| Ok((row.get("lines")?, row.get("bytes")?));
-        let found = self.reader().await?.read_optional(LOG_SIZE.bind(build), size).await?;
-        Ok(found.unwrap_or_default())
+    /// Deletes the logs of workspaces that were deleted before this time.
+    pub async fn build_logs_forget(&self, before: Timestamp) -> Result<u64, StoreError> {
+        transaction!(self, async |tx| tx.execute(FORGET_DELETED.bind(before)).await)
     }
 
     /// Lines of a build's log after a number, at most so many.

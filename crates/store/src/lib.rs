@@ -29,7 +29,7 @@ mod value;
 mod workspaces;
 
 pub use budgets::{BudgetFilter, BudgetState};
-pub use builds::{NewBuild, NewLine};
+pub use builds::{LOG_BYTES, LOG_LINES, LOG_OWN, LOGS_KEPT, NewBuild, NewLine};
 pub use error::{Fault, StoreError};
 pub use keys::{KeyChain, KeyFilter, KeyGiven, KeyState};
 pub use ledger::{Applied, Cursor, CursorError, RequestFilter};

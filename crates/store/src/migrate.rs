@@ -32,6 +32,7 @@ pub(crate) const STEPS: &[Step] = steps! {
     2 "0002_templates";
     3 "0003_workspaces";
     4 "0004_identity";
+    5 "0005_builds";
 };
 
 fn migrator(text: impl Fn(&Step) -> &'static str) -> Migrator {

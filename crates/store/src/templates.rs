@@ -41,7 +41,7 @@ statements! {
     );
     APPLIED = same("UPDATE templates SET applied = $2, source = $3 WHERE id = $1 AND deleted_at IS NULL");
     DELETE = same("UPDATE templates SET deleted_at = $2 WHERE id = $1 AND deleted_at IS NULL");
-    ANY = same("SELECT id FROM templates LIMIT 1");
+    EVER = same("SELECT id FROM templates WHERE name = $1 LIMIT 1");
     IN_USE = same("SELECT id FROM workspaces WHERE template = $1 AND deleted_at IS NULL LIMIT 1");
     VERSION_INSERT = same(
         "INSERT INTO template_versions (id, template, number, digest, manifest, archive, message, created_at, created_by) \
@@ -327,9 +327,9 @@ impl Store {
         self.reader().await?.read_optional(BY_NAME.bind(name), read).await
     }
 
-    /// Whether there ever was a template, deleted ones included.
-    pub async fn templates_any(&self) -> Result<bool, StoreError> {
-        let first = self.reader().await?.fetch_optional(ANY.query()).await?;
+    /// Whether there ever was a template of this name, deleted ones included.
+    pub async fn template_ever(&self, name: &str) -> Result<bool, StoreError> {
+        let first = self.reader().await?.fetch_optional(EVER.bind(name)).await?;
         Ok(first.is_some())
     }
 

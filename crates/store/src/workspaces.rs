@@ -5,7 +5,7 @@ use bailey_core::template::{ParameterValues, Resolved};
 use bailey_core::workspace::{Asked, Build, BuildState, Exceeded, Quota, Transition, Usage, Workspace};
 use bailey_core::{PersonId, TemplateId, TemplateVersionId, Timestamp, WorkspaceId};
 
-use crate::builds::insert_build;
+use crate::builds::{auto_stop, insert_build};
 use crate::conn::Conn;
 use crate::page::cut;
 use crate::people::person;
@@ -95,7 +95,9 @@ statements! {
          ORDER BY w.id"
     ));
     TOUCH = same("UPDATE workspaces SET last_active_at = $2 WHERE id = $1 AND last_active_at < $2");
-    SET_AUTO_STOP = same("UPDATE workspaces SET auto_stop = $2 WHERE id = $1 AND deleted_at IS NULL");
+    SET_AUTO_STOP = same(
+        "UPDATE workspaces SET auto_stop = $2, auto_stop_asked = $3 WHERE id = $1 AND deleted_at IS NULL",
+    );
 }
 
 /// What a workspace is made with.
@@ -325,13 +327,16 @@ impl Store {
         })
     }
 
-    /// Sets after how many seconds without activity a workspace is stopped.
-    pub async fn workspace_set_auto_stop(&self, id: WorkspaceId, seconds: Option<u64>) -> Result<(), StoreError> {
+    /// Notes after how many seconds without activity its owner wants a workspace stopped; `None` = as its template says. What
+    /// counts is never more than the template allows, now and after every update.
+    pub async fn workspace_set_auto_stop(&self, id: WorkspaceId, asked: Option<u64>) -> Result<(), StoreError> {
         transaction!(self, async |tx| {
-            match tx.execute(SET_AUTO_STOP.bind(id).bind(seconds)).await? {
-                0 => Err(StoreError::NotFound { what: "workspace" }),
-                _ => Ok(()),
-            }
+            let found = workspace(tx, id).await?.filter(|w| w.deleted_at.is_none());
+            let found = found.ok_or(StoreError::NotFound { what: "workspace" })?;
+            let seconds = auto_stop(asked, found.resolved.auto_stop);
+            tx.execute(SET_AUTO_STOP.bind(id).bind(seconds).bind(asked))
+                .await
+                .map(drop)
         })
     }
 }

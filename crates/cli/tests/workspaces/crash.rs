@@ -146,3 +146,21 @@ fn an_agent_that_is_killed_while_the_server_is_away_is_noticed_when_it_is_back()
         assert_eq!(world.live_keys(&id), 0);
     });
 }
+
+#[test]
+fn killed_when_a_build_has_just_ended() {
+    test(|mut world| {
+        world.template(1);
+        world.start_to_fail_at(Some("build.ended"));
+        let _ = world.try_api("POST", "/workspaces", Some(json!({"template": "probe", "name": "dev"})));
+        world.server.wait_ended().unwrap();
+        world.start_to_fail_at(None);
+        let (_, page) = world.api("GET", "/workspaces", None);
+        let id = page["items"][0]["id"].as_str().unwrap().to_owned();
+        let (_, log) = world.api("GET", &format!("/workspaces/{id}/builds/1/log"), None);
+        let said = |text: &str| log["items"].as_array().unwrap().iter().any(|line| line["text"] == text);
+        assert!(said("starting the workspace") && said("done"), "{log:#}");
+        world.until(&id, "running");
+        world.delete(&id);
+    });
+}

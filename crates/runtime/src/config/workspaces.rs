@@ -33,7 +33,7 @@ pub struct WorkspacesConfig {
     /// The longest time that a build may take.
     #[serde(serialize_with = "as_duration")]
     pub build_timeout: Duration,
-    /// Builds at the same time.
+    /// Workspaces that go up at the same time, at most half of them one person's.
     pub parallel_builds: usize,
     /// Connections to hosts outside that one workspace may have open at a time.
     pub connections: usize,

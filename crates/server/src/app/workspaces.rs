@@ -97,7 +97,7 @@ impl App {
         let most = workspace.resolved.auto_stop;
         let seconds = match change.auto_stop {
             Patch::Keep => None,
-            Patch::Clear => Some(most),
+            Patch::Clear => Some(None),
             Patch::Set(text) => {
                 let asked = parse_duration(&text).map_err(|error| AppError::field("/auto_stop", error))?;
                 if asked.as_secs() == 0 {

@@ -26,9 +26,6 @@ const BATCH: usize = 256;
 const TEXT: usize = 4096;
 /// Sources whose last line is remembered.
 const SOURCES: usize = 256;
-/// Lines of one build's log, and the bytes of their texts, beyond which an agent adds nothing.
-pub(super) const LOG_LINES: u64 = 10_000;
-pub(super) const LOG_BYTES: u64 = 4 * 1024 * 1024;
 
 /// A control stream is over before its time.
 #[derive(Debug, thiserror::Error)]
@@ -47,19 +44,6 @@ pub(super) enum ControlError {
     Superseded,
 }
 
-/// How much of a build's log there is.
-struct Log {
-    build: BuildId,
-    lines: u64,
-    bytes: u64,
-}
-
-impl Log {
-    const fn is_full(&self) -> bool {
-        self.lines >= LOG_LINES || self.bytes >= LOG_BYTES
-    }
-}
-
 /// An agent's control stream.
 pub(super) struct Control<'a> {
     inner: &'a Arc<Inner>,
@@ -68,7 +52,7 @@ pub(super) struct Control<'a> {
     greeted: bool,
     unknown: u32,
     /// The log that the agent's lines go to.
-    log: Option<Log>,
+    log: Option<BuildId>,
     /// Lines that are not stored yet.
     waiting: Vec<NewLine>,
     /// The end of each source's last line, in which a secret may begin.
@@ -200,62 +184,32 @@ impl<'a> Control<'a> {
         }
     }
 
-    /// Stores the lines that wait, as far as the build's log has room, and says which was the last.
+    /// Stores the lines that wait and says which was the last.
     async fn store_lines(&mut self) -> Result<Option<FromServer>, ControlError> {
         let Some(number) = self.waiting.last().and_then(|line| line.agent_number) else {
             return Ok(None);
         };
         let stored = Ok(Some(FromServer::LogStored { number }));
-        let mut lines = std::mem::take(&mut self.waiting);
+        let lines = std::mem::take(&mut self.waiting);
         if self.log.is_none() {
             self.log = current(self.inner, self.workspace).await?;
         }
-        let Some(log) = self.log.as_mut().filter(|log| !log.is_full()) else {
+        if let Some(build) = self.log {
             // What a full log has no room for is not asked for again.
-            return stored;
-        };
-        let mut fitting = 0;
-        for line in &lines {
-            if log.is_full() {
-                break;
-            }
-            fitting += 1;
-            log.lines += 1;
-            log.bytes += line.text.len() as u64;
+            self.inner.store().build_log_append(build, &lines).await?;
         }
-        lines.truncate(fitting);
-        if log.is_full() {
-            lines.push(NewLine {
-                agent_number: None,
-                at: self.inner.now(),
-                source: "build".to_owned(),
-                text: format!(
-                    "the log is full, at {LOG_LINES} lines or {} MiB: what scripts and apps say from here on is left out",
-                    LOG_BYTES >> 20
-                ),
-            });
-        }
-        let build = log.build;
-        self.inner.store().build_log_append(build, &lines).await?;
         stored
     }
 }
 
-/// The log of a workspace's last build.
-async fn current(inner: &Inner, workspace: &Workspace) -> Result<Option<Log>, StoreError> {
+/// A workspace's last build, whose log its agent writes to.
+async fn current(inner: &Inner, workspace: &Workspace) -> Result<Option<BuildId>, StoreError> {
     let store = inner.store();
     let Some(workspace) = store.workspace_get(workspace.id).await? else {
         return Ok(None);
     };
-    let Some(build) = store.build_get(workspace.id, workspace.build).await? else {
-        return Ok(None);
-    };
-    let (lines, bytes) = store.build_log_size(build.id).await?;
-    Ok(Some(Log {
-        build: build.id,
-        lines,
-        bytes,
-    }))
+    let build = store.build_get(workspace.id, workspace.build).await?;
+    Ok(build.map(|build| build.id))
 }
 
 /// What the template shows live, and no more of it than anybody reads.

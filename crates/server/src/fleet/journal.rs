@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bailey_core::{BuildId, Timestamp};
-use bailey_store::{NewLine, Store};
+use bailey_store::{LOG_OWN, NewLine, Store};
 
 use super::mask;
 
@@ -23,7 +23,7 @@ impl Journal {
 
     /// Adds a line.
     pub(super) fn say(&self, at: Timestamp, text: impl Into<String>) {
-        self.say_from("build", at, text);
+        self.say_from(LOG_OWN, at, text);
     }
 
     /// Adds a line that comes from somewhere else. It may name what no reader of the log is to see.

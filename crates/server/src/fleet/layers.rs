@@ -6,6 +6,7 @@
 mod ahead;
 mod flight;
 mod needs;
+mod parts;
 mod prepare;
 mod prune;
 
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bailey_core::TemplateVersionId;
+use bailey_core::template::Parts as TemplateParts;
 use bailey_runtime::config::{Config, TemplatesConfig, env};
 use bailey_runtime::{Clock, Tasks};
 use bailey_store::Store;
@@ -25,10 +27,14 @@ use super::mask::Values;
 pub(crate) use flight::{Flight, LogLine, Progress};
 use needs::Needs;
 pub(crate) use needs::NeedsError;
+pub(crate) use parts::PartsUnread;
 pub(super) use prepare::Unprepared;
 
 /// Flights that are over and whose logs are kept, the newest.
 const KEPT: usize = 50;
+
+/// Archives that are unpacked at the same time.
+const UNPACKING: usize = 2;
 
 /// What templates install.
 pub(crate) struct Layers {
@@ -46,6 +52,10 @@ pub(crate) struct Layers {
     /// By the digest of what is built: the last flight of each, the oldest first to be forgotten.
     flights: Mutex<HashMap<String, Arc<Flight>>>,
     known: Mutex<HashMap<TemplateVersionId, Needs>>,
+    /// The parts that were asked for last, the newest last.
+    parts: Mutex<Vec<(TemplateVersionId, Arc<TemplateParts>)>>,
+    /// Archives that are unpacked at the same time, each of which may come to much more than its own size.
+    unpacking: Semaphore,
 }
 
 /// How far what a version installs is.
@@ -99,7 +109,14 @@ impl Layers {
             settings,
             flights: Mutex::default(),
             known: Mutex::default(),
+            parts: Mutex::default(),
+            unpacking: Semaphore::new(UNPACKING),
         })
+    }
+
+    /// Whoever unpacks an archive takes a place here.
+    pub(crate) fn unpacking(&self) -> &Semaphore {
+        &self.unpacking
     }
 
     /// Where a piece lies, if it is there; it is not taken away while somebody makes use of that.
@@ -204,8 +221,11 @@ impl Layers {
     }
 
     async fn job(&self, version: TemplateVersionId) -> Result<Option<LayerJob>, NeedsError> {
-        let loaded = needs::load(&self.store, version).await?;
-        Ok(loaded.and_then(|(template, package)| LayerJob::new(&template, &package, &self.environment)))
+        let environment = self.environment.clone();
+        let job = self.unpacked(version, move |template, package| {
+            LayerJob::new(template, package, &environment)
+        });
+        Ok(job.await?.flatten())
     }
 
     fn flights(&self) -> MutexGuard<'_, HashMap<String, Arc<Flight>>> {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bailey_api::agent::FromServer;
 use bailey_core::people::PersonStatus;
-use bailey_core::workspace::{Action, Build, Goal, Observed, SeenAgent, Transition, Workspace, plan};
-use bailey_core::{Secret, Timestamp};
+use bailey_core::workspace::{Action, Build, Goal, Observed, SeenAgent, Workspace, plan};
+use bailey_core::{PersonId, Secret, Timestamp};
 use bailey_gate::token::{self, Kind, Minted};
 use bailey_runtime::failpoint;
 use bailey_store::StoreError;
@@ -16,6 +16,7 @@ use tokio::sync::watch;
 
 use super::journal::Journal;
 use super::layers::Unprepared;
+use super::places::Place;
 use super::{Inner, mask};
 use crate::links::Phase;
 
@@ -64,10 +65,7 @@ impl Inner {
         let Some(unprepared) = self.prepared(&build).await else {
             return;
         };
-        // The semaphore is never closed.
-        let Ok(_place) = self.places.acquire().await else {
-            return;
-        };
+        let _place = self.place(&build).await;
         failpoint::hit("build.queued");
         let number = build.number;
         for attempt in 1..=TRIES {
@@ -82,7 +80,31 @@ impl Inner {
                 () = tokio::time::sleep(PAUSE) => {}
             }
         }
-        // The store does not answer: the build stays unfinished and is taken up again at the next start.
+        // The store does not answer: the build stays unfinished, and the watch takes it up again.
+    }
+
+    /// Waits for a place where a build leads up. One that leads down needs none, nor one whose owner was suspended meanwhile:
+    /// all that it still does is to end what runs.
+    async fn place(&self, build: &Build) -> Option<Place> {
+        if !build.transition.goes_up() {
+            return None;
+        }
+        let workspace = self.store().workspace_get(build.workspace).await.ok()??;
+        tokio::select! {
+            place = self.places.take(workspace.owner) => place,
+            () = self.suspended(workspace.owner) => None,
+        }
+    }
+
+    /// Waits until a person is suspended.
+    async fn suspended(&self, person: PersonId) {
+        loop {
+            tokio::time::sleep(ALIVE).await;
+            let found = self.store().person_get(person).await;
+            if found.is_ok_and(|found| found.is_none_or(|person| person.status != PersonStatus::Active)) {
+                return;
+            }
+        }
     }
 
     /// Sees to what the workspace is made of. `None` = this server does not carry the build out; otherwise why the build has
@@ -109,10 +131,7 @@ impl Inner {
         let Some(workspace) = self.store().workspace_get(build.workspace).await? else {
             return Ok(());
         };
-        let goes_up = matches!(
-            build.transition,
-            Transition::Start | Transition::Restart | Transition::Update
-        );
+        let goes_up = build.transition.goes_up();
         // An agent of this very build may live, left by a server that was killed: it keeps its token.
         let seen = self.driver.observe(build.workspace).await.unwrap_or_default();
         let lives = seen.agent && seen.build == Some(build.id);
@@ -181,10 +200,7 @@ impl Run<'_> {
     }
 
     const fn goes_up(&self) -> bool {
-        matches!(
-            self.build.transition,
-            Transition::Start | Transition::Restart | Transition::Update
-        )
+        self.build.transition.goes_up()
     }
 
     async fn look(&self) -> Result<Observed, StoreError> {
@@ -247,9 +263,11 @@ impl Run<'_> {
             Ok(()) => self.say("done"),
             Err(cause) => self.say(format!("the build failed: {cause}")),
         }
-        let revoked = store.build_end(&self.build, outcome, self.fleet.now()).await?;
-        self.fleet.keys_ended(&revoked.unwrap_or_default());
+        // First what was said: whoever follows the log reads on no more once the build is over.
         self.journal.flush(store).await;
+        let revoked = store.build_end(&self.build, outcome, self.fleet.now()).await?;
+        failpoint::hit("build.ended");
+        self.fleet.keys_ended(&revoked.unwrap_or_default());
         if !self.goes_up() || self.failure.is_some() {
             self.fleet.links.close(self.workspace.id);
             self.fleet.outbound.cut(self.workspace.id);

@@ -17,6 +17,10 @@ use std::sync::Arc;
 const PERIOD: Duration = Duration::from_secs(3);
 /// Every how many times what nobody remembers is looked for.
 const ORPHANS: u32 = 20;
+/// Every how many times logs of workspaces that are long gone are looked for: hourly.
+const LOGS: u32 = 1200;
+/// How long logs of a deleted workspace are kept, in seconds.
+const LOGS_KEPT: i64 = 7 * 24 * 60 * 60;
 /// An agent that is not seen this often in a row is dead.
 const MISSED: u32 = 2;
 
@@ -26,6 +30,9 @@ impl Inner {
         let mut missed = std::collections::HashMap::new();
         let mut times: u32 = 0;
         loop {
+            if times.is_multiple_of(LOGS) {
+                self.forget_logs().await;
+            }
             match self.sweep(&mut missed, times.is_multiple_of(ORPHANS)).await {
                 Ok(()) => times = times.wrapping_add(1),
                 Err(error) => {
@@ -131,6 +138,20 @@ impl Inner {
             self.tasks.spawn(async move { inner.carry_out(build).await });
         }
         Ok(())
+    }
+
+    /// Deletes the logs of workspaces that are long gone.
+    async fn forget_logs(&self) {
+        if let Err(error) = self
+            .store()
+            .build_logs_forget(self.now().plus_seconds(-LOGS_KEPT))
+            .await
+        {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "cannot delete the logs of deleted workspaces"
+            );
+        }
     }
 
     async fn store_activity(&self) -> Result<(), StoreError> {

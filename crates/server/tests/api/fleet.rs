@@ -587,3 +587,42 @@ fn what_an_agent_shows_is_what_its_template_asks_for_and_no_more_than_anybody_re
         app.until(&ann, id, "running").await;
     });
 }
+
+#[test]
+fn slow_starts_hold_up_nobodys_stop() {
+    test(async |app| {
+        let (ann, bob) = (with_plain(&app).await, app.person("bob", Role::Member).await);
+        app.run().await;
+        let up = app.workspace(&ann, "plain", "up").await;
+        app.sim.hang(SimStep::Start, true);
+        // As many as there are places, and one more.
+        for number in 0..9 {
+            let ask = json!({"template": "plain", "name": format!("slow-{number}")});
+            bob.post("/api/v1/workspaces", ask).await.ok(201);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        app.begin(&ann, up, "stop").await;
+        app.until(&ann, up, "stopped").await;
+        app.sim.hang(SimStep::Start, false);
+    });
+}
+
+#[test]
+fn a_full_quota_is_refused_before_a_template_is_read() {
+    test(async |app| {
+        let ann = with_plain(&app).await;
+        app.run().await;
+        for number in 0..10 {
+            app.workspace(&ann, "plain", &format!("w{number}")).await;
+        }
+        // Its script is not in the archive, which whoever reads it finds out.
+        let manifest = format!("{PLAIN}\n[[scripts]]\nname = \"x\"\nrun = \"start\"\nfile = \"nowhere.sh\"\n");
+        app.template("broken", &manifest).await;
+        let ask = json!({"template": "broken", "name": "one-more"});
+        let refused = ann.post("/api/v1/workspaces", ask.clone()).await;
+        assert_eq!(refused.code(), "quota_exceeded");
+        let bob = app.person("bob", Role::Member).await;
+        let unreadable = bob.post("/api/v1/workspaces", ask).await.problem();
+        assert_eq!(unreadable, ("invalid_fields".to_owned(), vec!["/template".to_owned()]));
+    });
+}

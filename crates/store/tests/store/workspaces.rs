@@ -10,8 +10,8 @@ use bailey_core::template::{Resolved, Resources};
 use bailey_core::workspace::{Build, BuildState, Quota, Transition, Workspace, WorkspaceStatus};
 use bailey_core::{BuildId, Money, PersonId, TemplateId, TemplateVersionId, Timestamp, WorkspaceId};
 use bailey_store::{
-    Begun, KeyFilter, KeyGiven, KeyState, LedgerReach, ListPage, NewBuild, NewLine, NewWorkspace, Store, StoreError,
-    WorkspaceFilter,
+    Begun, KeyFilter, KeyGiven, KeyState, LOG_BYTES, LOG_LINES, LOG_OWN, LOGS_KEPT, LedgerReach, ListPage, NewBuild,
+    NewLine, NewWorkspace, Store, StoreError, WorkspaceFilter,
 };
 use bailey_testkit::db::TestDb;
 
@@ -338,10 +338,127 @@ async fn logs_are_numbered_and_an_agents_lines_come_once(db: TestDb) {
     assert_eq!(texts, [(2, "a"), (3, "b"), (4, "c")]);
     let many: Vec<_> = (0..700).map(|n| line(None, &n.to_string())).collect();
     assert_eq!(store.build_log_append(build.id, &many).await.unwrap(), 705);
-    let bytes = 6 + 1 + 1 + 1 + 12 + (10 + 90 * 2 + 600 * 3);
-    assert_eq!(store.build_log_size(build.id).await.unwrap(), (705, bytes));
-    store.build_log_append(build.id, &[line(None, "äß")]).await.unwrap();
-    assert_eq!(store.build_log_size(build.id).await.unwrap(), (706, bytes + 4));
+}
+
+async fn a_full_log_takes_nothing_but_a_few_lines_of_the_server(db: TestDb) {
+    let store = with_people(&db).await;
+    let (_, build) = create(&store, "one", person("ada").id).await;
+    let line = |agent_number, source: &str, text: &str| NewLine {
+        agent_number,
+        at: T0,
+        source: source.into(),
+        text: text.into(),
+    };
+    // The bytes count, not the characters.
+    let long = "ä".repeat(usize::try_from(LOG_BYTES / 8).unwrap());
+    let layers = vec![line(None, "layer", &long); 5];
+    assert_eq!(
+        store.build_log_append(build.id, &layers).await.unwrap(),
+        5,
+        "four, and that it is full"
+    );
+    let more = [
+        line(Some(1), LOG_OWN, "an agent may call itself anything"),
+        line(None, "layer", "more"),
+        line(None, LOG_OWN, "done"),
+    ];
+    assert_eq!(store.build_log_append(build.id, &more).await.unwrap(), 6);
+    let read = store.build_log(build.id, 4, 10).await.unwrap();
+    assert!(
+        read[0].text.starts_with("the log is full, at 10000 lines or 4 MiB"),
+        "{read:?}"
+    );
+    assert_eq!((read[1].text.as_str(), read.len()), ("done", 2));
+    let own = vec![line(None, LOG_OWN, "again"); 20_000];
+    let last = store.build_log_append(build.id, &own).await.unwrap();
+    assert!(last < 20_000, "{last}");
+    let (_, two) = create(&store, "two", person("ada").id).await;
+    let short = vec![line(None, "layer", "x"); 20_000];
+    assert_eq!(store.build_log_append(two.id, &short).await.unwrap(), LOG_LINES + 1);
+}
+
+async fn logs_of_old_builds_and_of_deleted_workspaces_go(db: TestDb) {
+    let store = with_people(&db).await;
+    let (made, mut build) = create(&store, "one", person("ada").id).await;
+    let said = [NewLine {
+        agent_number: None,
+        at: T0,
+        source: LOG_OWN.into(),
+        text: "said".into(),
+    }];
+    let (kept, _) = create(&store, "two", person("ada").id).await;
+    let mut workspace = made.clone();
+    let mut builds = Vec::new();
+    for number in 1..=LOGS_KEPT + 3 {
+        store.build_log_append(build.id, &said).await.unwrap();
+        store.build_end(&build, Ok(()), T0).await.unwrap();
+        builds.push(build.id);
+        let transition = if number % 2 == 0 {
+            Transition::Start
+        } else {
+            Transition::Stop
+        };
+        (workspace, build) = begin(&store, &workspace, transition).await;
+    }
+    let lines = async || {
+        let mut lines = Vec::new();
+        for build in &builds {
+            lines.push(store.build_log(*build, 0, 10).await.unwrap().len());
+        }
+        lines
+    };
+    // The one that has begun counts too.
+    assert_eq!(
+        lines().await,
+        [vec![0; 4], vec![1; usize::try_from(LOGS_KEPT - 1).unwrap()]].concat()
+    );
+    store.build_end(&build, Ok(()), T0).await.unwrap();
+    let (_, delete) = begin(&store, &workspace, Transition::Delete).await;
+    store.build_end(&delete, Ok(()), T0).await.unwrap();
+    assert_eq!(store.build_logs_forget(T0).await.unwrap(), 0, "not yet");
+    assert!(lines().await.contains(&1));
+    store.build_logs_forget(T0.plus_seconds(1)).await.unwrap();
+    assert!(!lines().await.contains(&1));
+    let left = store.build_get(kept.id, 1).await.unwrap().unwrap();
+    store.build_log_append(left.id, &said).await.unwrap();
+    store.build_logs_forget(T0.plus_seconds(1)).await.unwrap();
+    assert_eq!(store.build_log(left.id, 0, 10).await.unwrap().len(), 1);
+}
+
+async fn an_update_keeps_what_its_owner_asked_for_within_what_the_template_allows(db: TestDb) {
+    let store = with_people(&db).await;
+    let (one, build) = create(&store, "one", person("ada").id).await;
+    store.build_end(&build, Ok(()), T0).await.unwrap();
+    // By turns: what the owner asks for, what the template allows, and what counts.
+    let cases = [
+        (None, Some(600), Some(600)),
+        (None, None, None),
+        (Some(300), Some(600), Some(300)),
+        (Some(300), Some(100), Some(100)),
+        (Some(300), None, Some(300)),
+        (None, Some(900), Some(900)),
+    ];
+    let mut last = one;
+    for (asked, most, counts) in cases {
+        store.workspace_set_auto_stop(last.id, asked).await.unwrap();
+        let resolved = Resolved {
+            auto_stop: most,
+            ..last.resolved.clone()
+        };
+        let update = NewBuild {
+            change: Some((last.version, BTreeMap::new(), resolved)),
+            ..next(&last, Transition::Update)
+        };
+        let Begun::Yes((after, build)) = store.build_begin(last.id, &update, None).await.unwrap() else {
+            panic!("no quota was given")
+        };
+        assert_eq!(after.auto_stop, counts, "{asked:?} within {most:?}");
+        store.build_end(&build, Ok(()), T0).await.unwrap();
+        last = after;
+    }
+    store.workspace_set_auto_stop(last.id, Some(1_000)).await.unwrap();
+    let after = store.workspace_get(last.id).await.unwrap().unwrap();
+    assert_eq!(after.auto_stop, Some(900));
 }
 
 async fn activity_only_goes_forward(db: TestDb) {
@@ -498,5 +615,8 @@ bailey_testkit::db_tests!(
     a_kept_home_keeps_its_user_and_its_place_on_the_disk,
     lists_show_what_is_within_reach,
     logs_are_numbered_and_an_agents_lines_come_once,
+    a_full_log_takes_nothing_but_a_few_lines_of_the_server,
+    logs_of_old_builds_and_of_deleted_workspaces_go,
+    an_update_keeps_what_its_owner_asked_for_within_what_the_template_allows,
     activity_only_goes_forward,
 );

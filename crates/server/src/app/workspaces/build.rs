@@ -37,6 +37,9 @@ impl App {
         ask: WorkspaceRebuild,
     ) -> Result<wire::Workspace, AppError> {
         let workspace = self.workspace_within(caller, id).await?;
+        if !workspace.state.is_final() {
+            return Err(build_active(&workspace));
+        }
         let template = self.store().template_get(workspace.template).await?;
         let template = template.ok_or(AppError::NotFound)?;
         let chosen = self.choose(&template, ask.version).await?;
@@ -84,10 +87,7 @@ impl App {
     }
 
     async fn begin(&self, workspace: &Workspace, new: NewBuild) -> Result<wire::Workspace, AppError> {
-        let goes_up = matches!(
-            new.transition,
-            Transition::Start | Transition::Restart | Transition::Update
-        );
+        let goes_up = new.transition.goes_up();
         let quota = self.fleet().settings().quota.quota();
         let begun = self
             .store()
@@ -99,10 +99,7 @@ impl App {
                 self.workspace_view(workspace, &mut Looked::default()).await
             }
             Ok(Begun::Beyond(exceeded)) => Err(beyond(&exceeded)),
-            Err(StoreError::Conflict { field: "build", .. }) => Err(AppError::Conflict {
-                code: Code::BuildActive,
-                detail: format!("a build of `{}` is under way; wait until it is over", workspace.name),
-            }),
+            Err(StoreError::Conflict { field: "build", .. }) => Err(build_active(workspace)),
             Err(error) => Err(error.into()),
         }
     }
@@ -152,6 +149,13 @@ impl App {
             items: lines.into_iter().map(line_view).collect(),
             next_cursor: None,
         })
+    }
+}
+
+fn build_active(workspace: &Workspace) -> AppError {
+    AppError::Conflict {
+        code: Code::BuildActive,
+        detail: format!("a build of `{}` is under way; wait until it is over", workspace.name),
     }
 }
 

@@ -1,10 +1,11 @@
 //! What a person chose: a version of a template, values for its parameters, and what they come to.
 
 use bailey_api::FieldError;
-use bailey_core::template::{Facts, ParameterValues, Resolved, Template, TemplateError, check_values};
+use bailey_core::template::{Facts, ParameterValues, Parts, Resolved, Template, TemplateError, check_values};
 use bailey_store::{TemplateRecord, TemplateVersionRecord};
 
 use crate::app::{App, AppError};
+use crate::fleet::layers::PartsUnread;
 
 /// A version of a template, read.
 pub(super) struct Chosen {
@@ -56,13 +57,13 @@ impl App {
                 .map(|error| FieldError::body(format!("/parameters/{}", pointer(&error.name)), error.message));
             AppError::Invalid(errors.collect())
         })?;
-        let archive = self
-            .store()
-            .template_archive(chosen.version.id)
-            .await?
-            .unwrap_or_default();
-        let mut parts = bailey_workspaces::template::parts(&chosen.template, &archive)
-            .map_err(|error| AppError::field("/template", error.to_string()))?;
+        let parts = self.fleet().layers().parts(chosen.version.id, &chosen.template).await;
+        let parts = parts.map_err(|error| match error {
+            PartsUnread::Store(error) => AppError::Store(error),
+            PartsUnread::Closing => AppError::Interrupted,
+            PartsUnread::Parts(error) => AppError::field("/template", error.to_string()),
+        })?;
+        let mut parts = Parts::clone(&parts);
         parts.auto_stop = self.fleet().settings().auto_stop.map(|after| after.as_secs());
         let mut resolved = chosen
             .template

@@ -2,8 +2,8 @@
 
 use bailey_api::workspaces::{self as wire, WorkspaceCreate};
 use bailey_core::template::{Facts, ParameterValues};
-use bailey_core::workspace::{Build, BuildState, Transition, valid_name};
-use bailey_core::{BuildId, WorkspaceId};
+use bailey_core::workspace::{Asked, Build, BuildState, Quota, Transition, valid_name};
+use bailey_core::{BuildId, PersonId, WorkspaceId};
 use bailey_runtime::ids::{self, NewId};
 use bailey_store::{Begun, NewWorkspace};
 
@@ -22,6 +22,8 @@ impl App {
         valid_name(&name).map_err(|error| AppError::field("/name", error.to_string()))?;
         let template = self.find_template(&ask.template).await?;
         let template = template.ok_or_else(|| AppError::field("/template", "is no template that you can use"))?;
+        let quota = self.fleet().settings().quota.quota();
+        self.has_room(caller.person(), &quota).await?;
         let chosen = self.choose(&template, ask.version).await?;
         let mut given = preset(&chosen, ask.preset.as_deref())?;
         given.extend(ask.parameters);
@@ -58,7 +60,6 @@ impl App {
             started_at: None,
             finished_at: None,
         };
-        let quota = self.fleet().settings().quota.quota();
         match self.store().workspace_create(&new, &build, &quota).await? {
             Begun::Yes(workspace) => {
                 self.fleet().carry_out(build);
@@ -66,6 +67,23 @@ impl App {
             }
             Begun::Beyond(exceeded) => Err(beyond(&exceeded)),
         }
+    }
+}
+
+impl App {
+    /// Refuses whoever has no room for even the smallest workspace, before anything is read for it. What counts is asked
+    /// again when it is made.
+    async fn has_room(&self, person: PersonId, quota: &Quota) -> Result<(), AppError> {
+        let usage = self.store().workspaces_usage(person).await?;
+        let asked = Asked {
+            new: true,
+            ..Asked::default()
+        };
+        let exceeded = quota.exceeded(&usage, &asked);
+        if exceeded.is_empty() {
+            return Ok(());
+        }
+        Err(beyond(&exceeded))
     }
 }
 

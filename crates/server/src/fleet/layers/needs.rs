@@ -2,7 +2,7 @@
 
 use bailey_core::TemplateVersionId;
 use bailey_core::template::Template;
-use bailey_store::{Store, StoreError};
+use bailey_store::StoreError;
 use bailey_workspaces::template::{ArchiveError, LayerJob, Package, Piece, unpack};
 
 use super::Layers;
@@ -57,35 +57,38 @@ impl Layers {
         if let Some(needs) = known(self) {
             return Ok(needs);
         }
-        let none = std::collections::BTreeMap::new();
-        let needs = match load(&self.store, version).await? {
-            None => Needs::default(),
-            Some((template, package)) => {
-                let job = LayerJob::new(&template, &package, &none);
-                job.map_or_else(Needs::default, |job| Needs {
-                    layer: job.layer.clone(),
-                    root: job.root_digest().map(str::to_owned),
-                })
-            }
+        let read = |template: &Template, package: &Package| {
+            let job = LayerJob::new(template, package, &std::collections::BTreeMap::new());
+            job.map_or_else(Needs::default, |job| Needs {
+                layer: job.layer.clone(),
+                root: job.root_digest().map(str::to_owned),
+            })
         };
+        let needs = self.unpacked(version, read).await?.unwrap_or_default();
         let mut known = self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         known.insert(version, needs.clone());
         Ok(needs)
     }
-}
 
-/// A version with its files; `None` if it needs nothing built.
-pub(super) async fn load(store: &Store, version: TemplateVersionId) -> Result<Option<(Template, Package)>, NeedsError> {
-    let manifest = store.template_manifest(version).await?.ok_or(NeedsError::Gone)?;
-    let template = Template::parse(&manifest).map_err(|errors| {
-        let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
-        NeedsError::Invalid(errors.join("; "))
-    })?;
-    if template.base.install.is_none() && template.base.archive.is_none() {
-        return Ok(None);
+    /// What `read` makes of a version and its files; `None` if it needs nothing built. Archives are unpacked and read away
+    /// from the threads that answer requests, and not too many at once.
+    pub(super) async fn unpacked<T: Send + 'static>(
+        &self,
+        version: TemplateVersionId,
+        read: impl FnOnce(&Template, &Package) -> T + Send + 'static,
+    ) -> Result<Option<T>, NeedsError> {
+        let manifest = self.store.template_manifest(version).await?.ok_or(NeedsError::Gone)?;
+        let template = Template::parse(&manifest).map_err(|errors| {
+            let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
+            NeedsError::Invalid(errors.join("; "))
+        })?;
+        if template.base.install.is_none() && template.base.archive.is_none() {
+            return Ok(None);
+        }
+        let _place = self.unpacking.acquire().await.map_err(|_| NeedsError::Closing)?;
+        let archive = self.store.template_archive(version).await?.ok_or(NeedsError::Gone)?;
+        let work = move || unpack(&archive).map(|package| read(&template, &package));
+        let done = tokio::task::spawn_blocking(work).await;
+        Ok(Some(done.map_err(|_| NeedsError::Closing)??))
     }
-    let archive = store.template_archive(version).await?.ok_or(NeedsError::Gone)?;
-    let package = tokio::task::spawn_blocking(move || unpack(&archive)).await;
-    let package = package.map_err(|_| NeedsError::Closing)??;
-    Ok(Some((template, package)))
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bailey_core::workspace::{Build, Transition};
+use bailey_core::workspace::Build;
 use bailey_store::StoreError;
 use bailey_workspaces::template::Piece;
 
@@ -35,10 +35,7 @@ impl Inner {
     /// Builds what a workspace is made of, as far as it is missing, and writes into the build's log what there is to say. No
     /// place is taken for it and the build's time does not run yet: it takes minutes, and other workspaces go on.
     pub(in crate::fleet) async fn prepare(&self, build: &Build) -> Result<(), Unprepared> {
-        if !matches!(
-            build.transition,
-            Transition::Start | Transition::Restart | Transition::Update
-        ) {
+        if !build.transition.goes_up() {
             return Ok(());
         }
         let Some(workspace) = self.store().workspace_get(build.workspace).await? else {

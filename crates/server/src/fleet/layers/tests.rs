@@ -285,3 +285,31 @@ fn is_empty(directory: &Path, beginning: &str) -> bool {
     let mut entries = fs::read_dir(directory).unwrap();
     !entries.any(|entry| entry.unwrap().file_name().to_string_lossy().starts_with(beginning))
 }
+
+#[test]
+fn a_version_is_unpacked_once_and_not_beside_too_many_others() {
+    test("true", async |fixture| {
+        let (_, one) = fixture.template("one", "make things").await;
+        let (_, two) = fixture.template("two", "make others").await;
+        let layers = &fixture.layers;
+        let read = async |version| {
+            let manifest = fixture.store.template_manifest(version).await.unwrap().unwrap();
+            let template = bailey_core::template::Template::parse(&manifest).unwrap();
+            layers.parts(version, &template).await.unwrap()
+        };
+        let first = read(one).await;
+        assert_eq!(first.layers.len(), 1);
+        assert_eq!(layers.status(one).await.unwrap(), LayerStatus::Missing);
+        let taken = layers.unpacking().acquire_many(2).await.unwrap();
+        assert!(Arc::ptr_eq(&first, &read(one).await), "it is remembered");
+        layers.status(one).await.unwrap();
+        let soon = Duration::from_millis(50);
+        assert!(
+            tokio::time::timeout(soon, read(two)).await.is_err(),
+            "it waits for a place"
+        );
+        assert!(tokio::time::timeout(soon, layers.status(two)).await.is_err());
+        drop(taken);
+        assert_ne!(read(two).await.layers, first.layers);
+    });
+}
