@@ -9,7 +9,7 @@ use bailey_api::frame::{ExecFrame, MAX_PAYLOAD};
 use bailey_link::{FrameReader, FrameWriter, Opener, Pending, frames};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::unix::pipe::{Receiver, Sender};
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::{Instant, timeout};
 
 use crate::agent::{Agent, KILL};
@@ -19,8 +19,9 @@ use crate::sandbox::{Command, Process, SandboxError};
 
 /// What is read of an output at a time.
 const BLOCK: usize = 32 * 1024;
-/// How many pieces of input wait for a command that does not read.
-const WAITING: usize = 8;
+/// How many bytes of input wait for a command that does not read. Signals come behind them on the same stream, so it has to be
+/// read on for as long as this has room.
+const WAITING: usize = 4 * 1024 * 1024;
 /// The status of a command whose time was over.
 const TIMED_OUT: i32 = 124;
 /// A running command counts as activity this often.
@@ -105,6 +106,13 @@ async fn spawn(agent: &Agent, start: ExecStart) -> Result<Started, SandboxError>
     let (error, their_error) = pipes::from_process().map_err(step)?;
     let process = agent.spawn(&command, [their_input, their_output, their_error]).await?;
     Ok((process, input, output, error))
+}
+
+/// Input on its way to the command.
+struct Queue {
+    pieces: mpsc::UnboundedSender<(Vec<u8>, OwnedSemaphorePermit)>,
+    /// In bytes.
+    room: Arc<Semaphore>,
 }
 
 struct Running {
@@ -199,22 +207,30 @@ impl Running {
         }
     }
 
-    /// Waits for room in the queue. While a command does not read, nothing is read here, so that the other side is asked by an
-    /// empty piece of output whether it is still there.
-    async fn hand_on(&self, queue: &mpsc::Sender<Vec<u8>>, data: Vec<u8>) -> io::Result<()> {
-        let mut room = std::pin::pin!(queue.send(data));
-        while timeout(STILL_THERE, &mut room).await.is_err() {
-            self.send(&ExecFrame::Stdout(Vec::new())).await?;
-        }
+    /// Waits for room in the queue. Meanwhile nothing is read here, so that the other side is asked by an empty piece of output
+    /// whether it is still there.
+    async fn hand_on(&self, queue: &Queue, data: Vec<u8>) -> io::Result<()> {
+        let size = u32::try_from(data.len()).unwrap_or(u32::MAX);
+        let mut room = std::pin::pin!(Arc::clone(&queue.room).acquire_many_owned(size));
+        let room = loop {
+            match timeout(STILL_THERE, &mut room).await {
+                Ok(room) => break room.map_err(io::Error::other)?,
+                Err(_) => self.send(&ExecFrame::Stdout(Vec::new())).await?,
+            }
+        };
+        // Where nobody takes it out any more, the command has ended.
+        let _ = queue.pieces.send((data, room));
         Ok(())
     }
 
     /// Passes input and signals on. Comes back only when the other side is lost.
     async fn input(&self, mut reader: FrameReader, input: Sender) -> io::Error {
-        let (queue, mut queued) = mpsc::channel::<Vec<u8>>(WAITING);
+        let (pieces, mut queued) = mpsc::unbounded_channel();
+        let room = Arc::new(Semaphore::new(WAITING));
+        let queue = Queue { pieces, room };
         let feed = async {
             let mut input = input;
-            while let Some(data) = queued.recv().await {
+            while let Some((data, _room)) = queued.recv().await {
                 // A command that has closed its input is not an error; what follows is dropped.
                 if input.write_all(&data).await.is_err() {
                     break;

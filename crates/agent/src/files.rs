@@ -6,7 +6,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +21,6 @@ use hyper::client::conn::http1::SendRequest;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use rustix::fs::{Mode, OFlags, open};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use tokio::net::UnixStream;
 use tokio::sync::Mutex;
@@ -30,7 +29,7 @@ use tokio::time::{Instant, timeout};
 use crate::agent::{Agent, KILL};
 use crate::pipes;
 use crate::ports;
-use crate::sandbox::Command;
+use crate::sandbox::{Command, program};
 
 pub(crate) mod helper;
 mod operations;
@@ -159,7 +158,7 @@ impl Helper {
     /// Starts one.
     pub(crate) async fn start(agent: &Arc<Agent>) -> io::Result<Self> {
         let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-        let program: OwnedFd = open("/proc/self/exe", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+        let program = program(Path::new("/proc/self/exe"))?;
         let command = Command {
             // Its own file, which is not to be found inside by any name.
             arguments: ["/proc/self/fd/2", "files"].map(str::to_owned).to_vec(),

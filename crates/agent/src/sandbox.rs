@@ -34,6 +34,7 @@ mod netlink;
 mod network;
 mod probe;
 mod proc;
+mod program;
 mod protocol;
 mod root;
 mod seccomp;
@@ -42,6 +43,7 @@ mod sys;
 pub use cgroup::sweep;
 pub use launcher::launch;
 pub use probe::probe;
+pub use program::program;
 
 /// How long a connection to a port inside may take.
 const CONNECTING: std::time::Duration = std::time::Duration::from_secs(10);

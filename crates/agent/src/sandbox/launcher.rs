@@ -107,7 +107,7 @@ fn become_init(control: &OwnedFd, setup: &Setup, caller: Caller) -> Result<(), F
 fn limit_queues(spec: &SandboxSpec) {
     const QUEUES: u64 = 256;
     const PAGE: u64 = 4096;
-    let pages = root::memory_limit(spec) / 2 / PAGE;
+    let pages = root::memory_limit(spec) / root::PARTS / PAGE;
     for (name, value) in [("msgmni", QUEUES), ("shmall", pages)] {
         // Older kernels let only the host's root change them; memory is limited all the same.
         let _ = fs::write(format!("/proc/sys/kernel/{name}"), value.to_string());

@@ -15,8 +15,12 @@ use super::sys::{MountAttributes, set_mount_attributes};
 use super::{etc, home, proc};
 
 const MIB: u64 = 1024 * 1024;
-/// What the person's processes may put into each of the file systems in memory, where memory is not limited.
-const MEMORY_FILES: u64 = 1024 * MIB;
+/// What counts as the limit where memory is not limited.
+const UNLIMITED: u64 = 4096 * MIB;
+/// Files in memory outlive the processes that wrote them, and the kernel takes them from nobody. So all places for them and System
+/// V shared memory together have twelve of these parts of the memory limit: 6 `/tmp`, 2 each `/var/tmp` and `/dev/shm`, 1 each
+/// `/run` and shared memory.
+pub(super) const PARTS: u64 = 16;
 /// Names at the top that are made here, whatever an archive says.
 const OURS: &[&str] = &[
     "dev",
@@ -34,6 +38,9 @@ const OURS: &[&str] = &[
 /// Names at the top that are taken from the host: no more than what a merged `/usr` needs.
 const HOST: &[&str] = &["bin", "lib", "lib32", "lib64", "libx32", "sbin", "usr"];
 const NO_SUID_NO_DEVICES: MountAttrFlags = MountAttrFlags::MOUNT_ATTR_NOSUID.union(MountAttrFlags::MOUNT_ATTR_NODEV);
+/// The most terminals open at once. All of a machine's are counted together (`kernel.pty.max`), and one workspace must not have
+/// them all.
+const TERMINALS: &str = "128";
 const DEVICES: &[&str] = &["null", "zero", "full", "random", "urandom", "tty"];
 
 /// Makes the root and moves into it. `owner` is 1000 inside as this process sees it.
@@ -107,7 +114,7 @@ pub(super) fn directory(path: &Path, mode: u32) -> io::Result<()> {
 }
 
 pub(super) fn memory_limit(spec: &SandboxSpec) -> u64 {
-    spec.limits.memory.unwrap_or(2 * MEMORY_FILES)
+    spec.limits.memory.unwrap_or(UNLIMITED)
 }
 
 /// A file system in memory that belongs to the person inside.
@@ -132,11 +139,11 @@ fn memory(at: &Path, bytes: u64, mode: &str, owner: u32, exec: bool) -> io::Resu
 }
 
 fn writable(spec: &SandboxSpec, root: &Path, owner: u32) -> Result<(), Failure> {
-    let half = memory_limit(spec) / 2;
+    let part = memory_limit(spec) / PARTS;
     let places: [(&str, u64, &str, bool); 3] = [
-        ("tmp", half, "1777", true),
-        ("run", half.min(64 * MIB), "0755", true),
-        ("dev/shm", half.min(512 * MIB), "1777", false),
+        ("tmp", 6 * part, "1777", true),
+        ("run", part.min(64 * MIB), "0755", true),
+        ("dev/shm", (2 * part).min(512 * MIB), "1777", false),
     ];
     for (path, bytes, mode, exec) in places {
         memory(&root.join(path), bytes, mode, owner, exec).step_with(|| format!("mount /{path}"))?;
@@ -153,7 +160,7 @@ fn writable(spec: &SandboxSpec, root: &Path, owner: u32) -> Result<(), Failure> 
         })
         .and_then(|()| symlink("../run", var.join("run")))
         .step("make /var")?;
-    memory(&var.join("tmp"), half, "1777", owner, true).step("mount /var/tmp")
+    memory(&var.join("tmp"), 2 * part, "1777", owner, true).step("mount /var/tmp")
 }
 
 /// `/opt`: layers over each other, or the directory that a layer is installed into.
@@ -204,7 +211,12 @@ fn devices(root: &Path) -> io::Result<()> {
     directory(&dev.join("pts"), 0o755)?;
     let terminals = new(
         "devpts",
-        &[("newinstance", ""), ("ptmxmode", "0666"), ("mode", "0620")],
+        &[
+            ("newinstance", ""),
+            ("ptmxmode", "0666"),
+            ("mode", "0620"),
+            ("max", TERMINALS),
+        ],
         MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NOEXEC,
     )?;
     attach(terminals.as_fd(), &dev.join("pts"))?;

@@ -82,14 +82,25 @@ const REFUSED_HERE: &[i64] = &[
 ];
 #[cfg(not(target_arch = "x86_64"))]
 const REFUSED_HERE: &[i64] = &[];
-/// As if the kernel did not have them: programs then do without. `clone3` hides its flags from this filter, the others all
-/// of their work.
+/// As if the kernel did not have them: programs then do without. `clone3` hides its flags from this filter, `io_uring`
+/// all of its work.
 const ABSENT: &[i64] = &[
     libc::SYS_clone3,
     libc::SYS_io_uring_setup,
     libc::SYS_io_uring_enter,
     libc::SYS_io_uring_register,
+    // Its contexts are counted for the whole machine (`fs.aio-max-nr`).
+    libc::SYS_io_setup,
 ];
+/// Calls whose first argument is a process that then runs less, or elsewhere.
+const SCHEDULING: &[i64] = &[
+    libc::SYS_sched_setscheduler,
+    libc::SYS_sched_setparam,
+    libc::SYS_sched_setattr,
+    libc::SYS_sched_setaffinity,
+];
+/// Init, as everybody inside sees it.
+const INIT: u64 = 1;
 const NEW_NAMESPACE: &[i32] = &[
     libc::CLONE_NEWNS,
     libc::CLONE_NEWCGROUP,
@@ -244,8 +255,34 @@ fn refused() -> Result<Rules, seccompiler::BackendError> {
         SeccompCondition::new(2, SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, 0)?,
     ];
     rules.insert(libc::SYS_prlimit64, vec![SeccompRule::new(others)?]);
+    scheduling(&mut rules)?;
     Ok(rules)
 }
+
+/// Init's effective id is the person's, which is enough to make it slow, and with it all that is started inside.
+fn scheduling(rules: &mut Rules) -> Result<(), seccompiler::BackendError> {
+    for call in SCHEDULING {
+        let of_init = SeccompRule::new(vec![argument(0, SeccompCmpOp::Eq, INIT)?])?;
+        rules.insert(*call, vec![of_init]);
+    }
+    // Who is meant is said by one argument, and whether that is a process, a group or a user by the one before it. Groups and
+    // users may have init among them.
+    for (call, process) in [
+        (libc::SYS_setpriority, PRIORITY_OF_PROCESS),
+        (libc::SYS_ioprio_set, IO_OF_PROCESS),
+    ] {
+        let of_init = vec![
+            argument(0, SeccompCmpOp::Eq, process)?,
+            argument(1, SeccompCmpOp::Eq, INIT)?,
+        ];
+        let of_many = vec![argument(0, SeccompCmpOp::Ne, process)?];
+        rules.insert(call, vec![SeccompRule::new(of_init)?, SeccompRule::new(of_many)?]);
+    }
+    Ok(())
+}
+
+const PRIORITY_OF_PROCESS: u64 = 0;
+const IO_OF_PROCESS: u64 = 1;
 
 /// A condition on an argument of 32 bits; the kernel ignores the upper half of such arguments too.
 fn argument(index: u8, operator: SeccompCmpOp, value: u64) -> Result<SeccompCondition, seccompiler::BackendError> {

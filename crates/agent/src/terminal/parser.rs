@@ -11,6 +11,9 @@ const MAX_STRING: usize = 4096;
 /// The most bytes of an unfinished sequence that are kept for a viewer.
 const MAX_PENDING: usize = 2 * MAX_STRING;
 
+/// The most characters that are shown at once.
+const MAX_RUN: usize = 256;
+
 /// What a terminal is told.
 pub(super) trait Listener {
     /// A character to show.
@@ -27,6 +30,8 @@ pub(super) trait Listener {
     fn command(&mut self, text: &[u8]);
     /// A device control string: what follows `ESC P`.
     fn device(&mut self, text: &[u8]);
+    /// Whether it wants to hear more now.
+    fn has_breath(&self) -> bool;
 }
 
 /// A control sequence: `ESC [`, a private marker, parameters, an intermediate, and a final byte.
@@ -155,12 +160,15 @@ impl Parser {
         &self.pending
     }
 
-    /// Reads on.
-    pub(super) fn feed(&mut self, bytes: &[u8], listener: &mut impl Listener) {
+    /// Reads on until the listener has enough for now: how many bytes were read.
+    pub(super) fn feed(&mut self, bytes: &[u8], listener: &mut impl Listener) -> usize {
         let mut rest = bytes;
-        while let Some((first, tail)) = rest.split_first() {
+        while listener.has_breath()
+            && let Some((first, tail)) = rest.split_first()
+        {
             if self.state == State::Ground && (0x20..0x7f).contains(first) {
-                let length = rest.iter().take_while(|byte| (0x20..0x7f).contains(*byte)).count();
+                let is_plain = |byte: &&u8| (0x20..0x7f).contains(*byte);
+                let length = rest.iter().take(MAX_RUN).take_while(is_plain).count();
                 let (run, tail) = rest.split_at(length);
                 listener.print_ascii(run);
                 rest = tail;
@@ -169,6 +177,7 @@ impl Parser {
                 rest = tail;
             }
         }
+        bytes.len().saturating_sub(rest.len())
     }
 
     fn byte(&mut self, byte: u8, listener: &mut impl Listener) {

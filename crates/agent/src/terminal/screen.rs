@@ -133,6 +133,8 @@ struct Model {
     last: Option<char>,
     questions: Vec<Question>,
     scratch: Vec<u8>,
+    /// How many cells may still be touched before it wants a pause.
+    breath: usize,
 }
 
 /// A screen.
@@ -162,7 +164,15 @@ impl Screen {
 
     /// Shows output.
     pub fn feed(&mut self, bytes: &[u8]) {
+        self.model.breath = usize::MAX;
         self.parser.feed(bytes, &mut self.model);
+    }
+
+    /// Shows output until about `cells` cells were touched: how many bytes that took, at least one of them. A few bytes can
+    /// mean much work, so that bytes say little of how long it takes.
+    pub fn feed_some(&mut self, bytes: &[u8], cells: usize) -> usize {
+        self.model.breath = cells.max(1);
+        self.parser.feed(bytes, &mut self.model)
     }
 
     /// Brings it to another size.
@@ -256,7 +266,18 @@ impl Model {
             last: None,
             questions: Vec::new(),
             scratch: Vec::new(),
+            breath: usize::MAX,
         }
+    }
+
+    /// Of one screen.
+    fn cells(&self) -> usize {
+        self.columns.saturating_mul(self.rows)
+    }
+
+    /// Notes that cells were touched.
+    fn spend(&mut self, cells: usize) {
+        self.breath = self.breath.saturating_sub(cells);
     }
 
     fn surface(&self) -> &Surface {
@@ -274,9 +295,12 @@ impl Model {
     fn reset(&mut self) {
         let history = std::mem::take(&mut self.history);
         let questions = std::mem::take(&mut self.questions);
+        let cells = self.cells();
+        self.spend(cells);
         *self = Self {
             history,
             questions,
+            breath: self.breath,
             ..Self::new(self.columns, self.rows)
         };
     }

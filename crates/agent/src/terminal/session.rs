@@ -21,6 +21,12 @@ const READ: usize = 16 * 1024;
 /// gets no more than its share of the agent.
 const PERIOD_BYTES: usize = 256 * 1024;
 const PERIOD: Duration = Duration::from_millis(10);
+/// How long one terminal's output is worked on within one [`PERIOD`]: few bytes can mean much work.
+const PERIOD_WORK: Duration = Duration::from_millis(5);
+/// How many cells of the screen are touched before others come: a fraction of a millisecond.
+const SLICE: usize = 32 * 1024;
+/// How long it takes until a terminal is looked at again that no process has open.
+const CLOSED: Duration = Duration::from_millis(50);
 /// How long output is waited for after the program has ended, while something else still has the terminal open, and how
 /// long it is read at most.
 const DRAIN: Duration = Duration::from_millis(100);
@@ -52,6 +58,43 @@ pub(super) struct State {
     viewers: Vec<(u64, Size)>,
     next_viewer: u64,
     waiting: Waiting,
+}
+
+/// What one terminal has had of the agent's time.
+#[derive(Debug)]
+struct Share {
+    since: Instant,
+    bytes: usize,
+    work: Duration,
+}
+
+impl Share {
+    fn new() -> Self {
+        Self {
+            since: Instant::now(),
+            bytes: 0,
+            work: Duration::ZERO,
+        }
+    }
+
+    fn note(&mut self, bytes: usize, work: Duration) {
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.work = self.work.saturating_add(work);
+    }
+
+    /// Lets others come, and where the share is used up waits for the next period.
+    async fn rest(&mut self) {
+        let over = self.since.elapsed();
+        if self.bytes >= PERIOD_BYTES || self.work >= PERIOD_WORK {
+            // What took longer than its share is paid for.
+            let due = PERIOD.max(self.work.saturating_mul(2));
+            tokio::time::sleep(due.saturating_sub(over)).await;
+            *self = Self::new();
+        } else if over >= PERIOD {
+            *self = Self::new();
+        }
+        tokio::task::yield_now().await;
+    }
 }
 
 impl Session {
@@ -92,7 +135,7 @@ impl Session {
         let mut exit = std::pin::pin!(exit);
         let mut status = None;
         let mut buffer = vec![0; READ];
-        let (mut period, mut in_period) = (Instant::now(), 0_usize);
+        let mut share = Share::new();
         loop {
             let read = self.read(&mut buffer);
             let outcome = match status {
@@ -107,18 +150,12 @@ impl Session {
                 Some((_, since)) if since.elapsed() > DRAIN_AT_MOST => break,
                 Some(_) => tokio::time::timeout(DRAIN, read).await.unwrap_or(Ok(0)),
             };
-            let Ok(length @ 1..) = outcome else { break };
-            self.take(buffer.get(..length).unwrap_or_default()).await;
-            in_period = in_period.saturating_add(length);
-            let now = Instant::now();
-            if now.saturating_duration_since(period) >= PERIOD {
-                (period, in_period) = (now, length);
-            } else if in_period >= PERIOD_BYTES {
-                tokio::time::sleep(PERIOD.saturating_sub(now.saturating_duration_since(period))).await;
-                (period, in_period) = (Instant::now(), 0);
+            match outcome {
+                Ok(length @ 1..) => self.take(buffer.get(..length).unwrap_or_default(), &mut share).await,
+                // No process has it open, but the program lives and may open it again.
+                _ if status.is_none() => tokio::time::sleep(CLOSED).await,
+                _ => break,
             }
-            // Other terminals come between any two pieces.
-            tokio::task::yield_now().await;
         }
         let status = match status {
             Some((status, _)) => status,
@@ -139,26 +176,38 @@ impl Session {
         }
     }
 
-    /// Shows output to the screen and the viewers.
-    async fn take(&self, bytes: &[u8]) {
-        let answers = {
-            let mut state = self.state();
-            state.ring.push(bytes);
-            let size = state.screen.size();
-            let screen = &mut state.screen;
-            // What a program prints cannot end the agent, whatever it finds.
-            if catch_unwind(AssertUnwindSafe(|| screen.feed(bytes))).is_err() {
-                tracing::error!("the screen of a terminal was lost to a bug");
-                state.screen = Screen::new(size);
+    /// Shows output to the screen and the viewers, in pieces between which others come.
+    async fn take(&self, bytes: &[u8], share: &mut Share) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let start = Instant::now();
+            let (taken, answers) = self.take_some(rest);
+            share.note(taken, start.elapsed());
+            rest = rest.get(taken..).unwrap_or_default();
+            self.changed.notify_waiters();
+            if !answers.is_empty() {
+                // A program that asks without end and reads no answer is not waited for.
+                let _ = tokio::time::timeout(PERIOD, self.write(&answers)).await;
             }
-            state.active_at = Instant::now();
-            state.questions()
-        };
-        self.changed.notify_waiters();
-        if !answers.is_empty() {
-            // A program that asks without end and reads no answer is not waited for.
-            let _ = tokio::time::timeout(PERIOD, self.write(&answers)).await;
+            share.rest().await;
         }
+    }
+
+    /// Shows the first of the output: how many bytes, and what the program is to be answered.
+    fn take_some(&self, bytes: &[u8]) -> (usize, Vec<u8>) {
+        let mut state = self.state();
+        let size = state.screen.size();
+        let screen = &mut state.screen;
+        // What a program prints cannot end the agent, whatever it finds.
+        let taken = catch_unwind(AssertUnwindSafe(|| screen.feed_some(bytes, SLICE))).unwrap_or_else(|_| {
+            tracing::error!("the screen of a terminal was lost to a bug");
+            state.screen = Screen::new(size);
+            bytes.len()
+        });
+        // No more than what the screen shows: a viewer that comes now gets the screen, and then what follows.
+        state.ring.push(bytes.get(..taken).unwrap_or(bytes));
+        state.active_at = Instant::now();
+        (taken.max(1), state.questions())
     }
 
     async fn write(&self, mut bytes: &[u8]) -> std::io::Result<()> {
@@ -175,13 +224,14 @@ impl Session {
         Ok(())
     }
 
-    /// Passes a viewer's input on; says whether a person did something. A program that has ended takes none.
-    pub(super) async fn input(&self, bytes: &[u8]) -> bool {
-        let (bytes, by_person) = self.state().waiting.filter(bytes, Instant::now());
-        if !bytes.is_empty() {
-            let _ = self.write(&bytes).await;
-        }
-        by_person
+    /// What of a viewer's input is for the program, and whether a person did something.
+    pub(super) fn sift(&self, bytes: &[u8]) -> (Vec<u8>, bool) {
+        self.state().waiting.filter(bytes, Instant::now())
+    }
+
+    /// Passes input on, however long the program does not read. One that has ended takes none.
+    pub(super) async fn input(&self, bytes: &[u8]) {
+        let _ = self.write(bytes).await;
     }
 
     /// A viewer comes: its number.

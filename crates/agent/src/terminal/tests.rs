@@ -199,6 +199,93 @@ async fn echo_beside_a_flood() {
     assert!(memory < 2 * 1024 * 1024, "{memory}");
 }
 
+/// Few bytes that are much work each, on a screen of the largest size.
+#[test]
+fn work_is_shared_as_bytes_are() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .event_interval(4)
+        .build()
+        .unwrap();
+    for attack in [
+        "x\\033[65535b",
+        "\\033[2J",
+        "\\033#8",
+        "\\033[200S",
+        "\\033[?1049h\\033[?1049l",
+        "\\033[4hx\\033[65535b",
+    ] {
+        runtime.block_on(async {
+            let world = world(SHELL);
+            let large = Size {
+                columns: 500,
+                rows: 200,
+            };
+            let mut flood = world.view("flood", large).await;
+            let mut calm = world.view("calm", SIZE).await;
+            calm.shows("$").await;
+            calm.type_in("stty raw -echo; echo ready-$((1)); exec cat\r").await;
+            calm.shows("ready-1").await;
+            calm.settle().await;
+            // As fast as a pipe brings it, from one long line.
+            let script = format!(
+                "perl -e '$x = qq({}) x 2000; syswrite STDOUT, $x while 1'\r",
+                attack.replace("\\033", "\\e")
+            );
+            flood.type_in(&script).await;
+            drop(flood);
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            let beside = echo(&mut calm).await;
+            println!("echo beside {attack}: {beside:?} (p50, p99)");
+            // Without optimisation, with another screen that is drawn here too.
+            assert!(beside.0 < Duration::from_millis(150), "{attack}: {beside:?}");
+        });
+    }
+}
+
+/// What a viewer is told and tells does not wait for what it types.
+#[tokio::test]
+async fn a_program_that_does_not_read_freezes_no_viewer() {
+    let world = world(SHELL);
+    let mut view = world.view("main", SIZE).await;
+    view.shows("$").await;
+    view.type_in("stty raw -echo; echo ready-$((1)); exec sh -c 'while :; do stty size; sleep 0.1; done'\r")
+        .await;
+    view.shows("ready-1").await;
+    view.shows("24 80").await;
+    let paste = "x".repeat(32 * 1024);
+    for _ in 0..QUEUE_AND_MORE {
+        view.type_in(&paste).await;
+    }
+    view.send(Frame::Resize { columns: 70, rows: 20 }).await;
+    view.shows("20 70").await;
+    // Who goes is gone.
+    drop(view);
+    tokio::time::timeout(Duration::from_secs(5), async {
+        while world.terminals.list().first().is_some_and(|listed| listed.viewers > 0) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await
+    .unwrap();
+}
+
+/// More pieces than are queued.
+const QUEUE_AND_MORE: usize = 80;
+
+#[tokio::test]
+async fn a_terminal_that_was_closed_for_a_moment_goes_on() {
+    let world = world(&[
+        "sh",
+        "-c",
+        "echo before; exec </dev/null >/dev/null 2>&1; sleep 1; exec </dev/tty >/dev/tty 2>&1; echo found; sleep 1",
+    ]);
+    let mut view = world.view("main", SIZE).await;
+    view.shows("before").await;
+    view.shows("found").await;
+    view.until("end", |view| view.exit == Some(0)).await;
+}
+
 #[tokio::test]
 async fn the_smallest_viewer_decides_and_programs_are_told() {
     let world = world(SHELL);

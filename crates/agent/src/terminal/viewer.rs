@@ -9,6 +9,7 @@ use std::time::Duration;
 use bailey_api::agent::TerminalOpen;
 use bailey_api::frame::TerminalFrame;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::mpsc;
 
 use super::session::{Session, State};
 use super::{Activity, ring};
@@ -20,6 +21,10 @@ const WINDOW: u64 = ring::CAPACITY as u64;
 const PIECE: usize = 32 * 1024;
 /// The largest frame that a viewer sends.
 const MAX_INPUT: usize = 64 * 1024 + 16;
+/// How many pieces of input wait for a program that does not read, and how long the next one waits for room before it is
+/// dropped.
+const QUEUED: usize = 64;
+const UNREAD: Duration = Duration::from_secs(2);
 /// How long a size must have stood before the screen is drawn anew: windows change in many small steps.
 const SETTLED: Duration = Duration::from_millis(40);
 
@@ -86,9 +91,17 @@ impl Viewer {
             let _ = to.shutdown().await;
             ended
         };
+        let (queue, mut queued) = mpsc::channel::<Vec<u8>>(QUEUED);
+        let input = async {
+            while let Some(bytes) = queued.recv().await {
+                self.session.input(&bytes).await;
+            }
+            std::future::pending().await
+        };
         tokio::select! {
-            result = self.receive(&mut from, &acknowledged) => result,
+            result = self.receive(&mut from, &acknowledged, queue) => result,
             result = output => result,
+            never = input => never,
         }
     }
 
@@ -96,15 +109,20 @@ impl Viewer {
         &self,
         from: &mut (impl AsyncRead + Unpin),
         acknowledged: &tokio::sync::watch::Sender<Option<u64>>,
+        queue: mpsc::Sender<Vec<u8>>,
     ) -> std::io::Result<()> {
         let mut frame = Vec::new();
+        let mut is_stuck = false;
         while read_frame(from, &mut frame).await? {
             let frame = TerminalFrame::decode(&frame).map_err(std::io::Error::other)?;
             match frame {
                 TerminalFrame::Input(bytes) => {
-                    let by_person = self.session.input(&bytes).await;
+                    let (bytes, by_person) = self.session.sift(&bytes);
                     if by_person {
                         self.activity.seen();
+                    }
+                    if !bytes.is_empty() {
+                        is_stuck = !hand_on(&queue, bytes, is_stuck).await;
                     }
                 }
                 TerminalFrame::Resize { columns, rows } => self.session.resize(self.number, Size { columns, rows }),
@@ -226,6 +244,22 @@ impl Viewer {
             TerminalFrame::Screen { epoch, next, data },
         ])
     }
+}
+
+/// Queues input for the program, and says whether it takes any. As a terminal does whose program does not read, it drops what
+/// is too much: acknowledgements and sizes come on the same stream, and must not wait for the program.
+async fn hand_on(queue: &mpsc::Sender<Vec<u8>>, bytes: Vec<u8>, is_stuck: bool) -> bool {
+    let Err(mpsc::error::TrySendError::Full(bytes)) = queue.try_send(bytes) else {
+        return true;
+    };
+    if is_stuck {
+        return false;
+    }
+    let taken = tokio::time::timeout(UNREAD, queue.send(bytes)).await.is_ok();
+    if !taken {
+        tracing::debug!("a program does not read its terminal; input is dropped");
+    }
+    taken
 }
 
 fn size_frame(size: Size) -> TerminalFrame {

@@ -73,7 +73,7 @@ async fn a_command_ends_whatever_its_children_and_its_input_do() {
     // One that does not read: the end of its stream is noticed all the same.
     let (reader, mut writer) = server.frames(&exec("echo $$ >~/pid; exec sleep 1000", None)).await;
     let stuffed = async {
-        for _ in 0..64 {
+        for _ in 0..256 {
             writer
                 .send(&ExecFrame::Stdin(vec![b'x'; 32 * 1024]).encode())
                 .await
@@ -88,6 +88,23 @@ async fn a_command_ends_whatever_its_children_and_its_input_do() {
         assert!(start.elapsed() < Duration::from_secs(15), "it runs on");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+}
+
+#[tokio::test]
+async fn a_command_that_does_not_read_is_signalled() {
+    let workspace = Workspace::start(|_| {});
+    let server = workspace.ready().await;
+    let (mut reader, mut writer) = server
+        .frames(&exec("trap 'exit 7' INT; echo up; while :; do sleep 0.05; done", None))
+        .await;
+    let up = within(reader.next()).await.unwrap().unwrap();
+    assert_eq!(ExecFrame::decode(&up), Ok(ExecFrame::Stdout(b"up\n".to_vec())));
+    for _ in 0..64 {
+        let piece = ExecFrame::Stdin(vec![b'x'; 32 * 1024]).encode();
+        within(writer.send(&piece)).await.unwrap();
+    }
+    within(writer.send(&ExecFrame::Signal(2).encode())).await.unwrap();
+    assert_eq!(within(outcome(&mut reader)).await.0, 7);
 }
 
 #[tokio::test]

@@ -2,7 +2,9 @@
 
 use std::io::Write;
 use std::net::{TcpListener, UdpSocket};
+use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -46,6 +48,9 @@ async fn system_calls_that_lead_out_are_refused() {
         "uevent",
         "netfilter",
         "io_uring",
+        "io_setup",
+        "nice_group",
+        "io_priority_group",
         "mount",
         "umount",
         "fsopen",
@@ -115,11 +120,26 @@ async fn init_can_be_neither_ended_nor_looked_into() {
     let place = Place::new();
     bring(&place);
     let (sandbox, _listeners) = place.launch().await;
-    for attempt in ["ptrace", "prlimit", "pidfd_getfd"] {
+    let slowing = [
+        "scheduler",
+        "parameters",
+        "attributes",
+        "affinity",
+        "nice",
+        "io_priority",
+    ];
+    for attempt in slowing.into_iter().chain(["ptrace", "prlimit", "pidfd_getfd"]) {
         let victim = Victim::new();
         control(&[attempt, &victim.0.id().to_string()]);
         let output = inside(&sandbox, &[attempt, "1"]).await;
         assert_ne!(output.status, 0, "{attempt}: {}", output.text);
+    }
+    // Without a control run: it would set the machine's other processes back.
+    assert_ne!(inside(&sandbox, &["nice_user", "0"]).await.status, 0);
+    for attempt in slowing {
+        // What a process may do to itself stays.
+        let output = inside(&sandbox, &[attempt, "0"]).await;
+        assert_eq!(output.status, 0, "{attempt}: {}", output.text);
     }
     if is_root() {
         let mut victim = Victim::new();
@@ -138,6 +158,52 @@ async fn init_can_be_neither_ended_nor_looked_into() {
         assert_ne!(output.status, 0, "/proc/1/{file}: {}", output.text);
     }
     assert_eq!(shell(&sandbox, "echo alive").await.text, "alive\n");
+}
+
+/// An ordinary user's kernel takes the person for the owner of the agent's own file.
+#[tokio::test]
+async fn the_agents_own_file_cannot_be_changed() {
+    let place = Place::new();
+    bring(&place);
+    let agent = place.directory.path().join("agent");
+    std::fs::copy(crate::support::beside_agent("bailey-agent"), &agent).unwrap();
+    let mode = || std::fs::metadata(&agent).unwrap().permissions().mode() & 0o7777;
+    let set = |mode| std::fs::set_permissions(&agent, std::fs::Permissions::from_mode(mode)).unwrap();
+    set(0o755);
+    // The control run: the link to a running program's file is as good as the file.
+    let (input, _ours) = std::os::unix::net::UnixStream::pair().unwrap();
+    let mut running = Command::new(&agent)
+        .arg("files")
+        .stdin(OwnedFd::from(input))
+        .spawn()
+        .unwrap();
+    let link = format!("/proc/{}/exe", running.id());
+    std::fs::set_permissions(link, std::fs::Permissions::from_mode(0o4755)).unwrap();
+    assert_eq!(mode(), 0o4755);
+    running.kill().unwrap();
+    running.wait().unwrap();
+    set(0o755);
+    let (sandbox, _listeners) = place.launch().await;
+    let (input, _ours) = std::os::unix::net::UnixStream::pair().unwrap();
+    let program = bailey_agent::sandbox::program(&agent).unwrap();
+    let mut helper = sandbox
+        .spawn(
+            &crate::support::command(&["/proc/self/fd/2", "files"]),
+            [input.into(), crate::support::null(), program],
+        )
+        .await
+        .unwrap();
+    let all = "for p in /proc/[0-9]*; do case $(tr '\\0' ' ' < $p/cmdline) in */fd/2*files*) \
+        echo found; chmod 4755 $p/exe $p/fd/2; : > $p/exe; echo >> $p/fd/2; chmod 0 $p/exe $p/fd/2;; esac; done 2>/dev/null";
+    let output = shell(&sandbox, all).await;
+    assert_eq!(output.text, "found\n");
+    assert_eq!(mode(), 0o755);
+    assert!(
+        tokio::time::timeout(Duration::from_millis(100), helper.wait())
+            .await
+            .is_err()
+    );
+    assert!(std::fs::read(&agent).unwrap() == std::fs::read(crate::support::beside_agent("bailey-agent")).unwrap());
 }
 
 #[tokio::test]

@@ -46,6 +46,31 @@ async fn memory_that_is_no_processs_own_counts_as_well() {
     }
 }
 
+/// They stay when their processes have ended, so that no end of a process would make room again.
+#[tokio::test]
+async fn files_in_memory_leave_room_for_programs() {
+    if !is_root() {
+        return;
+    }
+    let [(_p, sandbox, _l), _other] = pair(|place| place.spec.limits.memory = Some(64 * MIB)).await;
+    let fill = "for d in /tmp /var/tmp /dev/shm /run; do dd if=/dev/zero of=$d/file bs=64k 2>/dev/null; done; \
+        du -cm /tmp/file /var/tmp/file /dev/shm/file /run/file | awk 'END { print $1 }'";
+    let output = shell(&sandbox, fill).await;
+    let filled: u64 = output.text.trim().parse().unwrap();
+    assert!((30..=48).contains(&filled), "{}", output.text);
+    let output = inside(&sandbox, &["resource", "shared_memory", "16"]).await;
+    assert_ne!(output.status, 0, "{}", output.text);
+    // Shared memory that is asked for in whole has its part too, and then a program still has memory of its own.
+    let small = "use IPC::SysV qw(IPC_CREAT IPC_PRIVATE); my $i = shmget(IPC_PRIVATE, 3 << 20, IPC_CREAT | 0600) // die $!; \
+        shmwrite($i, 'x' x (3 << 20), 0, 3 << 20) or die $!; print 'kept'";
+    assert_eq!(crate::support::run(&sandbox, &["perl", "-e", small]).await.text, "kept");
+    let program = "my $x = 'x' x (6 << 20); print length $x";
+    assert_eq!(
+        crate::support::run(&sandbox, &["perl", "-e", program]).await.text,
+        "6291456"
+    );
+}
+
 #[tokio::test]
 async fn files_in_memory_are_limited_in_number() {
     if !is_root() {
@@ -58,6 +83,32 @@ async fn files_in_memory_are_limited_in_number() {
     let made: u64 = output.text.lines().next().unwrap().parse().unwrap();
     assert!(output.status != 0 && (1000..8200).contains(&made), "{}", output.text);
     assert!(output.text.contains("No space left"), "{}", output.text);
+}
+
+/// The kernel counts all of a machine's together.
+#[tokio::test]
+async fn terminals_are_taken_from_nobody_else() {
+    if !is_root() {
+        return;
+    }
+    let [(_p, sandbox, _l), (_n, other, _o)] = pair(|_| {}).await;
+    let open =
+        "for (1..200) { open my $t, '+<', '/dev/ptmx' or last; push @t, $t } print scalar @t; $| = 1; print qq(\\n); ";
+    // The control run: the machine itself has more.
+    let control = std::process::Command::new("perl").args(["-e", open]).output().unwrap();
+    assert_eq!(control.stdout, b"200\n");
+    let hold = format!("{open} open F, '>/home/dev/held'; sleep 60");
+    let _holder = sandbox
+        .spawn(
+            &crate::support::command(&["perl", "-e", &hold]),
+            [(); 3].map(|()| crate::support::null()),
+        )
+        .await
+        .unwrap();
+    shell(&sandbox, "until [ -e ~/held ]; do sleep 0.05; done").await;
+    assert_eq!(crate::support::run(&sandbox, &["perl", "-e", open]).await.text, "0\n");
+    // Each has its own.
+    assert_eq!(crate::support::run(&other, &["perl", "-e", open]).await.text, "128\n");
 }
 
 /// The kernel counts them by user, and each workspace is another one.

@@ -45,6 +45,7 @@ impl Model {
     fn put(&mut self, character: char, width: Width) {
         let room = if width == Width::Two { 2 } else { 1 };
         let (columns, wraps, inserts) = (self.columns, self.modes.wraps, self.modes.inserts);
+        self.spend(if inserts { columns } else { 1 });
         let fits = |place: Place| place.column.saturating_add(room) <= columns;
         let cursor = self.cursor();
         if cursor.is_full || !fits(cursor.place) {
@@ -138,7 +139,14 @@ impl Model {
         }
     }
 
+    /// Notes what shifting rows costs: each that is emptied, and moving the others.
+    fn spend_rows(&mut self, count: usize) {
+        let rows = self.rows;
+        self.spend(count.min(rows).saturating_mul(self.columns).saturating_add(rows));
+    }
+
     pub(super) fn scroll_up(&mut self, count: usize) {
+        self.spend_rows(count);
         let style = self.style();
         let Self {
             alternate,
@@ -162,6 +170,7 @@ impl Model {
     }
 
     pub(super) fn scroll_down(&mut self, count: usize) {
+        self.spend_rows(count);
         let style = self.style();
         let surface = self.surface_mut();
         surface.grid.scroll_down(surface.top, surface.bottom, count, style);
@@ -204,6 +213,7 @@ impl Model {
     }
 
     pub(super) fn tab(&mut self, count: usize) {
+        self.spend(self.columns);
         let last = self.columns.saturating_sub(1);
         for _ in 0..count.min(self.columns) {
             let column = self.cursor().place.column;
@@ -214,6 +224,7 @@ impl Model {
     }
 
     pub(super) fn back_tab(&mut self, count: usize) {
+        self.spend(self.columns);
         for _ in 0..count.min(self.columns) {
             let column = self.cursor().place.column;
             let stop = self.tabs.iter().take(column).rposition(|stop| *stop);
@@ -223,6 +234,7 @@ impl Model {
     }
 
     pub(super) fn erase_screen(&mut self, what: u16) {
+        self.spend(self.cells());
         let (rows, style) = (self.rows, self.style());
         let row = self.cursor().place.row;
         match what {
@@ -241,6 +253,7 @@ impl Model {
     }
 
     pub(super) fn erase_line(&mut self, what: u16) {
+        self.spend(self.columns);
         let Place { row, column } = self.cursor().place;
         let (from, to) = match what {
             0 => (column, self.columns),
@@ -256,6 +269,7 @@ impl Model {
     }
 
     pub(super) fn erase_characters(&mut self, count: usize) {
+        self.spend(self.columns);
         let (Place { row, column }, style) = (self.cursor().place, self.style());
         self.cursor_mut().is_full = false;
         if let Some(row) = self.surface_mut().grid.row_mut(row) {
@@ -264,6 +278,7 @@ impl Model {
     }
 
     pub(super) fn insert_characters(&mut self, count: usize) {
+        self.spend(self.columns);
         let (Place { row, column }, style) = (self.cursor().place, self.style());
         self.cursor_mut().is_full = false;
         if let Some(row) = self.surface_mut().grid.row_mut(row) {
@@ -272,6 +287,7 @@ impl Model {
     }
 
     pub(super) fn delete_characters(&mut self, count: usize) {
+        self.spend(self.columns);
         let (Place { row, column }, style) = (self.cursor().place, self.style());
         self.cursor_mut().is_full = false;
         if let Some(row) = self.surface_mut().grid.row_mut(row) {
@@ -280,10 +296,12 @@ impl Model {
     }
 
     pub(super) fn insert_lines(&mut self, count: usize) {
+        self.spend_rows(count);
         self.shift_lines(|surface, row, style| surface.grid.scroll_down(row, surface.bottom, count, style));
     }
 
     pub(super) fn delete_lines(&mut self, count: usize) {
+        self.spend_rows(count);
         self.shift_lines(|surface, row, style| surface.grid.scroll_up(row, surface.bottom, count, style, |_| {}));
     }
 
@@ -300,6 +318,7 @@ impl Model {
 
     /// Fills the screen with `E`, to align it.
     pub(super) fn align(&mut self) {
+        self.spend(self.cells());
         let cell = Cell::new('E', Style::default(), Width::One);
         let surface = self.surface_mut();
         for row in 0..surface.grid.rows().len() {

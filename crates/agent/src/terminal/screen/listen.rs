@@ -8,7 +8,14 @@ const MAX_QUESTIONS: usize = 64;
 /// The most colours of the palette that are kept.
 const MAX_PALETTE: usize = 512;
 
+/// What any sequence costs at least, as so many cells.
+const SEQUENCE: usize = 4;
+
 impl Listener for Model {
+    fn has_breath(&self) -> bool {
+        self.breath > 0
+    }
+
     fn print(&mut self, character: char) {
         self.show(character);
     }
@@ -80,10 +87,13 @@ impl Listener for Model {
 
     fn sequence(&mut self, sequence: &Sequence) {
         let last = self.last.take();
+        self.spend(SEQUENCE);
         match (sequence.marker, sequence.intermediate) {
             (0, 0) if sequence.last == b'b' => {
                 let count = usize::from(sequence.get(0, 1));
-                for _ in 0..count.min(self.columns.saturating_mul(self.rows)) {
+                // Where each one moves the rest of its row, a row full of them is enough.
+                let most = if self.modes.inserts { self.columns } else { self.cells() };
+                for _ in 0..count.min(most) {
                     if let Some(character) = last {
                         self.show(character);
                     }
@@ -284,6 +294,7 @@ impl Model {
         if number == 1049 {
             self.save_cursor();
         }
+        self.spend(self.cells());
         let mut surface = Surface::new(self.columns, self.rows);
         surface.cursor = self.primary.cursor;
         self.alternate = Some((surface, number));

@@ -156,6 +156,28 @@ fn call(name: &str, value: i64) -> io::Result<String> {
             "uevent" => c_long::from(socket(AF_NETLINK, SOCK_RAW, NETLINK_KOBJECT_UEVENT)),
             "netfilter" => c_long::from(socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER)),
             "io_uring" => syscall(SYS_io_uring_setup, 4 as c_long, at),
+            "io_setup" => syscall(SYS_io_setup, 1 as c_long, [0_u64; 1].as_mut_ptr()),
+            "scheduler" => syscall(
+                SYS_sched_setscheduler,
+                value,
+                SCHED_BATCH as c_long,
+                [0_i32; 1].as_ptr(),
+            ),
+            "parameters" => syscall(SYS_sched_setparam, value, [0_i32; 1].as_ptr()),
+            // The structure's size, SCHED_BATCH, no flags, the least niceness. Never more: the tests may be nice themselves.
+            "attributes" => syscall(
+                SYS_sched_setattr,
+                value,
+                [48_u32, 3, 0, 0, 19, 0, 0, 0, 0, 0, 0, 0].as_ptr(),
+                zero,
+            ),
+            "affinity" => syscall(SYS_sched_setaffinity, value, 8 as c_long, [1_u64; 1].as_ptr()),
+            "nice" => syscall(SYS_setpriority, zero, value, 19 as c_long),
+            "nice_group" => syscall(SYS_setpriority, 1 as c_long, zero, 19 as c_long),
+            "nice_user" => syscall(SYS_setpriority, 2 as c_long, zero, zero),
+            // Best effort, the last of its levels.
+            "io_priority" => syscall(SYS_ioprio_set, 1 as c_long, value, (2 << 13 | 7) as c_long),
+            "io_priority_group" => syscall(SYS_ioprio_set, 2 as c_long, zero, (2 << 13 | 7) as c_long),
             "ptrace" => syscall(SYS_ptrace, PTRACE_SEIZE as c_long, value, zero, zero),
             "signal" => syscall(SYS_kill, value, zero),
             "kill" => syscall(SYS_kill, value, SIGKILL as c_long),
