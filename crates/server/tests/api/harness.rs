@@ -131,6 +131,7 @@ fn fleet(gate: &Arc<Gate>, gateway: &Arc<Gateway>, sim: &Arc<SimDriver>) -> (Fle
 }
 
 impl TestApp {
+    #[expect(clippy::too_many_lines, reason = "one part after the other")]
     async fn start(db: TestDb) -> Self {
         let dir = db.directory().unwrap().to_owned();
         let target = match db.target() {
