@@ -11,14 +11,14 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bailey_api::agent::{Capabilities, Limit};
 use bailey_core::WorkspaceId;
 use bailey_core::template::Resources;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 
 use super::{Driver, DriverError, Instance, Observed};
 use crate::remove::remove;
@@ -32,6 +32,8 @@ const KILLED: Duration = Duration::from_secs(10);
 const SWEPT: Duration = Duration::from_secs(20);
 /// The name of that step.
 const SWEEP: &str = "remove what killed agents left";
+/// After how long a machine that lacks something is asked again: it may have been mended, or busy.
+const LACKING: Duration = Duration::from_secs(30);
 /// How much of a log is looked at for its last line.
 const LAST_WORDS: u64 = 4096;
 /// The longest log of an agent that is carried over a start.
@@ -58,7 +60,10 @@ pub struct SandboxOptions {
 #[derive(Debug)]
 pub struct SandboxDriver {
     options: SandboxOptions,
-    capabilities: OnceCell<Capabilities>,
+    /// After how long a machine that lacks something is asked again.
+    lacking: Duration,
+    /// What the machine could do at the last look, and when that was.
+    capabilities: Mutex<Option<(Instant, Capabilities)>>,
 }
 
 impl SandboxDriver {
@@ -66,7 +71,8 @@ impl SandboxDriver {
     pub fn new(options: SandboxOptions) -> Self {
         Self {
             options,
-            capabilities: OnceCell::new(),
+            lacking: LACKING,
+            capabilities: Mutex::default(),
         }
     }
 
@@ -193,7 +199,16 @@ impl Driver for SandboxDriver {
     }
 
     async fn probe(&self) -> Result<Capabilities, DriverError> {
-        self.capabilities.get_or_try_init(|| self.ask_agent()).await.cloned()
+        let mut known = self.capabilities.lock().await;
+        if let Some((at, capabilities)) = known.as_ref() {
+            let lacks = !capabilities.blockers.is_empty() || !capabilities.missing.is_empty();
+            if !lacks || at.elapsed() < self.lacking {
+                return Ok(capabilities.clone());
+            }
+        }
+        let capabilities = self.ask_agent().await?;
+        *known = Some((Instant::now(), capabilities.clone()));
+        Ok(capabilities)
     }
 
     async fn observe(&self, id: WorkspaceId) -> Result<Observed, DriverError> {
@@ -221,7 +236,7 @@ impl Driver for SandboxDriver {
 
     async fn start(&self, instance: &Instance) -> Result<(), DriverError> {
         let capabilities = self.probe().await?;
-        let manifest = manifest::manifest(&self.options, &capabilities, instance, self.directory(instance.id));
+        let manifest = manifest::manifest(&self.options, &capabilities, instance, self.directory(instance.id))?;
         self.check(&capabilities, &manifest.sandbox.limits)?;
         let directory = &manifest.state_dir;
         private(directory).map_err(DriverError::step("make the workspace's directory"))?;

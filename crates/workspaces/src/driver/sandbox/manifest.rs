@@ -1,12 +1,12 @@
 //! From what a workspace is made of to what its agent is told.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bailey_api::agent::{Capabilities, HOME, Handed, HomeStorage, Limit, Manifest, Network, SandboxSpec};
 use bailey_core::template::Resources;
 
 use super::SandboxOptions;
-use crate::driver::Instance;
+use crate::driver::{DriverError, Instance};
 
 /// The file with a home whose size is limited.
 pub(super) const IMAGE: &str = "home.img";
@@ -20,18 +20,10 @@ pub(super) fn manifest(
     capabilities: &Capabilities,
     instance: &Instance,
     state_dir: PathBuf,
-) -> Manifest {
+) -> Result<Manifest, DriverError> {
     let resolved = &instance.resolved;
     let limits = limits(&resolved.resources, &options.defaults);
-    // Also where no quota was allowed once: what a person has must not become invisible.
-    let directory = state_dir.join(DIRECTORY);
-    let home = match limits.disk {
-        Some(bytes) if !capabilities.missing.contains_key(&Limit::Disk) && !directory.exists() => HomeStorage::Image {
-            path: state_dir.join(IMAGE),
-            bytes: bytes.max(SMALLEST_HOME),
-        },
-        _ => HomeStorage::Directory(directory),
-    };
+    let home = home(options, capabilities, limits.disk, &state_dir)?;
     let root = rustix::process::geteuid().is_root();
     let sandbox = SandboxSpec {
         root: instance.root.clone(),
@@ -47,7 +39,7 @@ pub(super) fn manifest(
     };
     let mut environment = resolved.environment.clone();
     environment.entry("HOME".to_owned()).or_insert_with(|| HOME.to_owned());
-    Manifest {
+    Ok(Manifest {
         workspace: instance.id,
         name: instance.name.clone(),
         owner: instance.owner.clone(),
@@ -63,6 +55,61 @@ pub(super) fn manifest(
         egress: resolved.egress.clone(),
         browser_only: resolved.browser_only,
         enforcement: resolved.enforcement,
+    })
+}
+
+/// Where the home is. One that is there stays what it is: what a person has must neither become invisible nor lose its
+/// limit without anybody's leave.
+fn home(
+    options: &SandboxOptions,
+    capabilities: &Capabilities,
+    limit: Option<u64>,
+    state_dir: &Path,
+) -> Result<HomeStorage, DriverError> {
+    let (image, directory) = (state_dir.join(IMAGE), state_dir.join(DIRECTORY));
+    let missing = capabilities.missing.get(&Limit::Disk);
+    let held = |path: &Path| {
+        path.try_exists().map_err(|error| DriverError::Step {
+            step: "look for the home",
+            cause: format!("{}: {error}", path.display()),
+        })
+    };
+    match (held(&image)?, held(&directory)?) {
+        (true, true) => Err(DriverError::Unable(format!(
+            "there are two homes, {} and {}; move the one that is not wanted elsewhere",
+            image.display(),
+            directory.display()
+        ))),
+        (true, false) => match missing {
+            None => Ok(HomeStorage::Image {
+                bytes: limit.map_or(0, |bytes| bytes.max(SMALLEST_HOME)),
+                path: image,
+            }),
+            Some(why) => Err(DriverError::Unable(format!(
+                "its home is the image {}, which this machine cannot mount ({why}); mend that, or copy what is in the image \
+                 into {} and move the image elsewhere",
+                image.display(),
+                directory.display()
+            ))),
+        },
+        (false, true) => {
+            let allowed = missing.is_some() || options.allow_missing.contains(&Limit::Disk);
+            if limit.is_some() && !allowed {
+                return Err(DriverError::Unable(format!(
+                    "its home {} was made without a limit of its size, which is not allowed; move it elsewhere, start the \
+                     workspace and copy the files back, or allow it with workspaces.allow_missing_limits = [\"disk\"]",
+                    directory.display()
+                )));
+            }
+            Ok(HomeStorage::Directory(directory))
+        }
+        (false, false) => Ok(match limit {
+            Some(bytes) if missing.is_none() => HomeStorage::Image {
+                path: image,
+                bytes: bytes.max(SMALLEST_HOME),
+            },
+            _ => HomeStorage::Directory(directory),
+        }),
     }
 }
 

@@ -16,7 +16,7 @@ if [ "$1" = sweep ]; then : >"$(dirname "$0")/swept"; exit; fi
 manifest=$(cat)
 dir=$(printf '%s' "$manifest" | sed 's/.*"state_dir":"\([^"]*\)".*/\1/')
 printf '%s' "$manifest" > "$dir/manifest"
-mkdir -p "$dir/home"
+case "$manifest" in *home.img*) : >"$dir/home.img" ;; *) mkdir -p "$dir/home" ;; esac
 exec 9>>"$dir/lock"
 flock -n 9 || exit 1
 echo $$ > "$dir/lock"
@@ -180,4 +180,73 @@ async fn a_machine_that_cannot_isolate_runs_nothing_whatever_is_allowed() {
     let fixture = Fixture::new(blocked, every);
     let refused = fixture.driver.start(&instance(7)).await.unwrap_err().to_string();
     assert!(refused.contains("no user namespaces"), "{refused}");
+}
+
+const NO_DISK: &str = r#"{"blockers":[],"missing":{"disk":"no loop devices"},"notes":[]}"#;
+
+/// Starts a workspace with a limited home where `home` is there; answers with the refusal, or where its home is.
+async fn started_with(fixture: &Fixture, number: u8, home: &[&str]) -> Result<bool, String> {
+    let mut instance = instance(number.into());
+    instance.resolved.resources.disk = Some(1 << 30);
+    let directory = fixture.driver.directory(instance.id);
+    private(&directory).unwrap();
+    for name in home {
+        if name.contains('.') {
+            fs::write(directory.join(name), "").unwrap();
+        } else {
+            fs::create_dir(directory.join(name)).unwrap();
+        }
+    }
+    fixture
+        .driver
+        .start(&instance)
+        .await
+        .map_err(|error| error.to_string())?;
+    fixture.until_agent(instance.id, true).await;
+    let manifest: Manifest = serde_json::from_slice(&fs::read(directory.join("manifest")).unwrap()).unwrap();
+    fixture.driver.stop(instance.id, Duration::from_secs(5)).await.unwrap();
+    Ok(matches!(
+        manifest.sandbox.home,
+        bailey_api::agent::HomeStorage::Image { .. }
+    ))
+}
+
+#[tokio::test]
+async fn a_home_stays_what_it_is_or_the_start_says_what_to_do() {
+    let able = Fixture::new(CAN_ALL, Vec::new());
+    assert_eq!(started_with(&able, 20, &[]).await, Ok(true));
+    assert_eq!(started_with(&able, 21, &["home.img"]).await, Ok(true));
+    let unlimited = started_with(&able, 22, &["home"]).await.unwrap_err();
+    assert!(
+        unlimited.contains("without a limit") && unlimited.contains("allow_missing_limits"),
+        "{unlimited}"
+    );
+    let two = started_with(&able, 23, &["home", "home.img"]).await.unwrap_err();
+    assert!(two.contains("two homes"), "{two}");
+    let allowed = Fixture::new(CAN_ALL, vec![Limit::Disk]);
+    assert_eq!(started_with(&allowed, 24, &["home"]).await, Ok(false));
+    let unable = Fixture::new(NO_DISK, vec![Limit::Disk]);
+    assert_eq!(started_with(&unable, 25, &[]).await, Ok(false));
+    let hidden = started_with(&unable, 26, &["home.img"]).await.unwrap_err();
+    assert!(hidden.contains("cannot mount (no loop devices)"), "{hidden}");
+    let directory = unable.driver.directory(instance(26).id);
+    assert!(!directory.join("home").exists(), "no empty home in its place");
+}
+
+#[tokio::test]
+async fn a_machine_that_was_mended_is_asked_again() {
+    let mut fixture = Fixture::new(NO_DISK, Vec::new());
+    assert!(!fixture.driver.probe().await.unwrap().missing.is_empty());
+    fs::write(fixture.directory.path().join("capabilities"), CAN_ALL).unwrap();
+    assert!(
+        !fixture.driver.probe().await.unwrap().missing.is_empty(),
+        "not at every start"
+    );
+    fixture.driver.lacking = Duration::ZERO;
+    assert!(fixture.driver.probe().await.unwrap().missing.is_empty());
+    fs::write(fixture.directory.path().join("capabilities"), NO_DISK).unwrap();
+    assert!(
+        fixture.driver.probe().await.unwrap().missing.is_empty(),
+        "what it could do is remembered"
+    );
 }
