@@ -12,6 +12,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 /// The most bytes of a frame from a viewer: a kind, a number and its payload.
 pub(crate) const MAX_FRAME: usize = MAX_PAYLOAD + 32;
+/// Bytes that are set aside for reading from one WebSocket, for as long as it is open: most of them rest most of the time, and
+/// what is larger is read in parts.
+pub(crate) const READ_BUFFER: usize = 16 * 1024;
 /// The most bytes of a frame from inside: a screen may be larger than a piece of output.
 const MAX_INSIDE: usize = 64 * MAX_PAYLOAD + 32;
 /// Somebody who was let in is not any more.

@@ -22,7 +22,7 @@ use bailey_link::Stream;
 
 use crate::app::{App, AppError, Caller};
 use crate::apps::{self, Visit};
-use crate::bridge::{self, MAX_FRAME};
+use crate::bridge::{self, MAX_FRAME, READ_BUFFER};
 use crate::links::LinkError;
 
 /// The most streams that are open at the same time into one workspace.
@@ -205,6 +205,7 @@ impl App {
         Ok(upgrade
             .max_message_size(MAX_FRAME)
             .max_frame_size(MAX_FRAME)
+            .read_buffer_size(READ_BUFFER)
             .on_upgrade(move |socket: WebSocket| async move {
                 let apps = app.apps();
                 if is_terminal {

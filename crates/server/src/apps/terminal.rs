@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::access::Visit;
 use super::pages::{answer, page};
 use super::{AppBody, Apps, Place};
-use crate::bridge::{self, MAX_FRAME};
+use crate::bridge::{self, MAX_FRAME, READ_BUFFER};
 use crate::streams::{PATIENCE, query};
 
 /// xterm.js places its rows with inline styles.
@@ -92,6 +92,7 @@ impl Apps {
         let response = upgrade
             .max_message_size(MAX_FRAME)
             .max_frame_size(MAX_FRAME)
+            .read_buffer_size(READ_BUFFER)
             .on_upgrade(move |socket| async move {
                 apps.carry(&visit, socket, stream).await;
                 drop((entered, place));

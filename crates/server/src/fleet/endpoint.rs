@@ -23,6 +23,7 @@ use super::control::{Control, ControlError};
 use super::{Fleet, Inner};
 use crate::app::App;
 use crate::apps::Place;
+use crate::bridge::READ_BUFFER;
 use crate::links::Phase;
 use crate::outbound::Way;
 use crate::reject::Reject;
@@ -60,6 +61,7 @@ pub(crate) async fn handler(
         Ok(dialled) => upgrade
             .max_message_size(MAX_MESSAGE)
             .max_frame_size(MAX_MESSAGE)
+            .read_buffer_size(READ_BUFFER)
             .write_buffer_size(0)
             .on_upgrade(move |socket| async move {
                 serve(fleet, dialled, query.class, socket).await;
