@@ -25,7 +25,7 @@ const GRACE: Duration = Duration::from_secs(20);
 /// How long an agent may take to end what runs inside after it was asked to.
 const FORCE: Duration = Duration::from_secs(5);
 /// How long an agent that is to stop may take to link, so that it can be asked to.
-const LINKED: Duration = Duration::from_secs(2);
+const LINKED: Duration = Duration::from_secs(10);
 /// How often a process that was asked to end is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 /// How often an agent that is awaited is looked at. One that has just been started may not have its lock yet.
