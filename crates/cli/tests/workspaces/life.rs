@@ -128,6 +128,10 @@ fn a_template_that_changes_in_between_is_taken_up_by_update_alone() {
         world.server.stop().unwrap();
         world.template(2);
         world.server.start().unwrap();
+        // An agent that has not linked again yet is stopped without its scripts.
+        world.wait("the link does not come back", |world| {
+            world.until(&id, "running")["connected"] == true
+        });
         let found = world.until(&id, "running");
         assert_eq!((&found["version"], &found["outdated"]), (&json!(1), &json!(true)));
         world.lead(&id, "restart", "running");
