@@ -73,9 +73,15 @@ async fn a_terminal_is_the_persons_own() {
         .await
         .unwrap();
     let mut master = std::fs::File::from(master);
+    let mut text = Vec::new();
+    // What is typed is shown at once, and would stand in the midst of what is printed.
+    while !text.ends_with(b"dev\r\n") {
+        let mut byte = [0];
+        master.read_exact(&mut byte).unwrap();
+        text.push(byte[0]);
+    }
     master.write_all(b"hello\n").unwrap();
     assert_eq!(process.wait().await.unwrap(), 0);
-    let mut text = Vec::new();
     // At the end of its other side a terminal reports an error, not an end.
     let _ = master.read_to_end(&mut text);
     let text = String::from_utf8_lossy(&text).into_owned();
