@@ -5,6 +5,7 @@ mod client;
 mod commands;
 mod credentials;
 mod failure;
+mod input;
 mod output;
 mod settings;
 mod table;

@@ -105,6 +105,12 @@ pub(crate) fn or_nothing(value: Option<impl ToString>) -> String {
     value.map_or_else(|| NOTHING.to_owned(), |value| value.to_string())
 }
 
+/// A text of which nothing steers the terminal that it is shown on: what comes out of a workspace may try.
+pub(crate) fn plain(text: &str) -> String {
+    let shown = |c: char| if c.is_control() && c != '\t' { '\u{fffd}' } else { c };
+    text.chars().map(shown).collect()
+}
+
 /// A time to the second, such as `2026-11-20 18:53:00`, UTC.
 pub(crate) fn time(time: Time) -> String {
     let text = time.to_string();
@@ -165,6 +171,14 @@ pub(crate) fn latency(micros: u64) -> String {
 mod tests {
     use super::*;
     use bailey_core::Money;
+
+    #[test]
+    fn nothing_plain_steers_a_terminal() {
+        assert_eq!(
+            plain("a\tb \u{1b}]52;c;eA\u{7}\u{9b}2J\r\n"),
+            "a\tb \u{fffd}]52;c;eA\u{fffd}\u{fffd}2J\u{fffd}\u{fffd}"
+        );
+    }
 
     #[test]
     fn columns_line_up() {

@@ -5,8 +5,10 @@
 //! `bla_<16 hex>_<64 hex>` for workspace agents, `bls_...` for sessions of browsers, `bli_...` for one-time links. Only the SHA-256 of the whole text is
 //! stored, so a copy of the database authenticates nothing.
 
-use bailey_core::Secret;
-use bailey_runtime::ids;
+use bailey_core::authz::TokenScopes;
+use bailey_core::people::ApiToken;
+use bailey_core::{PersonId, Secret, Timestamp, TokenId};
+use bailey_runtime::ids::{self, NewId as _};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -63,6 +65,30 @@ pub fn mint(kind: Kind) -> Result<Minted, ids::RandomError> {
         text: Secret::new(text),
         hash,
     })
+}
+
+/// Makes an API token that is good from `now` to `expires_at`, or without end: what is stored of it, and its text, which is shown
+/// once.
+pub fn api_token(
+    now: Timestamp,
+    name: String,
+    person: PersonId,
+    scopes: TokenScopes,
+    expires_at: Option<Timestamp>,
+) -> Result<(ApiToken, Secret<String>), ids::RandomError> {
+    let minted = mint(Kind::ApiToken)?;
+    let record = ApiToken {
+        id: TokenId::new_at(now),
+        public_id: minted.public_id,
+        hash: minted.hash,
+        name,
+        person,
+        scopes,
+        created_at: now,
+        expires_at,
+        revoked_at: None,
+    };
+    Ok((record, minted.text))
 }
 
 /// A presented token, split and hashed; nothing is known yet of whether it is good.

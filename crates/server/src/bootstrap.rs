@@ -3,8 +3,8 @@
 use bailey_api::Lifetime;
 use bailey_core::authz::{Role, TokenScopes};
 use bailey_core::identity::Invitation;
-use bailey_core::people::{ApiToken, Organization, Person, PersonStatus};
-use bailey_core::{InvitationId, OrgId, PersonId, Secret, Timestamp, TokenId};
+use bailey_core::people::{Organization, Person, PersonStatus};
+use bailey_core::{InvitationId, OrgId, PersonId, Secret, Timestamp};
 use bailey_gate::token::{self, Kind};
 use bailey_runtime::ids::{NewId, RandomError};
 use bailey_store::{Store, StoreError};
@@ -100,18 +100,8 @@ pub async fn token_create(
     lifetime: Lifetime,
 ) -> Result<Secret<String>, AdminError> {
     let person = active(store, user).await?;
-    let minted = token::mint(Kind::ApiToken)?;
-    let record = ApiToken {
-        id: TokenId::new_at(now),
-        public_id: minted.public_id,
-        hash: minted.hash,
-        name: name.to_owned(),
-        person: person.id,
-        scopes: TokenScopes::All,
-        created_at: now,
-        expires_at: lifetime.end(now),
-        revoked_at: None,
-    };
+    let expires_at = lifetime.end(now);
+    let (record, text) = token::api_token(now, name.to_owned(), person.id, TokenScopes::All, expires_at)?;
     store.token_insert(&record).await?;
-    Ok(minted.text)
+    Ok(text)
 }

@@ -2,12 +2,14 @@
 
 mod archive;
 mod body;
+mod events;
 mod path;
 mod query;
 mod upgrade;
 
 pub(crate) use archive::Archive;
 pub(crate) use body::{Body, LIMIT, invalid};
+pub(crate) use events::Events;
 pub(crate) use path::{Id, Ids};
 pub(crate) use query::{Query, wrong};
 pub(crate) use upgrade::Upgrade;

@@ -213,14 +213,7 @@ impl Fleet {
 
     /// Limits of a workspace, with the deployment's where its template says nothing.
     pub(crate) fn limits(&self, wanted: &Resources) -> Resources {
-        let defaults = self.0.settings.limits.resources();
-        Resources {
-            cpu_milli: wanted.cpu_milli.or(defaults.cpu_milli),
-            memory: wanted.memory.or(defaults.memory),
-            processes: wanted.processes.or(defaults.processes),
-            disk: wanted.disk.or(defaults.disk),
-            io_bytes: wanted.io_bytes.or(defaults.io_bytes),
-        }
+        wanted.or(&self.0.settings.limits.resources())
     }
 
     /// Notes that somebody does something in a workspace.

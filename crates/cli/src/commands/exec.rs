@@ -19,6 +19,7 @@ use super::Env;
 use super::workspaces::{PATH, find};
 use crate::client::{Remote, segment};
 use crate::failure::{ExitStatus, Failure};
+use crate::input;
 use pipes::Output;
 
 /// The status where Bailey could not run the command, as `env` and `docker exec` have it.
@@ -78,7 +79,7 @@ async fn start(arguments: Arguments, env: &Env) -> Result<i32, Failure> {
     let writer = Mutex::new(writer);
     tokio::select! {
         status = outputs(reader) => status,
-        error = feed(&writer, pipes::input()) => Err(error),
+        error = feed(&writer, input::pieces(pipes::BLOCK, pipes::WAITING)) => Err(error),
         error = forward(&writer, signals) => Err(error),
         error = ping(&writer) => Err(error),
     }

@@ -15,7 +15,7 @@ use super::{Env, Shown};
 use crate::client::{Api, segment};
 use crate::failure::{Explain, Failure};
 use crate::output;
-use crate::table::Table;
+use crate::table::{Table, plain};
 
 /// What is read at a time, and how many pieces wait.
 const BLOCK: usize = 64 * 1024;
@@ -251,10 +251,4 @@ fn matches(found: &FileMatches) -> String {
         text.push_str("there may be more\n");
     }
     if text.is_empty() { "nothing".to_owned() } else { text }
-}
-
-/// What is in a workspace cannot steer the terminal it is shown on.
-fn plain(text: &str) -> String {
-    let shown = |c: char| if c.is_control() && c != '\t' { '\u{fffd}' } else { c };
-    text.chars().map(shown).collect()
 }

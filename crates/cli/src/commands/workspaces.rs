@@ -13,6 +13,7 @@ use super::{Env, Shown};
 use crate::client::{Api, segment};
 use crate::failure::Failure;
 use crate::output::{self, Output, understood};
+use crate::table::plain;
 
 pub(crate) use find::find;
 
@@ -227,7 +228,7 @@ async fn finish(api: &Api, workspace: Workspace, wait: &Wait, output: Output) ->
                 .error
                 .unwrap_or_else(|| "the server does not say why".to_owned());
             let hint = format!("`bailey logs {}` shows the whole log", workspace.name);
-            Err(Failure::new(format!("{} failed: {why}", workspace.name)).hint(hint))
+            Err(Failure::new(format!("{} failed: {}", workspace.name, plain(&why))).hint(hint))
         }
         _ => output::data(&workspace.name),
     }

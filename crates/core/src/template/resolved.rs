@@ -75,6 +75,20 @@ pub struct Resources {
     pub io_bytes: Option<u64>,
 }
 
+impl Resources {
+    /// These, with those of `defaults` where nothing is said.
+    #[must_use]
+    pub fn or(&self, defaults: &Self) -> Self {
+        Self {
+            cpu_milli: self.cpu_milli.or(defaults.cpu_milli),
+            memory: self.memory.or(defaults.memory),
+            processes: self.processes.or(defaults.processes),
+            disk: self.disk.or(defaults.disk),
+            io_bytes: self.io_bytes.or(defaults.io_bytes),
+        }
+    }
+}
+
 /// A file that Bailey puts in place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

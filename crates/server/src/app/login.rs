@@ -2,12 +2,10 @@
 
 use bailey_api::sign_in::{LoginCode, LoginCodeCreate, LoginCodeRedeem};
 use bailey_api::tokens::TokenWithSecret;
-use bailey_core::TokenId;
 use bailey_core::authz::{Action, TokenScopes};
-use bailey_core::people::{ApiToken, PersonStatus};
+use bailey_core::people::PersonStatus;
 use bailey_gate::authorize::{Actor, Denied};
-use bailey_gate::token::{self, Kind};
-use bailey_runtime::ids::NewId;
+use bailey_gate::token;
 
 use super::checks::Checks;
 use super::{App, AppError, view};
@@ -56,21 +54,11 @@ impl App {
         if person.status != PersonStatus::Active {
             return Err(Denied::Suspended.into());
         }
-        let minted = token::mint(Kind::ApiToken)?;
-        let record = ApiToken {
-            id: TokenId::new_at(now),
-            public_id: minted.public_id,
-            hash: minted.hash,
-            name: allowed.name,
-            person: person.id,
-            scopes: TokenScopes::All,
-            created_at: now,
-            expires_at: Some(now.plus_seconds(LIFETIME)),
-            revoked_at: None,
-        };
+        let expires_at = Some(now.plus_seconds(LIFETIME));
+        let (record, text) = token::api_token(now, allowed.name, person.id, TokenScopes::All, expires_at)?;
         self.store().token_insert(&record).await?;
         Ok(TokenWithSecret {
-            token: minted.text.expose().clone(),
+            token: text.expose().clone(),
             record: view::token(record),
         })
     }

@@ -4,9 +4,8 @@ use bailey_api::tokens::{Token, TokenCreate, TokenListQuery, TokenRotate, TokenW
 use bailey_api::{Code, FieldError, Lifetime, Page};
 use bailey_core::TokenId;
 use bailey_core::authz::{Action, TokenScopes};
-use bailey_core::people::{ApiToken, Person, PersonStatus};
-use bailey_gate::token::{self, Kind};
-use bailey_runtime::ids::NewId;
+use bailey_core::people::{Person, PersonStatus};
+use bailey_gate::token;
 use bailey_store::StoreError;
 
 use super::caller::sees;
@@ -46,21 +45,11 @@ impl App {
         let scopes = scopes.unwrap_or_else(|| caller.actor.scopes.clone());
         let person = self.token_person(caller, ask.person.as_deref()).await?;
         within_own(caller, &scopes, &person)?;
-        let minted = token::mint(Kind::ApiToken)?;
-        let record = ApiToken {
-            id: TokenId::new_at(now),
-            public_id: minted.public_id,
-            hash: minted.hash,
-            name: ask.name,
-            person: person.id,
-            scopes,
-            created_at: now,
-            expires_at: expiry.unwrap_or_else(|| Some(now.plus_seconds(LIFETIME))),
-            revoked_at: None,
-        };
+        let expires_at = expiry.unwrap_or_else(|| Some(now.plus_seconds(LIFETIME)));
+        let (record, text) = token::api_token(now, ask.name, person.id, scopes, expires_at)?;
         self.store().token_insert(&record).await?;
         Ok(TokenWithSecret {
-            token: minted.text.expose().clone(),
+            token: text.expose().clone(),
             record: view::token(record),
         })
     }
@@ -109,18 +98,8 @@ impl App {
         let old = old.filter(|t| sees(&reach, Some(t.person))).ok_or(AppError::NotFound)?;
         let person = self.store().person_get(old.person).await?.ok_or(AppError::NotFound)?;
         within_own(caller, &old.scopes, &person)?;
-        let minted = token::mint(Kind::ApiToken)?;
-        let record = ApiToken {
-            id: TokenId::new_at(now),
-            public_id: minted.public_id,
-            hash: minted.hash,
-            name: old.name,
-            person: old.person,
-            scopes: old.scopes,
-            created_at: now,
-            expires_at: ask.expires_in.unwrap_or(Lifetime::Seconds(ROTATED)).end(now),
-            revoked_at: None,
-        };
+        let expires_at = ask.expires_in.unwrap_or(Lifetime::Seconds(ROTATED)).end(now);
+        let (record, text) = token::api_token(now, old.name, old.person, old.scopes, expires_at)?;
         let rotated = self
             .store()
             .token_rotate(id, now.plus_seconds(overlap), &record, now)
@@ -133,7 +112,7 @@ impl App {
             error => error.into(),
         })?;
         Ok(TokenWithSecret {
-            token: minted.text.expose().clone(),
+            token: text.expose().clone(),
             record: view::token(record),
         })
     }

@@ -1,5 +1,8 @@
 //! Workspaces, builds and their logs.
 
+mod keys;
+mod logs;
+
 use std::collections::BTreeMap;
 
 use bailey_core::budget::BudgetSubject;
@@ -319,112 +322,6 @@ async fn lists_show_what_is_within_reach(db: TestDb) {
     assert_eq!((first.len(), rest.len(), end), (2, 1, None));
 }
 
-async fn logs_are_numbered_and_an_agents_lines_come_once(db: TestDb) {
-    let store = with_people(&db).await;
-    let (_, build) = create(&store, "one", person("ada").id).await;
-    let line = |agent_number, text: &str| NewLine {
-        agent_number,
-        at: T0,
-        source: "script:x".into(),
-        text: text.into(),
-    };
-    let first = [line(None, "server"), line(Some(1), "a"), line(Some(2), "b")];
-    assert_eq!(store.build_log_append(build.id, &first).await.unwrap(), 3);
-    // After a cut the agent sends again what was not acknowledged.
-    let again = [line(Some(2), "b"), line(Some(3), "c"), line(None, "server again")];
-    assert_eq!(store.build_log_append(build.id, &again).await.unwrap(), 5);
-    let read = store.build_log(build.id, 1, 3).await.unwrap();
-    let texts: Vec<_> = read.iter().map(|l| (l.number, l.text.as_str())).collect();
-    assert_eq!(texts, [(2, "a"), (3, "b"), (4, "c")]);
-    let many: Vec<_> = (0..700).map(|n| line(None, &n.to_string())).collect();
-    assert_eq!(store.build_log_append(build.id, &many).await.unwrap(), 705);
-}
-
-async fn a_full_log_takes_nothing_but_a_few_lines_of_the_server(db: TestDb) {
-    let store = with_people(&db).await;
-    let (_, build) = create(&store, "one", person("ada").id).await;
-    let line = |agent_number, source: &str, text: &str| NewLine {
-        agent_number,
-        at: T0,
-        source: source.into(),
-        text: text.into(),
-    };
-    // The bytes count, not the characters.
-    let long = "ä".repeat(usize::try_from(LOG_BYTES / 8).unwrap());
-    let layers = vec![line(None, "layer", &long); 5];
-    assert_eq!(
-        store.build_log_append(build.id, &layers).await.unwrap(),
-        5,
-        "four, and that it is full"
-    );
-    let more = [
-        line(Some(1), LOG_OWN, "an agent may call itself anything"),
-        line(None, "layer", "more"),
-        line(None, LOG_OWN, "done"),
-    ];
-    assert_eq!(store.build_log_append(build.id, &more).await.unwrap(), 6);
-    let read = store.build_log(build.id, 4, 10).await.unwrap();
-    assert!(
-        read[0].text.starts_with("the log is full, at 10000 lines or 4 MiB"),
-        "{read:?}"
-    );
-    assert_eq!((read[1].text.as_str(), read.len()), ("done", 2));
-    let own = vec![line(None, LOG_OWN, "again"); 20_000];
-    let last = store.build_log_append(build.id, &own).await.unwrap();
-    assert!(last < 20_000, "{last}");
-    let (_, two) = create(&store, "two", person("ada").id).await;
-    let short = vec![line(None, "layer", "x"); 20_000];
-    assert_eq!(store.build_log_append(two.id, &short).await.unwrap(), LOG_LINES + 1);
-}
-
-async fn logs_of_old_builds_and_of_deleted_workspaces_go(db: TestDb) {
-    let store = with_people(&db).await;
-    let (made, mut build) = create(&store, "one", person("ada").id).await;
-    let said = [NewLine {
-        agent_number: None,
-        at: T0,
-        source: LOG_OWN.into(),
-        text: "said".into(),
-    }];
-    let (kept, _) = create(&store, "two", person("ada").id).await;
-    let mut workspace = made.clone();
-    let mut builds = Vec::new();
-    for number in 1..=LOGS_KEPT + 3 {
-        store.build_log_append(build.id, &said).await.unwrap();
-        store.build_end(&build, Ok(()), T0).await.unwrap();
-        builds.push(build.id);
-        let transition = if number % 2 == 0 {
-            Transition::Start
-        } else {
-            Transition::Stop
-        };
-        (workspace, build) = begin(&store, &workspace, transition).await;
-    }
-    let lines = async || {
-        let mut lines = Vec::new();
-        for build in &builds {
-            lines.push(store.build_log(*build, 0, 10).await.unwrap().len());
-        }
-        lines
-    };
-    // The one that has begun counts too.
-    assert_eq!(
-        lines().await,
-        [vec![0; 4], vec![1; usize::try_from(LOGS_KEPT - 1).unwrap()]].concat()
-    );
-    store.build_end(&build, Ok(()), T0).await.unwrap();
-    let (_, delete) = begin(&store, &workspace, Transition::Delete).await;
-    store.build_end(&delete, Ok(()), T0).await.unwrap();
-    assert_eq!(store.build_logs_forget(T0).await.unwrap(), 0, "not yet");
-    assert!(lines().await.contains(&1));
-    store.build_logs_forget(T0.plus_seconds(1)).await.unwrap();
-    assert!(!lines().await.contains(&1));
-    let left = store.build_get(kept.id, 1).await.unwrap().unwrap();
-    store.build_log_append(left.id, &said).await.unwrap();
-    store.build_logs_forget(T0.plus_seconds(1)).await.unwrap();
-    assert_eq!(store.build_log(left.id, 0, 10).await.unwrap().len(), 1);
-}
-
 async fn an_update_keeps_what_its_owner_asked_for_within_what_the_template_allows(db: TestDb) {
     let store = with_people(&db).await;
     let (one, build) = create(&store, "one", person("ada").id).await;
@@ -512,111 +409,15 @@ async fn nothing_of_a_suspended_person_goes_up(db: TestDb) {
     assert_eq!(store.workspaces_of_suspended().await.unwrap(), []);
 }
 
-/// A key of a workspace, as its agent is given one.
-fn workspace_key(name: &str, workspace: &Workspace) -> Key {
-    Key {
-        workspace: Some(workspace.id),
-        scope: KeyScope::Workspace,
-        ..key(name, workspace.owner)
-    }
-}
-
-async fn a_workspace_has_one_key_while_it_is_up_and_none_when_it_is_down(db: TestDb) {
-    let store = with_people(&db).await;
-    let (made, build) = create(&store, "one", person("ada").id).await;
-    let (first, second, third) = (
-        workspace_key("k1", &made),
-        workspace_key("k2", &made),
-        workspace_key("k3", &made),
-    );
-    let give = async |agent, key: &Key| {
-        let budget = budget(60, BudgetSubject::Key(key.id), Period::Run, Money::usd(5));
-        store.workspace_key_give(agent, key, &[budget]).await.unwrap()
-    };
-    let given = |ended: &[&Key]| {
-        Some(KeyGiven {
-            key: first.id,
-            ended: ended.iter().map(|key| key.id).collect(),
-        })
-    };
-    assert_eq!(give("pub", &first).await, None, "no agent has been started");
-    store.build_run(&build, Some(("pub", &[3; 32])), T0).await.unwrap();
-    assert_eq!(give("other", &first).await, None, "that is not its agent");
-    assert_eq!(give("pub", &first).await, given(&[]));
-    assert_eq!(give("pub", &second).await, given(&[&first]));
-    // The key is the one that it was, with its budget, and good with the new secret alone.
-    assert_eq!(store.key_chain(&first.public_id).await.unwrap(), None);
-    let chain = store.key_chain(&second.public_id).await.unwrap().unwrap();
-    assert_eq!((chain.key.id, &chain.key.hash), (first.id, &second.hash));
-    assert_eq!(chain.budgets.len(), 1);
-    assert_eq!(chain.budgets[0].subject, BudgetSubject::Key(first.id));
-    let live = async || {
-        let mut filter = KeyFilter::within(LedgerReach::All);
-        filter.workspace = Some(made.id);
-        filter.state = Some((KeyState::Active, T0));
-        let (keys, _) = store.keys_list(&filter, ListPage::first(10)).await.unwrap();
-        keys.into_iter().map(|key| key.id).collect::<Vec<_>>()
-    };
-    assert_eq!(live().await, [first.id]);
-    store.build_end(&build, Ok(()), T0).await.unwrap();
-    assert_eq!(live().await, [first.id], "it is up");
-    // A key that somebody made and put down to the workspace is theirs to revoke.
-    let own = Key {
-        workspace: Some(made.id),
-        scope: KeyScope::User,
-        ..key("own", made.owner)
-    };
-    store.key_insert(&own, &[]).await.unwrap();
-    let (_, stop) = begin(&store, &made, Transition::Stop).await;
-    assert_eq!(give("pub", &third).await, None, "it is on its way down");
-    assert_eq!(store.build_end(&stop, Ok(()), T0).await.unwrap(), Some(vec![first.id]));
-    assert_eq!(live().await, [own.id]);
-    assert_eq!(give("pub", &third).await, None, "it is down");
-    // So it is with a start that fails.
-    let (_, start) = begin(
-        &store,
-        &store.workspace_get(made.id).await.unwrap().unwrap(),
-        Transition::Start,
-    )
-    .await;
-    store.build_run(&start, Some(("pub2", &[4; 32])), T0).await.unwrap();
-    assert_eq!(give("pub2", &third).await, given(&[]));
-    assert_eq!(
-        store.build_end(&start, Err("no"), T0).await.unwrap(),
-        Some(vec![first.id])
-    );
-    assert_eq!(live().await, [own.id]);
-}
-
-async fn two_that_ask_for_the_key_at_once_leave_one(db: TestDb) {
-    let store = with_people(&db).await;
-    let (made, build) = create(&store, "one", person("ada").id).await;
-    store.build_run(&build, Some(("pub", &[3; 32])), T0).await.unwrap();
-    let keys = (0..8).map(|n| workspace_key(&format!("k{n}"), &made));
-    let mut tasks = tokio::task::JoinSet::new();
-    for key in keys {
-        let store = store.clone();
-        tasks.spawn(async move { store.workspace_key_give("pub", &key, &[]).await.unwrap() });
-    }
-    assert!(tasks.join_all().await.iter().all(Option::is_some));
-    let revoked = store.build_end(&build, Err("no"), T0).await.unwrap().unwrap();
-    assert_eq!(revoked.len(), 1, "{revoked:?}");
-}
-
 bailey_testkit::db_tests!(
     a_life,
     nothing_of_a_suspended_person_goes_up,
-    a_workspace_has_one_key_while_it_is_up_and_none_when_it_is_down,
-    two_that_ask_for_the_key_at_once_leave_one,
     one_build_at_a_time,
     names_are_taken_once_by_each_owner,
     two_at_once_do_not_pass_a_quota,
     a_stopped_workspace_gives_back_what_it_ran_with,
     a_kept_home_keeps_its_user_and_its_place_on_the_disk,
     lists_show_what_is_within_reach,
-    logs_are_numbered_and_an_agents_lines_come_once,
-    a_full_log_takes_nothing_but_a_few_lines_of_the_server,
-    logs_of_old_builds_and_of_deleted_workspaces_go,
     an_update_keeps_what_its_owner_asked_for_within_what_the_template_allows,
     activity_only_goes_forward,
 );

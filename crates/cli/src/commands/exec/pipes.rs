@@ -1,7 +1,7 @@
-//! This process's own input and outputs. Each has a thread: whoever is at their other end may take any time, and must not
-//! hold the others up.
+//! This process's own outputs. Each has a thread: whoever is at their other end may take any time, and must not hold the
+//! others up.
 
-use std::io::{Read, Write};
+use std::io::Write;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -10,32 +10,11 @@ type Piece = Vec<u8>;
 use crate::failure::Failure;
 
 /// What is read at a time.
-const BLOCK: usize = 32 * 1024;
+pub(super) const BLOCK: usize = 32 * 1024;
 /// Pieces that wait in each direction.
-const WAITING: usize = 8;
+pub(super) const WAITING: usize = 8;
 /// The status of a process that writes to a pipe which nobody reads: 128 and SIGPIPE.
 const NOBODY_READS: u8 = 141;
-
-/// Standard input, piece by piece, until it ends or cannot be read.
-pub(super) fn input() -> mpsc::Receiver<Vec<u8>> {
-    let (sender, receiver) = mpsc::channel(WAITING);
-    std::thread::spawn(move || {
-        let mut input = std::io::stdin().lock();
-        let mut buffer = vec![0; BLOCK];
-        loop {
-            let count = match input.read(&mut buffer) {
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                Ok(0) | Err(_) => return,
-                Ok(count) => count,
-            };
-            let data = buffer.get(..count).unwrap_or_default().to_vec();
-            if sender.blocking_send(data).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
-}
 
 /// One of the outputs.
 pub(super) struct Output {

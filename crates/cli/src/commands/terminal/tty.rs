@@ -1,6 +1,6 @@
 //! This process's own terminal, and what happens to it.
 
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::os::fd::AsFd as _;
 
 use rustix::process::{Signal as Number, getpid, kill_process};
@@ -9,9 +9,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::failure::{Explain, Failure};
+use crate::input;
 
 /// What is read of the keyboard at a time.
 const BLOCK: usize = 16 * 1024;
+/// How many such pieces are read ahead.
+const AHEAD: usize = 4;
 
 /// Sets back what a program inside can have set, and goes below everything on the screen.
 const LEAVE: &[u8] =
@@ -126,7 +129,7 @@ impl Events {
             signal(kind).map(|signal| (number, signal))
         };
         Ok(Self {
-            typed: typed(),
+            typed: input::pieces(BLOCK, AHEAD),
             resized: signal(SignalKind::window_change())?,
             suspend: signal(SignalKind::from_raw(Number::TSTP.as_raw()))?,
             ends: [
@@ -153,25 +156,4 @@ impl Events {
             typed = self.typed.recv(), if keys => typed.map_or(Event::End(1), Event::Typed),
         }
     }
-}
-
-/// What is typed. The thread ends with the process.
-fn typed() -> mpsc::Receiver<Vec<u8>> {
-    let (sender, receiver) = mpsc::channel(4);
-    std::thread::spawn(move || {
-        let mut input = std::io::stdin().lock();
-        let mut buffer = vec![0; BLOCK];
-        loop {
-            let count = match input.read(&mut buffer) {
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                Ok(0) | Err(_) => return,
-                Ok(count) => count,
-            };
-            let data = buffer.get(..count).unwrap_or_default().to_vec();
-            if sender.blocking_send(data).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
 }

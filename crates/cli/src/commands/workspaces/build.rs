@@ -11,6 +11,7 @@ use super::views;
 use crate::client::Api;
 use crate::failure::Failure;
 use crate::output::{self, understood};
+use crate::table::plain;
 
 /// The wait before the second look; it grows, since builds that are not over at once take their time.
 const FIRST: Duration = Duration::from_millis(20);
@@ -115,7 +116,7 @@ pub(super) async fn until_gone(api: &Api, workspace: &Workspace) -> Result<(), F
         match now.status {
             WorkspaceStatus::Deleted => return Ok(()),
             WorkspaceStatus::Failed => {
-                let why = now.build.error.unwrap_or_default();
+                let why = plain(&now.build.error.unwrap_or_default());
                 return Err(Failure::new(format!("{} could not be deleted: {why}", now.name)));
             }
             _ => tokio::time::sleep(wait).await,

@@ -6,7 +6,7 @@ use bailey_core::template::ParameterValue;
 use bailey_core::workspace::WorkspaceStatus;
 use bailey_runtime::config::format_size;
 
-use crate::table::{Details, Table, or_nothing, time};
+use crate::table::{Details, Table, or_nothing, plain, time};
 
 pub(super) fn table(page: &Page<Workspace>) -> String {
     let mut table = Table::new([
@@ -48,7 +48,7 @@ pub(super) fn details(workspace: &Workspace, live: &Live) -> String {
             format!("{} v{}", workspace.template.name, workspace.version),
         )
         .with("status", workspace.status.to_string())
-        .maybe("failed because", workspace.build.error.clone())
+        .maybe("failed because", workspace.build.error.as_deref().map(plain))
         .with("agent", if live.connected { "connected" } else { "not connected" })
         .maybe("parameters", (!parameters.is_empty()).then(|| parameters.join(" ")))
         .maybe(
@@ -96,7 +96,7 @@ fn figures(live: &Live) -> String {
             .error
             .as_ref()
             .map_or_else(|| figure.value.clone(), |error| format!("error: {error}"));
-        table.row([figure.display_name.clone(), value, time(figure.at)]);
+        table.row([figure.display_name.clone(), plain(&value), time(figure.at)]);
     }
     format!("\n{}", table.text(""))
 }
@@ -112,12 +112,7 @@ fn text(value: &ParameterValue) -> String {
 
 /// A line of a log; what an agent says cannot steer the terminal it is shown on.
 pub(super) fn line(line: &LogLine) -> String {
-    let text: String = line
-        .text
-        .chars()
-        .map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c })
-        .collect();
-    format!("{:<14} {text}", line.source)
+    format!("{:<14} {}", line.source, plain(&line.text))
 }
 
 /// What came of a build, in a line.

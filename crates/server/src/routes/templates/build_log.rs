@@ -6,16 +6,11 @@ use axum::response::{IntoResponse as _, Response};
 use bailey_api::Page;
 use bailey_api::workspaces::{BuildLogQuery, LogLine};
 use futures_util::StreamExt as _;
-use http::HeaderMap;
-use http::header::ACCEPT;
 
 use crate::app::LayerEvent;
 use crate::cx::RequestCx;
-use crate::extract::{Ids, Query};
+use crate::extract::{Events, Ids, Query};
 use crate::reject::Reject;
-
-/// The header with the number of the last line that a client has, when it connects again.
-const LAST_EVENT: &str = "last-event-id";
 
 /// Lists the lines of the log of the last build of what a version installs. Asked for as `text/event-stream`, each line is an event
 /// `line` as it comes, and the last event is `end`, with how the build ended.
@@ -38,24 +33,21 @@ pub(crate) async fn handler(
     cx: RequestCx,
     Ids(template, number): Ids<String, u32>,
     Query(query): Query<BuildLogQuery>,
-    headers: HeaderMap,
+    asked: Events,
 ) -> Result<Response, Reject> {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let wants = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
-    if !wants.is_some_and(|wants| wants.contains("text/event-stream")) {
+    if !asked.wanted {
         let page = cx
             .app()
             .template_build_log(&cx.caller, &template, number, &query)
             .await?;
         return Ok(Json(page).into_response());
     }
-    let last = text(LAST_EVENT).and_then(|last: &str| last.parse().ok());
-    let after = last.or(query.after).unwrap_or(0);
-    let events = cx
+    let after = asked.after(query.after);
+    let lines = cx
         .app()
         .template_build_follow(&cx.caller, &template, number, after)
         .await?;
-    let stream = events.map(|event| match event {
+    let stream = lines.map(|event| match event {
         LayerEvent::Line(line) => Event::default()
             .event("line")
             .id(line.number.to_string())

@@ -9,16 +9,11 @@ use bailey_api::Page;
 use bailey_api::workspaces::{BuildLogQuery, LogLine};
 use bailey_core::WorkspaceId;
 use futures_util::{Stream, StreamExt as _, stream};
-use http::header::ACCEPT;
-use http::{HeaderMap, HeaderName};
 
 use crate::app::follow::{Follow, News};
 use crate::cx::RequestCx;
-use crate::extract::{Ids, Query};
+use crate::extract::{Events, Ids, Query};
 use crate::reject::Reject;
-
-/// Where a reader was when its connection was lost.
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Lists the lines of a build's log, in order. With `Accept: text/event-stream` they come as they are written: an event per
 /// line with its number as id, and one named `end` with the build when that is over. `Last-Event-ID` goes on behind a line,
@@ -39,26 +34,14 @@ pub(crate) async fn handler(
     cx: RequestCx,
     Ids(id, number): Ids<WorkspaceId, u64>,
     Query(query): Query<BuildLogQuery>,
-    headers: HeaderMap,
+    asked: Events,
 ) -> Result<Response, Reject> {
-    if !wants_events(&headers) {
+    if !asked.wanted {
         return Ok(Json(cx.app().build_log(&cx.caller, id, number, &query).await?).into_response());
     }
-    let last = headers
-        .get(LAST_EVENT_ID)
-        .and_then(|value| value.to_str().ok()?.parse().ok());
-    let after = last.or(query.after).unwrap_or(0);
+    let after = asked.after(query.after);
     let follow = cx.app().build_follow(&cx.caller, id, number, after).await?;
     Ok(Sse::new(events(follow)).keep_alive(KeepAlive::new()).into_response())
-}
-
-fn wants_events(headers: &HeaderMap) -> bool {
-    let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|kind| {
-        kind.split(';')
-            .next()
-            .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/event-stream"))
-    })
 }
 
 fn events(follow: Follow) -> impl Stream<Item = Result<Event, Infallible>> {

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use bailey_api::agent::{Capabilities, HOME, Handed, HomeStorage, Limit, Manifest, Network, SandboxSpec};
-use bailey_core::template::Resources;
 
 use super::SandboxOptions;
 use crate::driver::{DriverError, Instance};
@@ -22,7 +21,7 @@ pub(super) fn manifest(
     state_dir: PathBuf,
 ) -> Result<Manifest, DriverError> {
     let resolved = &instance.resolved;
-    let limits = limits(&resolved.resources, &options.defaults);
+    let limits = resolved.resources.or(&options.defaults);
     let home = home(options, capabilities, limits.disk, &state_dir)?;
     let root = rustix::process::geteuid().is_root();
     let sandbox = SandboxSpec {
@@ -110,15 +109,5 @@ fn home(
             },
             _ => HomeStorage::Directory(directory),
         }),
-    }
-}
-
-fn limits(wanted: &Resources, defaults: &Resources) -> Resources {
-    Resources {
-        cpu_milli: wanted.cpu_milli.or(defaults.cpu_milli),
-        memory: wanted.memory.or(defaults.memory),
-        processes: wanted.processes.or(defaults.processes),
-        disk: wanted.disk.or(defaults.disk),
-        io_bytes: wanted.io_bytes.or(defaults.io_bytes),
     }
 }
