@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context as _, Result};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use tempfile::TempDir;
 
 /// The variable that names the PostgreSQL server for tests, as `postgres://user@host:port/database`.
 pub const POSTGRES_URL: &str = "BAILEY_TEST_POSTGRES_URL";
@@ -28,17 +29,18 @@ pub struct TestDb {
 
 #[derive(Debug)]
 enum Cleanup {
-    Directory(PathBuf),
+    Directory(TempDir),
     Database { server: String, name: String },
 }
 
 impl TestDb {
     /// A place for a SQLite file.
     pub fn sqlite() -> Result<Self> {
-        let dir = std::env::temp_dir().join(unique("bailey-test"));
-        std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        // Not named by the process's id alone: a killed one leaves its directory behind, and ids come again.
+        let made = tempfile::Builder::new().prefix("bailey-test-").tempdir();
+        let dir = made.context("cannot make a directory for a test")?;
         Ok(Self {
-            target: TestTarget::Sqlite(dir.join("bailey.db")),
+            target: TestTarget::Sqlite(dir.path().join("bailey.db")),
             cleanup: Cleanup::Directory(dir),
         })
     }
@@ -48,7 +50,7 @@ impl TestDb {
         let Some(server) = postgres_url() else {
             return Ok(None);
         };
-        let name = unique("bailey_test").replace('-', "_");
+        let name = unique();
         let mut conn = PgConnection::connect(&server)
             .await
             .context("cannot reach the PostgreSQL server for tests")?;
@@ -76,7 +78,7 @@ impl TestDb {
     /// The directory of the SQLite file.
     pub fn directory(&self) -> Option<&Path> {
         match &self.cleanup {
-            Cleanup::Directory(dir) => Some(dir),
+            Cleanup::Directory(dir) => Some(dir.path()),
             Cleanup::Database { .. } => None,
         }
     }
@@ -85,8 +87,8 @@ impl TestDb {
 impl Drop for TestDb {
     fn drop(&mut self) {
         match &self.cleanup {
-            // What stays behind is rubbish in a directory for rubbish; it must not fail a test that passed.
-            Cleanup::Directory(dir) => drop(std::fs::remove_dir_all(dir)),
+            // It removes itself.
+            Cleanup::Directory(_) => {}
             Cleanup::Database { server, name } => {
                 let (server, name) = (server.clone(), name.clone());
                 let cleanup = std::thread::spawn(move || -> Result<()> {
@@ -159,11 +161,11 @@ fn in_ci() -> bool {
     std::env::var("CI").is_ok_and(|ci| !ci.is_empty())
 }
 
-/// A name that no other test of this or another running process has.
-fn unique(prefix: &str) -> String {
+/// A name for a database that no other test of this or another running process has.
+fn unique() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     format!(
-        "{prefix}-{}-{}",
+        "bailey_test_{}_{}",
         std::process::id(),
         COUNT.fetch_add(1, Ordering::Relaxed)
     )
