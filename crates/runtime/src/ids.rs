@@ -1,8 +1,8 @@
 //! New ids and random bytes.
 
 use bailey_core::{
-    AttemptId, BudgetId, BuildId, GroupId, InvitationId, KeyId, OrgId, PersonId, ReplicaId, RequestId, SessionId,
-    TemplateId, TemplateVersionId, Timestamp, TokenId, WorkspaceId,
+    AttemptId, BudgetId, BuildId, GrantId, GroupId, InvitationId, KeyId, OrgId, PersonId, ReplicaId, RequestId, RoleId,
+    SessionId, TemplateId, TemplateVersionId, Timestamp, TokenId, WorkspaceId,
 };
 use uuid::Uuid;
 
@@ -52,6 +52,7 @@ new_ids!(
     AttemptId,
     BudgetId,
     BuildId,
+    GrantId,
     GroupId,
     InvitationId,
     KeyId,
@@ -59,6 +60,7 @@ new_ids!(
     PersonId,
     ReplicaId,
     RequestId,
+    RoleId,
     SessionId,
     TemplateId,
     TemplateVersionId,
