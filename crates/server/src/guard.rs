@@ -4,7 +4,7 @@
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use bailey_core::authz::{Action, Reach, TokenScopes};
+use bailey_core::authz::{Action, Extent, TokenScopes};
 use bailey_core::identity::Session;
 use bailey_core::people::{ApiToken, PersonStatus};
 use bailey_core::{PersonId, SessionId, TokenId};
@@ -95,7 +95,7 @@ async fn authorize(app: &App, access: Access, asked: Credentials<'_>) -> (Option
         Access::Session if actor.session.is_none() => Err(AppError::SessionRequired),
         Access::Public | Access::Anyone | Access::Session => Ok(Caller {
             actor,
-            reach: Reach::Own,
+            reach: Extent::Own,
             trail: Trail::default(),
         }),
     };
@@ -218,20 +218,13 @@ async fn actor(
     person: PersonId,
     (scopes, token, session): (TokenScopes, Option<TokenId>, Option<SessionId>),
 ) -> Result<Option<Actor>, AppError> {
-    let Some(person) = app.store().person_get(person).await? else {
+    let Some(holder) = app.store().holder(person).await? else {
         return Ok(None);
     };
-    if person.status != PersonStatus::Active {
+    if holder.person.status != PersonStatus::Active {
         return Err(Denied::Suspended.into());
     }
-    let groups = app.store().groups_of(person.id).await?;
-    Ok(Some(Actor {
-        person,
-        scopes,
-        groups: groups.iter().map(|g| g.id).collect(),
-        token,
-        session,
-    }))
+    Ok(Some(Actor::of(holder, scopes, token, session)))
 }
 
 /// The same caller as things are now, for what lasts longer than a request: the token or session, the person and their role

@@ -6,6 +6,7 @@ use bailey_core::{BuildId, KeyId, PersonId, TemplateVersionId, Timestamp, Worksp
 
 use crate::bulk::Bulk;
 use crate::conn::Conn;
+use crate::groups::bounds_of_person;
 use crate::keys::revoke_of_workspace;
 use crate::page::cut;
 use crate::sql::{Assembly, same, statements};
@@ -215,7 +216,8 @@ fn full() -> String {
 
 impl Store {
     /// Begins a build. While another one is active this is a conflict of the workspace's `build`; a workspace that is gone
-    /// is [`StoreError::NotFound`]. With a quota, what the workspace needs must fit beside what its owner runs, and an owner
+    /// is [`StoreError::NotFound`]. With a quota, what the workspace needs must fit beside what its owner runs,
+    /// within what their groups say in the quota's place; and an owner
     /// who is suspended is a conflict of its `owner`.
     pub async fn build_begin(
         &self,
@@ -229,6 +231,7 @@ impl Store {
             if let Some(quota) = quota {
                 active_owner(tx, before.owner).await?;
                 let usage = usage_alone(tx, before.owner, id).await?;
+                let quota = bounds_of_person(tx, before.owner, quota).await?.quota();
                 let resolved = new.change.as_ref().map_or(&before.resolved, |change| &change.2);
                 let exceeded = quota.exceeded(&usage, &Asked::of(&resolved.resources, false));
                 if !exceeded.is_empty() {

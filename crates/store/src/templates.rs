@@ -6,6 +6,7 @@ use crate::conn::Conn;
 use crate::page::cut;
 use crate::sql::{Assembly, same, statements};
 use crate::store::transaction;
+use crate::template_access::usable;
 use crate::value::Row;
 use crate::{ListPage, Store, StoreError};
 
@@ -152,6 +153,8 @@ pub struct TemplateFilter {
     pub name: Option<String>,
     /// Those from here.
     pub source: Option<TemplateSource>,
+    /// Those that this person may use.
+    pub usable_by: Option<PersonId>,
 }
 
 fn read(row: &Row) -> Result<TemplateRecord, StoreError> {
@@ -344,6 +347,9 @@ impl Store {
             .when(" AND id < ", page.after)
             .when(" AND name = ", filter.name.as_deref())
             .when(" AND source = ", filter.source.map(TemplateSource::as_str));
+        if let Some(person) = filter.usable_by {
+            usable(&mut query, person);
+        }
         query.push(" ORDER BY id DESC LIMIT ").bind(page.rows());
         let templates = self.reader().await?.read_all(query.finish(), read).await?;
         Ok(cut(templates, page.rows(), |template| template.id))

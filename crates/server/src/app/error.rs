@@ -117,6 +117,23 @@ impl From<StoreError> for AppError {
                 code: Code::NameTaken,
                 detail: format!("another {what} has this name"),
             },
+            StoreError::Conflict {
+                field: "last_owner", ..
+            } => Self::Conflict {
+                code: Code::LastOwner,
+                detail: "this person is the last active owner; make another one first".to_owned(),
+            },
+            StoreError::Conflict {
+                what: "role",
+                field: "grants",
+            } => Self::Conflict {
+                code: Code::RoleInUse,
+                detail: "somebody holds this role; take it away from them first".to_owned(),
+            },
+            StoreError::Conflict { what: "grant", .. } => Self::Conflict {
+                code: Code::AlreadyExists,
+                detail: "they have this role already".to_owned(),
+            },
             StoreError::Conflict { field: "owner", .. } => Self::Conflict {
                 code: Code::OwnerSuspended,
                 detail: "the workspace's owner is suspended; it can be started once they are active again".to_owned(),

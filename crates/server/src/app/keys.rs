@@ -93,7 +93,7 @@ impl App {
     }
 
     /// The key of this id, if it is within reach.
-    async fn key_within(&self, caller: &Caller, id: KeyId) -> Result<Key, AppError> {
+    pub(super) async fn key_within(&self, caller: &Caller, id: KeyId) -> Result<Key, AppError> {
         let reach = self.people_within(caller).await?;
         let key = self.store().key_get(id).await?;
         key.filter(|key| sees(&reach, Some(key.person)))

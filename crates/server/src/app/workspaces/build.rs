@@ -25,6 +25,9 @@ impl App {
         transition: Transition,
     ) -> Result<wire::Workspace, AppError> {
         let workspace = self.workspace_within(caller, id).await?;
+        if transition.goes_up() {
+            self.template_still_open(&workspace).await?;
+        }
         let new = self.new_build(caller, transition);
         self.begin(&workspace, new).await
     }
@@ -40,6 +43,7 @@ impl App {
         if !workspace.state.is_final() {
             return Err(build_active(&workspace));
         }
+        self.template_still_open(&workspace).await?;
         let template = self.store().template_get(workspace.template).await?;
         let template = template.ok_or(AppError::NotFound)?;
         let chosen = self.choose(&template, ask.version).await?;
@@ -71,6 +75,17 @@ impl App {
         let mut new = self.new_build(caller, Transition::Delete);
         new.keep_home = query.keep_home.unwrap_or(false);
         self.begin(&workspace, new).await
+    }
+
+    /// Refuses to bring up what its owner may not use any more. What runs goes on running.
+    async fn template_still_open(&self, workspace: &Workspace) -> Result<(), AppError> {
+        if self.template_open_to_owner(workspace.owner, workspace.template).await? {
+            return Ok(());
+        }
+        Err(AppError::Conflict {
+            code: Code::TemplateWithdrawn,
+            detail: format!("the owner of `{}` may not use its template any more", workspace.name),
+        })
     }
 
     fn new_build(&self, caller: &Caller, transition: Transition) -> NewBuild {
