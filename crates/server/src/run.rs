@@ -156,6 +156,9 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         templates: folder.clone(),
         audit: audit.clone(),
     });
+    // Before anything is served: it counts what has ended with the server before.
+    app.take_up_suspensions().await?;
+    tasks.spawn(app.clone().watch_access(stop.clone()));
     tasks.spawn(folder.watch(store.clone(), clock.clone(), stop.clone()));
     tasks.spawn(prices::watch(
         prices,

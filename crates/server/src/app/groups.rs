@@ -4,14 +4,14 @@ use bailey_api::groups::{Group as GroupView, GroupCreate, GroupDetail, GroupUpda
 use bailey_api::quota::Quota;
 use bailey_api::{FieldError, Named, Page, Patch};
 use bailey_core::authz::Extent;
-use bailey_core::people::{Group, GroupLimits, Person};
+use bailey_core::people::{Group, GroupLimits, Person, PersonStatus};
 use bailey_core::{GroupId, workspace};
 use bailey_runtime::ids::NewId;
 use bailey_store::LedgerReach;
 
 use super::caller::sees;
 use super::checks::Checks;
-use super::{App, AppError, Caller, cursor, quota, view};
+use super::{App, AppError, Caller, cursor, offboarding, quota, view};
 use crate::audit::{Change, Resource};
 
 const CURSOR: u8 = b'g';
@@ -104,6 +104,9 @@ impl App {
         let group = self.group_within(caller, group).await?;
         let person = self.person_within(caller, person).await?;
         self.may_set_member(caller, group.id, person.id, true).await?;
+        if person.status == PersonStatus::Deleted {
+            return Err(offboarding::deleted(&person));
+        }
         let change = Change::new("groups.member_add", resource(&group)).after(&member(&person));
         caller.record(change).await?;
         self.store().group_member_add(group.id, person.id).await?;

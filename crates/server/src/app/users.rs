@@ -10,7 +10,7 @@ use bailey_store::PersonFilter;
 
 use super::checks::Checks;
 use super::roles::may_give;
-use super::{App, AppError, Caller, cursor, view};
+use super::{App, AppError, Caller, cursor, offboarding, view};
 use crate::audit::{Change, Resource};
 
 const CURSOR: u8 = b'u';
@@ -85,15 +85,21 @@ impl App {
         if let Patch::Set(email) = &ask.email {
             checks.email("/email", email);
         }
+        if ask.status == Some(PersonStatus::Deleted) {
+            checks.wrong("/status", "is not set so; delete the person with DELETE");
+        }
         checks.done()?;
         // The record must not change between reading and writing it.
-        let _owners = self.owners().lock().await;
+        let owners = self.owners().lock().await;
         let mut person = self.person_within(caller, text).await?;
+        if person.status == PersonStatus::Deleted {
+            return Err(offboarding::deleted(&person));
+        }
         if let Some(role) = ask.role {
             may_give(caller, &AnyRole::BuiltIn(role), None, "/role")?;
             may_give(caller, &AnyRole::BuiltIn(person.role), None, "/role")?;
         }
-        let (was, charged) = (person.status, person.charged_group);
+        let charged = person.charged_group;
         let change = Change::new("users.update", resource(&person)).before(&view::user(person.clone()));
         person.charged_group = match ask.charged_group {
             Patch::Keep => person.charged_group,
@@ -107,17 +113,20 @@ impl App {
         person.display_name = ask.display_name.unwrap_or(person.display_name);
         person.email = ask.email.or(person.email);
         person.role = ask.role.unwrap_or(person.role);
-        person.status = ask.status.unwrap_or(person.status);
         caller.record(change.after(&view::user(person.clone()))).await?;
         self.store().person_update(&person).await?;
-        if person.status == PersonStatus::Suspended {
-            // They are refused already; and they do not come back when the person does.
-            self.store().sessions_end_of(person.id, None, self.now()).await?;
-        }
+        drop(owners);
         self.gate().forget_all().await?;
-        if person.status == PersonStatus::Suspended && was == PersonStatus::Active {
-            self.fleet().person_suspended(person.id).await?;
+        match ask.status {
+            Some(PersonStatus::Suspended) if person.status == PersonStatus::Active => {
+                self.suspend(caller, &person, None).await?;
+            }
+            Some(PersonStatus::Active) if person.status == PersonStatus::Suspended => {
+                self.reactivate(caller, &person).await?;
+            }
+            _ => {}
         }
+        let person = self.store().person_get(person.id).await?.ok_or(AppError::NotFound)?;
         self.user_detail(person).await
     }
 
