@@ -128,6 +128,8 @@ struct Loaded {
 /// What a file is known by: another one in its place, or another text in it, differs in some of it. It is that of the file
 /// at the end of symbolic links, which are swapped where secrets are mounted.
 type Mark = (u64, u64, u64, (i64, i64), (i64, i64));
+/// Those of the certificate and the key; `None` = it is not there.
+type Marks = [Option<Mark>; 2];
 
 /// The certificate that connections get: always the last one that was good. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -136,6 +138,8 @@ pub(crate) struct Certificates {
     /// Names that the certificate should be for.
     names: Arc<[String]>,
     current: Arc<RwLock<Arc<Loaded>>>,
+    /// The files that were read first.
+    first: Marks,
     until: Gauge<i64, AtomicI64>,
 }
 
@@ -153,6 +157,8 @@ impl Certificates {
     }
 
     fn new(files: Files, names: Arc<[String]>, now: Timestamp) -> Result<Self, TlsError> {
+        // Taken before they are read: what changes meanwhile is read again.
+        let first = marks(&files);
         let loaded = load(&files, now)?;
         let until = Gauge::default();
         until.set(loaded.validity.until.seconds());
@@ -160,6 +166,7 @@ impl Certificates {
         Ok(Self {
             files,
             names,
+            first,
             current: Arc::new(RwLock::new(Arc::new(loaded))),
             until,
         })
@@ -194,8 +201,7 @@ impl Certificates {
     }
 
     async fn look(self, every: Duration, clock: Clock, stop: CancellationToken) {
-        let mut read = marks(&self.files);
-        let mut seen = read.clone();
+        let (mut read, mut seen) = (self.first, self.first);
         let mut warned = Timestamp::from_seconds(0);
         loop {
             tokio::select! {
@@ -206,7 +212,7 @@ impl Certificates {
             let marks = marks(&self.files);
             // Two files are not replaced in one step: they are read once both have rested.
             if marks == seen && marks != read {
-                read.clone_from(&marks);
+                read = marks;
                 self.renew(now);
             }
             seen = marks;
@@ -344,7 +350,7 @@ fn read(path: &Path) -> Result<(Vec<u8>, Metadata), TlsError> {
     Ok((bytes, metadata))
 }
 
-fn marks(files: &Files) -> [Option<Mark>; 2] {
+fn marks(files: &Files) -> Marks {
     [&files.cert, &files.key].map(|path| {
         let of = std::fs::metadata(path).ok()?;
         let (modified, changed) = ((of.mtime(), of.mtime_nsec()), (of.ctime(), of.ctime_nsec()));

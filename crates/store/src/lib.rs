@@ -40,5 +40,5 @@ pub use replicas::{JournalPosition, LostReplica, ReplicaClaim};
 pub use sessions::SessionFilter;
 pub use spend::{Named, SpendDimension, SpendFilter, SpendRow, SpendValue};
 pub use store::{Backend, Store, Target};
-pub use templates::{TemplateFilter, TemplateRecord, TemplateSource, TemplateVersionRecord, VersionPush};
+pub use templates::{TemplateFilter, TemplateRecord, TemplateSource, TemplateVersionRecord, VersionName, VersionPush};
 pub use workspaces::{Begun, NewWorkspace, WorkspaceFilter};
