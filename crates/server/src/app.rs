@@ -145,6 +145,11 @@ impl App {
         &self.0.parts.gateway
     }
 
+    #[cfg(test)]
+    pub(crate) fn gateway_shared(&self) -> Arc<Gateway> {
+        Arc::clone(&self.0.parts.gateway)
+    }
+
     pub(crate) fn defaults(&self) -> &DefaultsConfig {
         &self.0.parts.defaults
     }

@@ -49,5 +49,5 @@ pub use sessions::SessionFilter;
 pub use spend::{Named, SpendDimension, SpendFilter, SpendRow, SpendValue};
 pub use store::{Backend, Store, Target};
 pub use template_access::TemplateAccess;
-pub use templates::{TemplateFilter, TemplateRecord, TemplateSource, TemplateVersionRecord, VersionPush};
+pub use templates::{TemplateFilter, TemplateRecord, TemplateSource, TemplateVersionRecord, VersionName, VersionPush};
 pub use workspaces::{Begun, NewWorkspace, WorkspaceFilter};

@@ -7,9 +7,9 @@ use bailey_core::{GroupId, PersonId};
 use crate::conn::Conn;
 use crate::page::cut;
 use crate::roles::alone;
-use crate::sql::{Assembly, same, statements};
+use crate::sql::{Assembly, each, same, statements};
 use crate::store::transaction;
-use crate::value::Row;
+use crate::value::{Row, Value};
 use crate::{LedgerReach, ListPage, Store, StoreError};
 
 macro_rules! select {
@@ -28,6 +28,10 @@ statements! {
     );
     GET = same(select!(" WHERE id = $1"));
     BY_NAME = same(select!(" WHERE name = $1"));
+    NAMES = each(
+        "SELECT id, name FROM people WHERE id IN (SELECT unhex(value) FROM json_each($1))",
+        "SELECT id, name FROM people WHERE id = ANY($1)",
+    );
     UPDATE = same(
         "UPDATE people SET name = $2, display_name = $3, email = $4, role = $5, status = $6, charged_group = $7 \
          WHERE id = $1",
@@ -127,6 +131,13 @@ impl Store {
     /// The person of this login name.
     pub async fn person_by_name(&self, name: &str) -> Result<Option<Person>, StoreError> {
         self.reader().await?.read_optional(BY_NAME.bind(name), read).await
+    }
+
+    /// The login names of these people, in no order. Who is not there is left out.
+    pub async fn person_names(&self, people: &[PersonId]) -> Result<Vec<(PersonId, String)>, StoreError> {
+        let ids = people.iter().map(|id| id.uuid()).collect();
+        let name = |row: &Row| Ok((row.get("id")?, row.get("name")?));
+        self.reader().await?.read_all(NAMES.bind(Value::Uuids(ids)), name).await
     }
 
     /// People, newest first, and where to go on if there are more.

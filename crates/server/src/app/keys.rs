@@ -48,6 +48,7 @@ impl App {
         filter.state = query.state.map(|state| (stored(state), now));
         let (keys, next) = self.store().keys_list(&filter, page).await?;
         let mut names = Names::default();
+        names.look_up(self, keys.iter().map(|key| key.person)).await?;
         let mut items = Vec::with_capacity(keys.len());
         for key in keys {
             items.push(self.key_view(key, &mut names).await?);

@@ -46,6 +46,9 @@ impl App {
         };
         let (sessions, next) = self.store().sessions_list(&filter, page).await?;
         let mut names = Names::default();
+        names
+            .look_up(self, sessions.iter().map(|session| session.person))
+            .await?;
         let mut items = Vec::with_capacity(sessions.len());
         for session in sessions {
             items.push(Session {
