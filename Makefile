@@ -11,7 +11,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 CARGO_TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 ARGS ?=
 
-.PHONY: help run build test test-clients test-workspaces test-web test-long bench bench-workspaces fmt lint
+.PHONY: help run build test test-clients test-workspaces test-web test-long pictures bench bench-workspaces fmt lint
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

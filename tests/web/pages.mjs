@@ -19,7 +19,7 @@ async function furnish(server) {
   }
 }
 
-export async function everyPage({ server, browser, seen, step }) {
+export async function everyPage({ server, browser, seen, suite }) {
   await furnish(server);
   const first = async (path) => (await server.api("GET", path)).items[0]?.id;
   const template = await first("/api/v1/templates?name=shell");
@@ -54,9 +54,9 @@ export async function everyPage({ server, browser, seen, step }) {
   for (const view of VIEWS) {
     const somebody = await browser.person({ colorScheme: view.colorScheme, viewport: view.viewport }, state);
     const stranger = await browser.person({ colorScheme: view.colorScheme, viewport: view.viewport });
-    for (const [name, path] of pages) await step(`page ${name}, ${view.name}`, () => look(browser, somebody, path, `${name}-${view.name}`));
+    for (const [name, path] of pages) await suite.step(`page ${name}, ${view.name}`, () => look(browser, somebody, path, `${name}-${view.name}`));
     for (const [name, path] of [["sign-in", "/sign-in"], ["claim", "/claim#bli_x"], ["invitation", "/invitation#bli_x"]]) {
-      await step(`page ${name}, ${view.name}`, () => look(browser, stranger, path, `${name}-${view.name}`));
+      await suite.step(`page ${name}, ${view.name}`, () => look(browser, stranger, path, `${name}-${view.name}`));
     }
     await somebody.context.close();
     await stranger.context.close();
