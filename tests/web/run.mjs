@@ -1,7 +1,7 @@
 // The web app as people use it: a real server with its mock provider, real workspaces, Chromium.
 // Usage: node run.mjs --binary BAILEY --packages DIR --out DIR --layers DIR [--app URL] [--only PART...]
 // --packages is where package.json is installed, --out where pictures go, --layers where what templates install is kept. --app is
-// where the pages come from, if not from the server itself: a development server that passes the API on. Parts: journey, size, pages.
+// where the pages come from, if not from the server itself: a development server that passes the API on. Parts: journey, sign-in, size, pages.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -11,6 +11,7 @@ import { Browser } from "./browser.mjs";
 import { journey } from "./journey.mjs";
 import { everyPage } from "./pages.mjs";
 import { Server } from "./server.mjs";
+import { signIn } from "./sign_in.mjs";
 import { size } from "./size.mjs";
 import { Suite } from "./suite.mjs";
 
@@ -48,9 +49,11 @@ try {
   // Half a minute, where no run before has built it.
   seen.layer = server.cli("templates", "build", "web-ide");
   browser = await Browser.start(resolve(values.packages), server, out);
-  const world = { server, browser, seen, suite };
+  const world = { server, browser, seen, suite, scratch, packages: resolve(values.packages), binary: resolve(values.binary) };
+  // What the other parts look at is made by its beginning.
   if (wanted("journey")) await suite.inOrder(journey, world);
-  else await suite.inOrder(journey.slice(0, 2), world);
+  else if (wanted("size") || wanted("pages")) await suite.inOrder(journey.slice(0, 2), world);
+  if (wanted("sign-in")) await signIn(world);
   if (wanted("size")) await size(world);
   if (wanted("pages")) await everyPage(world);
 } finally {

@@ -1,6 +1,6 @@
 // A server of its own, on a data directory of its own.
 import { execFile, spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
@@ -21,21 +21,42 @@ export class Server {
       mkdirSync(layers, { recursive: true });
       symlinkSync(layers, join(server.data, "layers"));
     }
-    writeFileSync(join(directory, "bailey.toml"), config);
     const passed = Object.fromEntries(PASSED.filter((name) => process.env[name]).map((name) => [name, process.env[name]]));
     server.environment = { PATH: process.env.PATH, HOME: directory, BAILEY_LOG: "info", ...passed };
-    const flags = ["server", "--data-dir", server.data, "--listen", listen, "--config", join(directory, "bailey.toml")];
-    server.process = spawn(binary, flags, { env: server.environment, cwd: directory, stdio: ["ignore", "pipe", "pipe"] });
-    for (const stream of [server.process.stdout, server.process.stderr]) stream.on("data", (chunk) => (server.log += chunk));
-    const address = join(server.data, "address");
-    const up = () => {
-      if (server.process.exitCode !== null) throw new Error(`the server ended:\n${server.log}`);
-      return existsSync(address) && readFileSync(address, "utf8").trim() !== "" && /claim its owner/.test(server.log);
-    };
-    await until("the server has started and printed the link for its owner", up);
-    server.url = `http://${readFileSync(address, "utf8").trim()}`;
+    await server.run(config, listen);
+    await until("the server has printed the link for its owner", () => /claim its owner/.test(server.log));
     server.token = await server.admin("token", "create", "--user", "owner");
     return server;
+  }
+
+  /** Starts the program, and waits until it answers. */
+  async run(config, listen) {
+    const directory = this.environment.HOME;
+    writeFileSync(join(directory, "bailey.toml"), config);
+    const address = join(this.data, "address");
+    rmSync(address, { force: true });
+    const flags = ["server", "--data-dir", this.data, "--listen", listen, "--config", join(directory, "bailey.toml")];
+    this.process = spawn(this.binary, flags, { env: this.environment, cwd: directory, stdio: ["ignore", "pipe", "pipe"] });
+    for (const stream of [this.process.stdout, this.process.stderr]) stream.on("data", (chunk) => (this.log += chunk));
+    const up = async () => {
+      if (this.process.exitCode !== null) throw new Error(`the server ended:\n${this.log}`);
+      if (!existsSync(address)) return false;
+      this.url = `http://${readFileSync(address, "utf8").trim()}`;
+      return await fetch(`${this.url}/readyz`).then((answer) => answer.ok, () => false);
+    };
+    await until("the server answers", up);
+  }
+
+  /** Starts it again at the same address, with another configuration. */
+  async restart(config) {
+    await this.end();
+    await this.run(config, new URL(this.url).host);
+  }
+
+  /** Asks it to end, and insists after a while. */
+  async end() {
+    this.process.kill("SIGTERM");
+    await until("the server has ended", () => this.process.exitCode !== null || this.process.signalCode !== null, 20).catch(() => this.process.kill("SIGKILL"));
   }
 
   /** The link that the server printed for whoever claims the owner. */
@@ -101,7 +122,6 @@ export class Server {
     } catch (error) {
       console.log(`the workspaces were not deleted: ${error.message}`);
     }
-    this.process.kill("SIGTERM");
-    await until("the server has ended", () => this.process.exitCode !== null || this.process.signalCode !== null, 20).catch(() => this.process.kill("SIGKILL"));
+    await this.end();
   }
 }
