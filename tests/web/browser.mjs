@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 
 // Long, for machines that are busy with something else.
 const TIMEOUT = 60_000;
@@ -35,8 +36,21 @@ export class Browser {
     return { context, page, complaints };
   }
 
+  /** Until nothing moves any more, but for what turns for ever, and the text has stayed the same for a moment. */
+  async settled(page) {
+    await page.waitForFunction(() => document.getAnimations().every((each) => each.playState !== "running" || each.effect?.getComputedTiming().iterations === Infinity));
+    let last;
+    for (let same = 0; same < 3; ) {
+      const now = await page.evaluate(() => `${document.body.innerText} ${document.documentElement.scrollHeight}`);
+      same = now === last ? same + 1 : 0;
+      last = now;
+      await sleep(50);
+    }
+  }
+
   /** Holds a page to what holds for all: no complaint, nothing wider than the window, no serious violation. */
   async judge({ page, complaints }, name) {
+    await this.settled(page);
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     // The page's own policy lets no script in; the driver's way past it does not go through the page.
     const found = await page.evaluate(`${this.axe}; axe.run(document, { resultTypes: ["violations"] })`);
@@ -61,8 +75,7 @@ export class Browser {
     const { page } = this.owner;
     const before = page.viewportSize();
     await page.setViewportSize({ width: 1280, height: 800 });
-    // Until what adapts to the window has done so: two frames, and the terminal's own size has come back from the workspace.
-    await page.waitForTimeout(500);
+    await this.settled(page);
     mkdirSync(join(this.out, "readme"), { recursive: true });
     await page.screenshot({ path: join(this.out, "readme", `${name}.png`) });
     await page.setViewportSize(before);

@@ -18,3 +18,6 @@ export const journey = [
   ["they open a terminal, and a model answers them", atWork],
   ["they are suspended: all of that is over within 5 s", suspend],
 ];
+
+/** The steps of it that make what the other parts look at, for a run without the journey. */
+export const furnishing = journey.filter(([, run]) => [claim, workspace, key, requests].includes(run));

@@ -8,7 +8,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
 import { Browser } from "./browser.mjs";
-import { journey } from "./journey.mjs";
+import { furnishing, journey } from "./journey.mjs";
 import { everyPage } from "./pages.mjs";
 import { Server } from "./server.mjs";
 import { signIn } from "./sign_in.mjs";
@@ -27,8 +27,16 @@ mkdirSync(out, { recursive: true });
 const scratch = mkdtempSync(join(tmpdir(), "bailey-web-"));
 
 // As a server without configuration has it, but for one answer that takes minutes.
-const STORY = "rules:\n  - match: {last_text: Tell me a long story}\n    answer: {chunks: 2400, delay: {first: 100ms, between: 250ms}, text: ";
-writeFileSync(join(scratch, "scenarios.yaml"), `${STORY}"${"Once upon a time there was a fox. ".repeat(400)}"}\n`);
+const SCENARIO = `
+rules:
+  - match: { last_text: Tell me a long story }
+    answer: { chunks: 2400, delay: { first: 100ms, between: 250ms }, text: "${"Once upon a time there was a fox. ".repeat(400)}" }
+  - match: { model: "claude-opus*" }
+    answer: { delay: { first: 900ms } }
+  - match: { model: "claude-*" }
+    answer: { delay: { first: 350ms } }
+`;
+writeFileSync(join(scratch, "scenarios.yaml"), SCENARIO);
 const CONFIG = `
 [providers.mock]
 kind = "mock"
@@ -50,9 +58,8 @@ try {
   seen.layer = server.cli("templates", "build", "web-ide");
   browser = await Browser.start(resolve(values.packages), server, out);
   const world = { server, browser, seen, suite, scratch, packages: resolve(values.packages), binary: resolve(values.binary) };
-  // What the other parts look at is made by its beginning.
   if (wanted("journey")) await suite.inOrder(journey, world);
-  else if (wanted("size") || wanted("pages")) await suite.inOrder(journey.slice(0, 2), world);
+  else if (wanted("size") || wanted("pages")) await suite.inOrder(furnishing, world);
   if (wanted("sign-in")) await signIn(world);
   if (wanted("size")) await size(world);
   if (wanted("pages")) await everyPage(world);
