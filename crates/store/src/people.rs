@@ -41,6 +41,9 @@ pub struct PersonFilter {
     pub group: Option<GroupId>,
     /// People of this status.
     pub status: Option<PersonStatus>,
+    /// Those whose login name, display name or e-mail address has this in it, whatever its letters' case. SQLite knows the
+    /// case of ASCII letters alone.
+    pub text: Option<String>,
     /// Who may be seen.
     pub reach: LedgerReach,
 }
@@ -51,6 +54,7 @@ impl PersonFilter {
         Self {
             group: None,
             status: None,
+            text: None,
             reach,
         }
     }
@@ -125,6 +129,16 @@ impl Store {
             query
                 .push(" AND id IN (SELECT person FROM group_members WHERE group_id = ")
                 .bind(group)
+                .push(")");
+        }
+        if let Some(text) = &filter.text {
+            query
+                .push(" AND (")
+                .contains("name", text)
+                .push(" OR ")
+                .contains("display_name", text)
+                .push(" OR ")
+                .contains("COALESCE(email, '')", text)
                 .push(")");
         }
         filter.reach.limit(&mut query, " AND id");
