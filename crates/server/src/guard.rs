@@ -136,6 +136,9 @@ async fn by_token(app: &App, value: &HeaderValue) -> Result<Actor, AppError> {
 
 /// How often it is noted that a session is used, in seconds.
 const NOTED: i64 = 60;
+/// Says with the value `1` that a page asks by itself and nobody is at it: a session that is only asked with in this way lies
+/// unused. It counts for what changes nothing.
+pub(crate) const BACKGROUND: &str = "x-bailey-background";
 
 async fn by_session(app: &App, asked: Credentials<'_>) -> Result<Actor, AppError> {
     let Some(text) = identity::only(asked.headers, identity::COOKIE_NAME) else {
@@ -154,10 +157,15 @@ async fn by_session(app: &App, asked: Credentials<'_>) -> Result<Actor, AppError
         .filter(|s| token::matches(&s.hash, &parsed.hash))
         .ok_or(AppError::SessionEnded)?;
     let actor = of_session(app, &session).await?;
-    if now.seconds().saturating_sub(session.last_used_at.seconds()) >= NOTED {
+    if !in_background(&asked) && now.seconds().saturating_sub(session.last_used_at.seconds()) >= NOTED {
         app.store().session_touch(session.id, now).await?;
     }
     Ok(actor)
+}
+
+/// Whether nobody is at the page that asks.
+fn in_background(asked: &Credentials<'_>) -> bool {
+    asked.method == Method::GET && asked.headers.get(BACKGROUND).is_some_and(|value| value == "1")
 }
 
 fn from_own_page(asked: &Credentials<'_>) -> bool {

@@ -4,6 +4,7 @@ mod apps;
 mod budgets;
 mod grants;
 mod groups;
+mod health;
 mod homes;
 mod invitations;
 mod keys;
@@ -141,6 +142,7 @@ fn rows_of_the_gate() -> Vec<Row> {
         row(Needs(A::LedgerRead), routes!(requests::list::handler)),
         row(Needs(A::LedgerRead), routes!(requests::get::handler)),
         row(Needs(A::LedgerRead), routes!(spend::handler)),
+        row(Needs(A::HealthRead), routes!(health::handler)),
         row(Needs(A::ModelRead), routes!(models::handler)),
         row(Needs(A::ModelRead), routes!(prices::handler)),
     ]

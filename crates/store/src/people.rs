@@ -48,6 +48,9 @@ pub struct PersonFilter {
     pub group: Option<GroupId>,
     /// People of this status.
     pub status: Option<PersonStatus>,
+    /// Those whose login name, display name or e-mail address has this in it, whatever its letters' case. SQLite knows the
+    /// case of ASCII letters alone.
+    pub text: Option<String>,
     /// Who may be seen.
     pub reach: LedgerReach,
 }
@@ -58,6 +61,7 @@ impl PersonFilter {
         Self {
             group: None,
             status: None,
+            text: None,
             reach,
         }
     }
@@ -157,6 +161,16 @@ impl Store {
             query
                 .push(" AND id IN (SELECT person FROM group_members WHERE group_id = ")
                 .bind(group)
+                .push(")");
+        }
+        if let Some(text) = &filter.text {
+            query
+                .push(" AND (")
+                .contains("name", text)
+                .push(" OR ")
+                .contains("display_name", text)
+                .push(" OR ")
+                .contains("COALESCE(email, '')", text)
                 .push(")");
         }
         filter.reach.limit(&mut query, " AND id");

@@ -156,6 +156,8 @@ pub struct WorkspaceFilter {
     pub template: Option<TemplateId>,
     /// Those of this name.
     pub name: Option<String>,
+    /// Those whose name, or whose owner's or template's name, has this in it, whatever its letters' case.
+    pub text: Option<String>,
     /// Whose workspaces may be seen.
     pub reach: LedgerReach,
 }
@@ -167,6 +169,7 @@ impl WorkspaceFilter {
             owner: None,
             template: None,
             name: None,
+            text: None,
             reach,
         }
     }
@@ -323,6 +326,16 @@ impl Store {
             .when(" AND w.owner = ", filter.owner)
             .when(" AND w.template = ", filter.template)
             .when(" AND w.name = ", filter.name.as_deref());
+        if let Some(text) = &filter.text {
+            query
+                .push(" AND (")
+                .contains("w.name", text)
+                .push(" OR w.owner IN (SELECT p.id FROM people p WHERE ")
+                .contains("p.name", text)
+                .push(") OR w.template IN (SELECT t.id FROM templates t WHERE ")
+                .contains("t.name", text)
+                .push("))");
+        }
         filter.reach.limit(&mut query, " AND w.owner");
         query.push(" ORDER BY w.id DESC LIMIT ").bind(page.rows());
         let found = self.reader().await?.read_all(query.finish(), read).await?;

@@ -60,8 +60,12 @@ impl App {
             };
             group = Some(found.id);
         }
-        let status = query.status;
-        let filter = PersonFilter { group, status, reach };
+        let filter = PersonFilter {
+            group,
+            status: query.status,
+            text: query.q,
+            reach,
+        };
         let (people, next) = self.store().people_list(page, &filter).await?;
         Ok(Page {
             items: people.into_iter().map(view::user).collect(),

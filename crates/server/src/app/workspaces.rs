@@ -50,6 +50,7 @@ impl App {
             owner,
             template,
             name: query.name,
+            text: query.q,
             reach,
         };
         let (found, next) = self.store().workspaces_list(&filter, page).await?;

@@ -169,6 +169,7 @@ fn expected_of_workspaces() -> BTreeMap<&'static str, Needs> {
         ("POST /api/v1/workspaces/{id}/files/directories", To(A::WorkspaceAccess)),
         ("POST /api/v1/workspaces/{id}/files/rename", To(A::WorkspaceAccess)),
         ("GET /api/v1/workspaces/{id}/ports", To(A::WorkspaceAccess)),
+        ("GET /api/v1/health", To(A::HealthRead)),
         ("GET /api/v1/models", To(A::ModelRead)),
         ("GET /api/v1/prices", To(A::ModelRead)),
     ])
