@@ -2,8 +2,11 @@
 
 pub mod branch;
 pub mod choose;
+pub mod comment;
 pub mod event;
+pub mod frame;
 pub mod label;
+pub mod markdown;
 pub mod model;
 
 pub use event::Event;

@@ -25,21 +25,14 @@ pub fn quote(text: &str, most: usize) -> String {
     out
 }
 
-/// `text` as code within a line, of at most `most` characters: for names such as a model's or a branch's.
+/// `text` as code within a line, of at most `most` characters: for names such as a model's or a branch's. Backticks and bars, which
+/// no such name has, are replaced, because they would end the code or a table's cell.
 pub fn code(text: &str, most: usize) -> String {
-    let text = one_line(text, most);
+    let text = one_line(text, most).replace('`', "'").replace('|', "¦");
     if text.is_empty() {
-        return "``\u{2060}``".to_owned();
+        return "`?`".to_owned();
     }
-    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-    let fence = "`".repeat(longest + 1);
-    // A table cell ends at a bar, even in code.
-    let text = text.replace('|', "\\|");
-    if longest == 0 {
-        format!("{fence}{text}{fence}")
-    } else {
-        format!("{fence} {text} {fence}")
-    }
+    format!("`{text}`")
 }
 
 /// A link whose address is Bailey's or the forge's own; plain text where the address is not http.
@@ -75,16 +68,16 @@ pub fn one_line(text: &str, most: usize) -> String {
             space = !out.is_empty();
             continue;
         }
-        let wanted = 1 + usize::from(space);
-        if count.saturating_add(wanted) > most.saturating_sub(1) && count.saturating_add(wanted) >= most {
-            out.push('…');
-            return out;
-        }
         if std::mem::take(&mut space) {
             out.push(' ');
+            count += 1;
         }
         out.push(c);
-        count += wanted;
+        count += 1;
+        if count > most {
+            let kept: String = out.chars().take(most.saturating_sub(1)).collect();
+            return format!("{}…", kept.trim_end());
+        }
     }
     out
 }
@@ -142,7 +135,10 @@ mod tests {
 
     #[test]
     fn markup_becomes_text() {
-        assert_eq!(inline("a *b* [c](http://d)", 100), "a \\*b\\* \\[c\\]\\(http:\u{2060}//d\\)");
+        assert_eq!(
+            inline("a *b* [c](http://d)", 100),
+            "a \\*b\\* \\[c\\]\\(http:\u{2060}//d\\)"
+        );
         assert_eq!(inline("<script>&lt;", 100), "\\<script\\>\\&\u{2060}lt;");
         assert_eq!(inline("| a |\n| - |", 100), "\\| a \\| \\| - \\|");
         assert_eq!(inline("- a", 100), "\\- a");
@@ -151,7 +147,19 @@ mod tests {
 
     #[test]
     fn nobody_is_mentioned_and_nothing_referred_to() {
-        for text in ["@all", "@ada", "a@b.example", "#12", "!3", "~bug", "%1", "$4", "&5", "^alert#1", "group/project#7"] {
+        for text in [
+            "@all",
+            "@ada",
+            "a@b.example",
+            "#12",
+            "!3",
+            "~bug",
+            "%1",
+            "$4",
+            "&5",
+            "^alert#1",
+            "group/project#7",
+        ] {
             for out in [inline(text, 100), quote(text, 100), title(text, 100)] {
                 let bare = out.replace('\\', "");
                 assert!(!bare.contains(text), "{out:?}");
@@ -167,22 +175,32 @@ mod tests {
                 assert!(out.lines().all(|line| !line.trim_start().starts_with('/')), "{out:?}");
             }
         }
-        assert!(quote("x\n\n```\n/close", 100).lines().all(|line| line.starts_with("> ")));
+        assert!(
+            quote("x\n\n```\n/close", 100)
+                .lines()
+                .all(|line| line.starts_with("> "))
+        );
     }
 
     #[test]
     fn code_holds_what_is_in_it() {
         assert_eq!(code("claude-sonnet-4-5", 50), "`claude-sonnet-4-5`");
-        assert_eq!(code("a`b``c", 50), "``` a`b``c ```");
-        assert_eq!(code("a|b", 50), "`a\\|b`");
+        assert_eq!(code("a`b``c", 50), "`a'b''c`");
+        assert_eq!(code("a|b", 50), "`a¦b`");
         assert_eq!(code("a\nb", 50), "`a b`");
-        assert_eq!(code("", 50), "``\u{2060}``");
+        assert_eq!(code(" \u{200b}", 50), "`?`");
     }
 
     #[test]
     fn links_lead_to_the_web_alone() {
         assert_eq!(link("chat", "https://b.example/c/1"), "[chat](<https://b.example/c/1>)");
-        for address in ["javascript:alert(1)", "https://b.example/a b", "https://b.example/>x", "//b.example", "https://b.example/\n/close"] {
+        for address in [
+            "javascript:alert(1)",
+            "https://b.example/a b",
+            "https://b.example/>x",
+            "//b.example",
+            "https://b.example/\n/close",
+        ] {
             assert_eq!(link("chat", address), "chat", "{address}");
         }
     }
@@ -216,7 +234,8 @@ mod tests {
         fn a_line_is_one_line_of_bounded_length(text in "(\\PC|\n|\r|\u{85}|\u{2028}|\t){0,80}", most in 1_usize..50) {
             let line = one_line(&text, most);
             prop_assert!(line.chars().count() <= most);
-            prop_assert!(!line.contains(['\n', '\r', '\u{85}', '\u{2028}']));
+            let breaks = line.contains(['\n', '\r', '\u{85}', '\u{2028}']);
+            prop_assert!(!breaks);
             prop_assert!(!line.chars().any(is_hidden));
         }
     }

@@ -3,6 +3,8 @@
 //! The table has the letters that stand in for ASCII ones in practice (Cyrillic, Greek, Latin with marks, full-width and
 //! mathematical forms), not all of Unicode. That is enough, since it decides which explanation is given and never what is done.
 
+use crate::markdown::is_hidden;
+
 /// Characters looked at; a label of Bailey's is far shorter.
 const LOOKED_AT: usize = 160;
 
@@ -31,12 +33,10 @@ pub(super) fn skeleton(text: &str) -> String {
 
 /// Whether a character takes no room or only changes others: marks, joiners, directions, fillers, tags.
 fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
-        | '\u{feff}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}'
-        | '\u{300}'..='\u{36f}' | '\u{483}'..='\u{489}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}' | '\u{20d0}'..='\u{20ff}')
-        || (c.is_control() && !c.is_whitespace())
+    is_hidden(c)
+        || matches!(c,
+            '\u{200d}' | '\u{fe00}'..='\u{fe0f}' | '\u{300}'..='\u{36f}' | '\u{483}'..='\u{489}' | '\u{1ab0}'..='\u{1aff}'
+            | '\u{1dc0}'..='\u{1dff}' | '\u{20d0}'..='\u{20ff}')
 }
 
 fn fold(c: char) -> char {
