@@ -20,6 +20,18 @@ impl BranchName {
         }
     }
 
+    /// The ticket's number and the run of a branch with such a name; `None` for every other branch.
+    pub fn read(prefix: &Prefix, name: &str) -> Option<(u64, u32)> {
+        let rest = name.strip_prefix(prefix.as_str())?.strip_prefix("/ticket-")?;
+        let (number, run) = match rest.split_once('-') {
+            Some((number, run)) => (number, run.parse().ok()?),
+            None => (rest, 1),
+        };
+        let number = number.parse().ok()?;
+        // There is one way to write each.
+        (Self::of_ticket(prefix, number, run).as_str() == name).then_some((number, run))
+    }
+
     /// The name, as git takes it after `refs/heads/`.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -58,6 +70,24 @@ mod tests {
         let prefix = Prefix::default();
         assert_eq!(BranchName::of_ticket(&prefix, 12, 1).as_str(), "bailey/ticket-12");
         assert_eq!(BranchName::of_ticket(&prefix, 12, 3).to_string(), "bailey/ticket-12-3");
+    }
+
+    #[test]
+    fn a_branch_tells_its_ticket() {
+        let prefix = Prefix::default();
+        assert_eq!(BranchName::read(&prefix, "bailey/ticket-12"), Some((12, 1)));
+        assert_eq!(BranchName::read(&prefix, "bailey/ticket-12-3"), Some((12, 3)));
+        for name in [
+            "main",
+            "bailey/ticket-",
+            "bailey/ticket-012",
+            "bailey/ticket-12-1",
+            "bailey/ticket-12-x",
+            "bailey/ticket-+1",
+            "other/ticket-1",
+        ] {
+            assert_eq!(BranchName::read(&prefix, name), None, "{name}");
+        }
     }
 
     #[test]
@@ -107,6 +137,7 @@ mod tests {
             let prefix = Prefix::parse(&prefix).unwrap();
             let name = |(number, run): (u64, u32)| BranchName::of_ticket(&prefix, number, run.max(1));
             prop_assert!(is_safe(name(a).as_str()));
+            prop_assert_eq!(BranchName::read(&prefix, name(a).as_str()), Some((a.0, a.1.max(1))));
             prop_assert_eq!(name(a) == name(b), (a.0, a.1.max(1)) == (b.0, b.1.max(1)));
         }
     }

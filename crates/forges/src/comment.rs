@@ -137,8 +137,9 @@ impl Status {
         if let Some(why) = why.filter(|why| !why.trim().is_empty()) {
             line(&mut out, &markdown::inline(why, LONGEST_NOTE));
         }
-        for fact in self.facts() {
-            item(&mut out, &fact);
+        let facts: Vec<String> = self.facts().into_iter().map(|fact| format!("- {fact}\n")).collect();
+        if !facts.is_empty() {
+            line(&mut out, &facts.concat());
         }
         if let Some(plan) = self.plan.as_deref().filter(|plan| !plan.trim().is_empty()) {
             line(&mut out, "Plan:");
@@ -247,13 +248,6 @@ fn line(out: &mut String, text: &str) {
     out.push_str("\n\n");
 }
 
-fn item(out: &mut String, text: &str) {
-    out.push_str("- ");
-    out.push_str(text);
-    // A list ends at the next paragraph, and items stand close.
-    out.push_str("\n\n");
-}
-
 /// Every piece is bounded, so that nothing is cut here but by a mistake in the bounds: then at the end of a line.
 fn bounded(mut text: String) -> String {
     while text.len() > LONGEST {
@@ -309,7 +303,7 @@ mod tests {
         status.cost = Some(Money::from_nanos(0));
         assert_eq!(
             status.render(&key()),
-            "<!-- bailey:status:run_01 -->\n**Bailey: started**\n\n- [Workspace](<https://bailey.example/w/1>)\n\n- For `ada`\n\n- Cost so far: 0 USD"
+            "<!-- bailey:status:run_01 -->\n**Bailey: started**\n\n- [Workspace](<https://bailey.example/w/1>)\n- For `ada`\n- Cost so far: 0 USD"
         );
     }
 

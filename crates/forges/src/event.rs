@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::branch::BranchName;
+use crate::label::Prefix;
 use crate::model::{Actor, LabelEvent, MergeRequestState, ProjectRef, Ticket};
 
 /// Something that happened to a ticket or a merge request.
@@ -18,6 +20,17 @@ pub struct Event {
     pub sender: Actor,
     /// What.
     pub what: What,
+}
+
+impl Event {
+    /// The ticket that it is about: for a merge request, the one whose branch it brings in. `None` where that is no ticket's branch.
+    pub fn ticket(&self, prefix: &Prefix) -> Option<u64> {
+        match &self.what {
+            What::Ticket(change) => Some(change.number),
+            What::Comment(comment) => Some(comment.number),
+            What::MergeRequest(change) => BranchName::read(prefix, &change.source_branch).map(|(number, _)| number),
+        }
+    }
 }
 
 /// What happened.
