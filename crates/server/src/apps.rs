@@ -69,7 +69,20 @@ pub struct AppsOptions {
 
 /// A connection's place among those that the server holds; kept for as long as the connection lives, whatever its protocol.
 #[derive(Clone)]
-pub(crate) struct Place(#[expect(dead_code, reason = "it is held, not used")] pub(crate) Arc<OwnedSemaphorePermit>);
+pub(crate) struct Place {
+    _permit: Arc<OwnedSemaphorePermit>,
+    /// Closes the connection, if it has not changed its protocol.
+    pub(crate) cut: CancellationToken,
+}
+
+impl Place {
+    pub(crate) fn new(permit: OwnedSemaphorePermit) -> Self {
+        Self {
+            _permit: Arc::new(permit),
+            cut: CancellationToken::new(),
+        }
+    }
+}
 
 /// The apps of all workspaces. Cheap to clone.
 #[derive(Clone)]
@@ -215,7 +228,12 @@ impl Apps {
             .access
             .may(&site, label.app(), session.as_ref(), self.now())
             .await?;
-        Ok(may.then_some(Visit { label, site, session }))
+        Ok(may.then(|| Visit {
+            label,
+            site,
+            session,
+            end: CancellationToken::new(),
+        }))
     }
 
     /// The answer to whoever is not let in: a person who opens a page is sent to sign in, whether there is an app or not.
@@ -347,12 +365,18 @@ impl Apps {
         let session = Session::of_actor(&caller.actor, workspace.id, TERMINAL);
         let site = Arc::new(site(workspace, TERMINAL, self.max_sharing())?);
         let session = Some(session);
-        Some(Visit { label, site, session })
+        Some(Visit {
+            label,
+            site,
+            session,
+            end: CancellationToken::new(),
+        })
     }
 
     /// Waits until a visit is over, or the server stops.
     pub(crate) async fn until_over(&self, visit: &Visit) {
         tokio::select! {
+            () = visit.end.cancelled() => {}
             () = self.0.access.until_over(visit, || self.now()) => {}
             () = self.0.closing.cancelled() => {}
         }

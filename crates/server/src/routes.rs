@@ -4,6 +4,7 @@ mod apps;
 mod budgets;
 mod groups;
 mod health;
+mod homes;
 mod invitations;
 mod keys;
 mod me;
@@ -103,6 +104,10 @@ fn rows_of_the_gate() -> Vec<Row> {
         row(Needs(A::PersonRead), routes!(users::list::handler)),
         row(Needs(A::PersonRead), routes!(users::get::handler)),
         row(Needs(A::PersonWrite), routes!(users::update::handler)),
+        row(Needs(A::PersonWrite), routes!(users::suspend::handler)),
+        row(Needs(A::PersonRead), routes!(users::suspension::handler)),
+        row(Needs(A::PersonWrite), routes!(users::reactivate::handler)),
+        row(Needs(A::PersonWrite), routes!(users::delete::handler)),
         row(Needs(A::GroupWrite), routes!(groups::create::handler)),
         row(Needs(A::GroupRead), routes!(groups::list::handler)),
         row(Needs(A::GroupRead), routes!(groups::get::handler)),
@@ -153,6 +158,8 @@ fn rows_of_workspaces() -> Vec<Row> {
         row(Needs(A::WorkspaceRead), routes!(workspaces::get::handler)),
         row(Needs(A::WorkspaceUpdate), routes!(workspaces::settings::handler)),
         row(Needs(A::WorkspaceDelete), routes!(workspaces::delete::handler)),
+        row(Needs(A::WorkspaceRead), routes!(homes::list::handler)),
+        row(Needs(A::WorkspaceDelete), routes!(homes::delete::handler)),
         row(Needs(A::WorkspaceUpdate), routes!(workspaces::start::handler)),
         row(Needs(A::WorkspaceUpdate), routes!(workspaces::stop::handler)),
         row(Needs(A::WorkspaceUpdate), routes!(workspaces::restart::handler)),

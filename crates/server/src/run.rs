@@ -146,6 +146,9 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         identity: identity_options(&config, key),
         templates: folder.clone(),
     });
+    // Before anything is served: it counts what has ended with the server before.
+    app.take_up_suspensions().await?;
+    tasks.spawn(app.clone().watch_access(stop.clone()));
     tasks.spawn(folder.watch(store.clone(), clock.clone(), stop.clone()));
     tasks.spawn(prices::watch(
         prices,

@@ -118,7 +118,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>, pl
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, error = &error as &dyn std::error::Error, "cannot set TCP_NODELAY");
     }
-    let place = Place(Arc::new(place));
+    let place = Place::new(place);
     let service = service_fn({
         let (shared, place) = (Arc::clone(&shared), place.clone());
         move |mut request: Request<Incoming>| {
@@ -127,10 +127,12 @@ async fn connection(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>, pl
             dispatch(Arc::clone(&shared), peer.ip(), request)
         }
     });
+    let cut = place.cut.clone();
     let builder = http1(&shared.options);
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
+        () = cut.cancelled() => return,
         () = shared.closing.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await

@@ -34,7 +34,7 @@ statements! {
     IS_MEMBER = same("SELECT person FROM group_members WHERE group_id = $1 AND person = $2");
 }
 
-/// Which people to list. What is `None` does not limit.
+/// Which people to list. What is `None` does not limit, but for those who are deleted: they are listed where that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PersonFilter {
     /// Members of this group.
@@ -68,9 +68,7 @@ pub(crate) fn read(row: &Row) -> Result<Person, StoreError> {
         email: row.get("email")?,
         role: row.parse("role", |text| text.parse().ok())?,
         status: row.parse("status", |text| {
-            [PersonStatus::Active, PersonStatus::Suspended]
-                .into_iter()
-                .find(|s| s.as_str() == text)
+            PersonStatus::ALL.into_iter().find(|s| s.as_str() == text)
         })?,
         charged_group: row.get("charged_group")?,
         created_at: row.get("created_at")?,
@@ -125,6 +123,9 @@ impl Store {
         query
             .when(" AND id < ", page.after)
             .when(" AND status = ", filter.status.map(PersonStatus::as_str));
+        if filter.status.is_none() {
+            query.push(" AND status <> 'deleted'");
+        }
         if let Some(group) = filter.group {
             query
                 .push(" AND id IN (SELECT person FROM group_members WHERE group_id = ")

@@ -20,6 +20,7 @@ const FILES: &[(&str, &[(&str, Statement)])] = &[
     ("leases", crate::leases::ALL),
     ("ledger/apply", crate::ledger::APPLY),
     ("ledger/read", crate::ledger::READ),
+    ("offboarding", crate::offboarding::ALL),
     ("organization", crate::organization::ALL),
     ("people", crate::people::ALL),
     ("prices", crate::prices::ALL),

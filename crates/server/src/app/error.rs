@@ -7,6 +7,7 @@ use bailey_runtime::ids::RandomError;
 use bailey_store::StoreError;
 
 use crate::extract;
+use crate::fleet::HomeError;
 use crate::identity::{HashError, VaultError};
 use crate::reject::Reject;
 use crate::streams::StreamError;
@@ -84,6 +85,9 @@ pub enum AppError {
     /// The store failed.
     #[error(transparent)]
     Store(StoreError),
+    /// A kept home cannot be removed.
+    #[error(transparent)]
+    Home(HomeError),
     /// The gate failed.
     #[error(transparent)]
     Gate(#[from] GateError),
@@ -102,6 +106,15 @@ impl AppError {
     /// One wrong field of the body.
     pub(crate) fn field(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::Invalid(vec![FieldError::body(pointer, detail)])
+    }
+}
+
+impl From<HomeError> for AppError {
+    fn from(error: HomeError) -> Self {
+        match error {
+            HomeError::Store(error) => error.into(),
+            error @ HomeError::Driver(_) => Self::Home(error),
+        }
     }
 }
 
@@ -154,6 +167,7 @@ impl From<AppError> for Reject {
             AppError::Stream(error) => no_stream(&error, detail),
             AppError::Conflict { code, .. } => Self::new(code, detail),
             AppError::Store(error) => ours(Code::Internal, &error, unavailable(&error)),
+            AppError::Home(error) => ours(Code::Internal, &error, false),
             AppError::Gate(error) => ours(Code::Unavailable, &error, true),
             AppError::Hash(error) => ours(Code::Internal, &error, matches!(error, HashError::Busy)),
             AppError::Vault(error) => ours(Code::Internal, &error, false),

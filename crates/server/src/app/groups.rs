@@ -3,12 +3,12 @@
 use bailey_api::groups::{Group as GroupView, GroupCreate, GroupDetail, GroupUpdate, ListQuery};
 use bailey_api::{Named, Page};
 use bailey_core::GroupId;
-use bailey_core::people::Group;
+use bailey_core::people::{Group, PersonStatus};
 use bailey_runtime::ids::NewId;
 
 use super::caller::sees;
 use super::checks::Checks;
-use super::{App, AppError, Caller, cursor, view};
+use super::{App, AppError, Caller, cursor, offboarding, view};
 
 const CURSOR: u8 = b'g';
 
@@ -66,6 +66,9 @@ impl App {
     pub async fn group_member_add(&self, caller: &Caller, group: &str, person: &str) -> Result<GroupDetail, AppError> {
         let group = self.group_within(caller, group).await?;
         let person = self.person_within(caller, person).await?;
+        if person.status == PersonStatus::Deleted {
+            return Err(offboarding::deleted(&person));
+        }
         self.store().group_member_add(group.id, person.id).await?;
         self.gate().forget_all().await?;
         self.group_detail(caller, group).await

@@ -9,7 +9,7 @@ use bailey_runtime::ids::NewId;
 use bailey_store::{LedgerReach, ListPage, PersonFilter};
 
 use super::checks::Checks;
-use super::{App, AppError, Caller, cursor, view};
+use super::{App, AppError, Caller, cursor, offboarding, view};
 
 const CURSOR: u8 = b'u';
 
@@ -85,15 +85,21 @@ impl App {
         if let Patch::Set(email) = &ask.email {
             checks.email("/email", email);
         }
+        if ask.status == Some(PersonStatus::Deleted) {
+            checks.wrong("/status", "is not set so; delete the person with DELETE");
+        }
         checks.done()?;
         // The record must not change between looking at who is an owner and writing.
-        let _owners = self.owners().lock().await;
+        let owners = self.owners().lock().await;
         let mut person = self.person_within(caller, text).await?;
+        if person.status == PersonStatus::Deleted {
+            return Err(offboarding::deleted(&person));
+        }
         if let Some(role) = ask.role {
             may_give(caller, role)?;
             may_give(caller, person.role)?;
         }
-        let (was_owner, was) = (is_owner(&person), person.status);
+        let was_owner = is_owner(&person);
         person.charged_group = match ask.charged_group {
             Patch::Keep => person.charged_group,
             Patch::Clear => None,
@@ -102,19 +108,22 @@ impl App {
         person.display_name = ask.display_name.unwrap_or(person.display_name);
         person.email = ask.email.or(person.email);
         person.role = ask.role.unwrap_or(person.role);
-        person.status = ask.status.unwrap_or(person.status);
         if was_owner && !is_owner(&person) {
             self.another_owner(person.id).await?;
         }
         self.store().person_update(&person).await?;
-        if person.status == PersonStatus::Suspended {
-            // They are refused already; and they do not come back when the person does.
-            self.store().sessions_end_of(person.id, None, self.now()).await?;
-        }
+        drop(owners);
         self.gate().forget_all().await?;
-        if person.status == PersonStatus::Suspended && was == PersonStatus::Active {
-            self.fleet().person_suspended(person.id).await?;
+        match ask.status {
+            Some(PersonStatus::Suspended) if person.status == PersonStatus::Active => {
+                self.suspend(caller, &person, None).await?;
+            }
+            Some(PersonStatus::Active) if person.status == PersonStatus::Suspended => {
+                self.reactivate(caller, &person).await?;
+            }
+            _ => {}
         }
+        let person = self.store().person_get(person.id).await?.ok_or(AppError::NotFound)?;
         self.user_detail(person).await
     }
 
@@ -133,7 +142,7 @@ impl App {
     }
 
     /// Makes sure that there is an active owner beside this person.
-    async fn another_owner(&self, person: PersonId) -> Result<(), AppError> {
+    pub(super) async fn another_owner(&self, person: PersonId) -> Result<(), AppError> {
         let filter = PersonFilter {
             group: None,
             status: Some(PersonStatus::Active),
@@ -163,7 +172,7 @@ pub(super) fn reaches(role: Role, other: Role) -> bool {
     Action::ALL.iter().all(|a| other.reach(*a) <= role.reach(*a))
 }
 
-fn is_owner(person: &Person) -> bool {
+pub(super) fn is_owner(person: &Person) -> bool {
     person.role == Role::Owner && person.status == PersonStatus::Active
 }
 

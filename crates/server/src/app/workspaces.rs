@@ -127,7 +127,7 @@ impl App {
 }
 
 /// What a quota has no room for, as mistakes of the body.
-fn beyond(exceeded: &[Exceeded]) -> AppError {
+pub(super) fn beyond(exceeded: &[Exceeded]) -> AppError {
     let errors = exceeded.iter().map(|limit| FieldError::body("", limit.to_string()));
     AppError::Quota(errors.collect())
 }

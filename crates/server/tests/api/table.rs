@@ -74,6 +74,10 @@ fn expected_of_the_rest() -> BTreeMap<&'static str, Needs> {
         ("GET /api/v1/users", To(A::PersonRead)),
         ("GET /api/v1/users/{id}", To(A::PersonRead)),
         ("PATCH /api/v1/users/{id}", To(A::PersonWrite)),
+        ("POST /api/v1/users/{id}/suspend", To(A::PersonWrite)),
+        ("GET /api/v1/users/{id}/suspension", To(A::PersonRead)),
+        ("POST /api/v1/users/{id}/reactivate", To(A::PersonWrite)),
+        ("DELETE /api/v1/users/{id}", To(A::PersonWrite)),
         ("POST /api/v1/groups", To(A::GroupWrite)),
         ("GET /api/v1/groups", To(A::GroupRead)),
         ("GET /api/v1/groups/{id}", To(A::GroupRead)),
@@ -131,6 +135,8 @@ fn expected_of_workspaces() -> BTreeMap<&'static str, Needs> {
         ("GET /api/v1/workspaces/{id}", To(A::WorkspaceRead)),
         ("PATCH /api/v1/workspaces/{id}", To(A::WorkspaceUpdate)),
         ("DELETE /api/v1/workspaces/{id}", To(A::WorkspaceDelete)),
+        ("GET /api/v1/homes", To(A::WorkspaceRead)),
+        ("DELETE /api/v1/homes/{id}", To(A::WorkspaceDelete)),
         ("POST /api/v1/workspaces/{id}/start", To(A::WorkspaceUpdate)),
         ("POST /api/v1/workspaces/{id}/stop", To(A::WorkspaceUpdate)),
         ("POST /api/v1/workspaces/{id}/restart", To(A::WorkspaceUpdate)),
@@ -185,6 +191,7 @@ pub(crate) fn request(operation: &str) -> (Method, String) {
         ("requests", "req"),
         ("templates", "tpl"),
         ("workspaces", "ws"),
+        ("homes", "ws"),
     ];
     let prefix = kinds
         .iter()
