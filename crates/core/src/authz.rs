@@ -61,6 +61,8 @@ actions! {
     ModelRead = "models.read";
     /// See the health of providers and of the server.
     HealthRead = "health.read";
+    /// See the audit log, verify and export it.
+    AuditRead = "audit.read";
     /// See templates and their versions.
     TemplateRead = "templates.read";
     /// Push, promote and delete templates.
@@ -159,6 +161,7 @@ impl Role {
                 | A::LedgerRead
                 | A::ModelRead
                 | A::HealthRead
+                | A::AuditRead
                 | A::TemplateRead
                 | A::WorkspaceRead,
             )
