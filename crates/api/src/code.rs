@@ -88,6 +88,20 @@ codes! {
     Revoked = "revoked", 409, "It is revoked";
     /// An owner must remain.
     LastOwner = "last_owner", 409, "An active owner must remain";
+    /// Built-in roles cannot be changed.
+    RoleBuiltIn = "role_built_in", 409, "The role is built in";
+    /// Somebody holds the role.
+    RoleInUse = "role_in_use", 409, "The role is granted";
+    /// The owner of the workspace may not use its template any more.
+    TemplateWithdrawn = "template_withdrawn", 409, "The workspace's owner may not use its template any more";
+    /// Nobody suspends or deletes themselves.
+    OwnAccount = "own_account", 409, "Nobody does this to themselves";
+    /// The person is active, and must be suspended first.
+    PersonActive = "person_active", 409, "The person is active";
+    /// The person is deleted.
+    PersonDeleted = "person_deleted", 409, "The person is deleted";
+    /// Workspaces must be stopped first.
+    WorkspaceNotStopped = "workspace_not_stopped", 409, "A workspace is not stopped";
     /// A build of the workspace is under way.
     BuildActive = "build_active", 409, "A build of the workspace is under way";
     /// The owner of the workspace is suspended.

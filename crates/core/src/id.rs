@@ -100,6 +100,10 @@ ids! {
     SessionId = "ses";
     /// A one-time link that makes or claims a person.
     InvitationId = "inv";
+    /// A role that somebody made.
+    RoleId = "rol";
+    /// A grant of a role.
+    GrantId = "grt";
     /// A budget.
     BudgetId = "bud";
     /// A workspace.

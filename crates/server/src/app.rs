@@ -9,8 +9,10 @@ mod caller;
 mod checks;
 mod cursor;
 mod error;
+mod grants;
 mod groups;
 mod health;
+mod homes;
 mod invitations;
 mod keys;
 mod ledger;
@@ -19,7 +21,11 @@ mod lookup;
 mod me;
 mod models;
 mod names;
+mod offboarding;
 mod organization;
+mod policy;
+mod quota;
+mod roles;
 mod second_factor;
 mod sessions;
 mod sign_in;
@@ -141,6 +147,11 @@ impl App {
 
     pub(crate) fn gateway(&self) -> &Gateway {
         &self.0.parts.gateway
+    }
+
+    #[cfg(test)]
+    pub(crate) fn gateway_shared(&self) -> Arc<Gateway> {
+        Arc::clone(&self.0.parts.gateway)
     }
 
     pub(crate) fn defaults(&self) -> &DefaultsConfig {

@@ -7,6 +7,7 @@ use bailey_api::Code;
 use http::request::Parts;
 
 use crate::app::{App, Caller, Visitor};
+use crate::apps::Place;
 use crate::audit::Trail;
 use crate::reject::Reject;
 use crate::way::Way;
@@ -18,6 +19,8 @@ pub(crate) struct RequestCx {
     pub(crate) caller: Caller,
     /// How the request came.
     pub(crate) way: Way,
+    /// The connection that it came over.
+    pub(crate) connection: Option<Place>,
 }
 
 impl RequestCx {
@@ -40,6 +43,7 @@ impl FromRequestParts<App> for RequestCx {
             app: app.clone(),
             caller,
             way,
+            connection: parts.extensions.get::<Place>().cloned(),
         })
     }
 }

@@ -4,7 +4,7 @@
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use bailey_core::authz::{Action, Reach, TokenScopes};
+use bailey_core::authz::{Action, Extent, TokenScopes};
 use bailey_core::identity::Session;
 use bailey_core::people::{ApiToken, PersonStatus};
 use bailey_core::{PersonId, SessionId, TokenId};
@@ -95,7 +95,7 @@ async fn authorize(app: &App, access: Access, asked: Credentials<'_>) -> (Option
         Access::Session if actor.session.is_none() => Err(AppError::SessionRequired),
         Access::Public | Access::Anyone | Access::Session => Ok(Caller {
             actor,
-            reach: Reach::Own,
+            reach: Extent::Own,
             trail: Trail::default(),
         }),
     };
@@ -136,6 +136,9 @@ async fn by_token(app: &App, value: &HeaderValue) -> Result<Actor, AppError> {
 
 /// How often it is noted that a session is used, in seconds.
 const NOTED: i64 = 60;
+/// Says with the value `1` that a page asks by itself and nobody is at it: a session that is only asked with in this way lies
+/// unused. It counts for what changes nothing.
+pub(crate) const BACKGROUND: &str = "x-bailey-background";
 
 async fn by_session(app: &App, asked: Credentials<'_>) -> Result<Actor, AppError> {
     let Some(text) = identity::only(asked.headers, identity::COOKIE_NAME) else {
@@ -154,10 +157,15 @@ async fn by_session(app: &App, asked: Credentials<'_>) -> Result<Actor, AppError
         .filter(|s| token::matches(&s.hash, &parsed.hash))
         .ok_or(AppError::SessionEnded)?;
     let actor = of_session(app, &session).await?;
-    if now.seconds().saturating_sub(session.last_used_at.seconds()) >= NOTED {
+    if !in_background(&asked) && now.seconds().saturating_sub(session.last_used_at.seconds()) >= NOTED {
         app.store().session_touch(session.id, now).await?;
     }
     Ok(actor)
+}
+
+/// Whether nobody is at the page that asks.
+fn in_background(asked: &Credentials<'_>) -> bool {
+    asked.method == Method::GET && asked.headers.get(BACKGROUND).is_some_and(|value| value == "1")
 }
 
 fn from_own_page(asked: &Credentials<'_>) -> bool {
@@ -218,20 +226,13 @@ async fn actor(
     person: PersonId,
     (scopes, token, session): (TokenScopes, Option<TokenId>, Option<SessionId>),
 ) -> Result<Option<Actor>, AppError> {
-    let Some(person) = app.store().person_get(person).await? else {
+    let Some(holder) = app.store().holder(person).await? else {
         return Ok(None);
     };
-    if person.status != PersonStatus::Active {
+    if holder.person.status != PersonStatus::Active {
         return Err(Denied::Suspended.into());
     }
-    let groups = app.store().groups_of(person.id).await?;
-    Ok(Some(Actor {
-        person,
-        scopes,
-        groups: groups.iter().map(|g| g.id).collect(),
-        token,
-        session,
-    }))
+    Ok(Some(Actor::of(holder, scopes, token, session)))
 }
 
 /// The same caller as things are now, for what lasts longer than a request: the token or session, the person and their role

@@ -26,6 +26,7 @@ pub mod run;
 mod serve;
 pub mod starters;
 mod streams;
+mod tls;
 mod way;
 mod web;
 
@@ -37,4 +38,5 @@ pub use identity::{HashError, IdentityOptions, MasterKey, VaultError};
 pub use prices::PricesError;
 pub use reject::Reject;
 pub use run::{RunError, run};
-pub use way::Peer;
+pub use tls::{TlsError, check as check_certificate};
+pub use way::{Encrypted, Peer};

@@ -96,6 +96,9 @@ const UNIQUE: &[(&str, &str, &str, &str)] = &[
     ),
     ("groups.name", "groups_name", "group", "name"),
     ("people.name", "people_name", "person", "name"),
+    ("roles.name", "roles_name", "role", "name"),
+    ("grants.person", "grants_person", "grant", "role"),
+    ("grants.group_id", "grants_group", "grant", "role"),
     (
         "invitations.public_id",
         "invitations_public_id",

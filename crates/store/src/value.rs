@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use bailey_core::{
-    AttemptId, AuditWriterId, BudgetId, BuildId, GroupId, InvitationId, KeyId, Money, OrgId, PersonId, ReplicaId,
-    RequestId, SessionId, TemplateId, TemplateVersionId, Timestamp, TokenId, WorkspaceId,
+    AttemptId, AuditWriterId, BudgetId, BuildId, GrantId, GroupId, InvitationId, KeyId, Money, OrgId, PersonId,
+    ReplicaId, RequestId, RoleId, SessionId, TemplateId, TemplateVersionId, Timestamp, TokenId, WorkspaceId,
 };
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
@@ -203,6 +203,7 @@ ids!(
     AuditWriterId,
     BudgetId,
     BuildId,
+    GrantId,
     GroupId,
     InvitationId,
     KeyId,
@@ -210,6 +211,7 @@ ids!(
     PersonId,
     ReplicaId,
     RequestId,
+    RoleId,
     SessionId,
     TemplateId,
     TemplateVersionId,

@@ -1,7 +1,7 @@
 //! Who asks, and how far the action reaches for them.
 
 use bailey_core::PersonId;
-use bailey_core::authz::{Action, Reach};
+use bailey_core::authz::{Action, Extent, TokenScopes};
 use bailey_gate::authorize::{Actor, Denied};
 use bailey_store::LedgerReach;
 
@@ -14,7 +14,7 @@ pub struct Caller {
     /// Who.
     pub actor: Actor,
     /// Whose things the action touches.
-    pub reach: Reach,
+    pub reach: Extent,
     /// Where what they do is recorded.
     pub(crate) trail: Trail,
 }
@@ -48,26 +48,31 @@ impl Caller {
 
     /// Whether they may set budgets for everyone, and so raise any limit.
     pub(crate) fn sets_limits(&self) -> bool {
-        self.actor.may(Action::BudgetWrite) == Ok(Reach::All)
+        self.actor.may(Action::BudgetWrite) == Ok(Extent::All)
     }
 }
 
 impl App {
     /// The people whose things the caller's action reaches.
     pub(crate) async fn people_within(&self, caller: &Caller) -> Result<LedgerReach, AppError> {
-        Ok(match caller.reach {
-            Reach::All => LedgerReach::All,
-            Reach::Own => LedgerReach::People(vec![caller.person()]),
-            Reach::Group => {
-                let mut people = vec![caller.person()];
-                for group in &caller.actor.groups {
-                    people.extend(self.store().group_members(*group).await?.iter().map(|p| p.id));
-                }
+        Ok(match &caller.reach {
+            Extent::All => LedgerReach::All,
+            Extent::Own => LedgerReach::People(vec![caller.person()]),
+            Extent::Groups(groups) => {
+                let groups: Vec<_> = groups.iter().copied().collect();
+                let mut people = self.store().people_in(&groups).await?;
+                people.push(caller.person());
                 people.sort_unstable();
                 people.dedup();
                 LedgerReach::People(people)
             }
         })
+    }
+
+    /// A person as an actor with all their authority, whatever they come with.
+    pub(crate) async fn actor_of(&self, person: PersonId) -> Result<Option<Actor>, AppError> {
+        let holder = self.store().holder(person).await?;
+        Ok(holder.map(|holder| Actor::of(holder, TokenScopes::All, None, None)))
     }
 }
 

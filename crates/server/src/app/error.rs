@@ -8,6 +8,7 @@ use bailey_store::StoreError;
 
 use crate::audit::AuditError;
 use crate::extract;
+use crate::fleet::HomeError;
 use crate::identity::{HashError, VaultError};
 use crate::reject::Reject;
 use crate::streams::StreamError;
@@ -88,6 +89,9 @@ pub enum AppError {
     /// The store failed.
     #[error(transparent)]
     Store(StoreError),
+    /// A kept home cannot be removed.
+    #[error(transparent)]
+    Home(HomeError),
     /// The gate failed.
     #[error(transparent)]
     Gate(#[from] GateError),
@@ -109,6 +113,15 @@ impl AppError {
     }
 }
 
+impl From<HomeError> for AppError {
+    fn from(error: HomeError) -> Self {
+        match error {
+            HomeError::Store(error) => error.into(),
+            error @ HomeError::Driver(_) => Self::Home(error),
+        }
+    }
+}
+
 impl From<StoreError> for AppError {
     fn from(error: StoreError) -> Self {
         match error {
@@ -116,6 +129,23 @@ impl From<StoreError> for AppError {
             StoreError::Conflict { what, field: "name" } => Self::Conflict {
                 code: Code::NameTaken,
                 detail: format!("another {what} has this name"),
+            },
+            StoreError::Conflict {
+                field: "last_owner", ..
+            } => Self::Conflict {
+                code: Code::LastOwner,
+                detail: "this person is the last active owner; make another one first".to_owned(),
+            },
+            StoreError::Conflict {
+                what: "role",
+                field: "grants",
+            } => Self::Conflict {
+                code: Code::RoleInUse,
+                detail: "somebody holds this role; take it away from them first".to_owned(),
+            },
+            StoreError::Conflict { what: "grant", .. } => Self::Conflict {
+                code: Code::AlreadyExists,
+                detail: "they have this role already".to_owned(),
             },
             StoreError::Conflict { field: "owner", .. } => Self::Conflict {
                 code: Code::OwnerSuspended,
@@ -159,6 +189,7 @@ impl From<AppError> for Reject {
             AppError::Conflict { code, .. } => Self::new(code, detail),
             AppError::Audit(error) => ours(Code::AuditUnavailable, &error, false).retry_after(RETRY_AFTER),
             AppError::Store(error) => ours(Code::Internal, &error, unavailable(&error)),
+            AppError::Home(error) => ours(Code::Internal, &error, false),
             AppError::Gate(error) => ours(Code::Unavailable, &error, true),
             AppError::Hash(error) => ours(Code::Internal, &error, matches!(error, HashError::Busy)),
             AppError::Vault(error) => ours(Code::Internal, &error, false),

@@ -48,6 +48,7 @@ impl App {
         filter.state = query.state.map(|state| (stored(state), now));
         let (keys, next) = self.store().keys_list(&filter, page).await?;
         let mut names = Names::default();
+        names.look_up(self, keys.iter().map(|key| key.person)).await?;
         let mut items = Vec::with_capacity(keys.len());
         for key in keys {
             items.push(self.key_view(key, &mut names).await?);
@@ -93,7 +94,7 @@ impl App {
     }
 
     /// The key of this id, if it is within reach.
-    async fn key_within(&self, caller: &Caller, id: KeyId) -> Result<Key, AppError> {
+    pub(super) async fn key_within(&self, caller: &Caller, id: KeyId) -> Result<Key, AppError> {
         let reach = self.people_within(caller).await?;
         let key = self.store().key_get(id).await?;
         key.filter(|key| sees(&reach, Some(key.person)))

@@ -3,6 +3,7 @@
 use bailey_api::Page;
 use bailey_api::sessions::{OwnSession, Session, SessionListQuery};
 use bailey_core::SessionId;
+use bailey_core::identity::Session as Record;
 use bailey_gate::authorize::Actor;
 use bailey_store::SessionFilter;
 
@@ -45,6 +46,9 @@ impl App {
         };
         let (sessions, next) = self.store().sessions_list(&filter, page).await?;
         let mut names = Names::default();
+        names
+            .look_up(self, sessions.iter().map(|session| session.person))
+            .await?;
         let mut items = Vec::with_capacity(sessions.len());
         for session in sessions {
             items.push(Session {
@@ -67,10 +71,7 @@ impl App {
 
     /// Ends a session within reach. Again is as good as once.
     pub(crate) async fn session_end(&self, caller: &Caller, id: SessionId) -> Result<(), AppError> {
-        let reach = self.people_within(caller).await?;
-        let session = self.store().session_get(id).await?;
-        let session = session.filter(|s| sees(&reach, Some(s.person)));
-        let session = session.ok_or(AppError::NotFound)?;
+        let session = self.session_within(caller, id).await?;
         let before = json!({
             "person": session.person,
             "method": session.method.to_string(),
@@ -81,6 +82,15 @@ impl App {
         caller.record(change).await?;
         self.store().session_end(session.id, self.now()).await?;
         Ok(())
+    }
+
+    /// The session of this id, if it is within reach.
+    pub(super) async fn session_within(&self, caller: &Caller, id: SessionId) -> Result<Record, AppError> {
+        let reach = self.people_within(caller).await?;
+        let session = self.store().session_get(id).await?;
+        session
+            .filter(|s| sees(&reach, Some(s.person)))
+            .ok_or(AppError::NotFound)
     }
 
     /// Ends the session that asks.

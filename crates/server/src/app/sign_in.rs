@@ -1,6 +1,7 @@
 //! Signing in with a browser: by password, by a link that claims a person, by an invitation.
 
 use bailey_api::sign_in::{Claim, InvitationAccept, PasswordSignIn, SignInOptions, SignedIn};
+use bailey_core::authz::{Action, Extent};
 use bailey_core::identity::{Invitation, Session, SignInMethod};
 use bailey_core::people::{Person, PersonStatus};
 use bailey_core::{PersonId, Secret, SessionId};
@@ -13,7 +14,6 @@ use http::{HeaderMap, HeaderValue, Method};
 use serde_json::json;
 
 use super::checks::Checks;
-use super::users::reaches;
 use super::{App, AppError, users, view};
 use crate::audit::{Change, Resource, Trail, Who};
 use crate::identity::{self, ADDRESS, Guess, NAME};
@@ -255,12 +255,14 @@ impl App {
         let Some(maker) = invitation.created_by else {
             return Ok(true);
         };
-        let maker = self.store().person_get(maker).await?;
-        Ok(maker.is_some_and(|maker| {
-            maker.status == PersonStatus::Active
-                && super::invitations::invites(maker.role)
-                && reaches(maker.role, invitation.role)
-        }))
+        let Some(maker) = self.actor_of(maker).await? else {
+            return Ok(false);
+        };
+        if maker.may(Action::PersonWrite) != Ok(Extent::All) {
+            return Ok(false);
+        }
+        let beyond = self.beyond_invitation(&maker, invitation.role, &invitation.groups);
+        Ok(beyond.await?.is_empty())
     }
 
     /// Begins a session, and ends the one that the browser had.

@@ -214,7 +214,7 @@ impl TestApp {
             fleet: fleet.clone(),
             apps: AppsOptions {
                 config: configuration().apps,
-                port: 7080,
+                port: Some(7080),
                 platform: "http://localhost:7080".to_owned(),
                 key: bailey_core::Secret::new([7; 32]),
             },

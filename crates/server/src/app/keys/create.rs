@@ -110,6 +110,7 @@ impl App {
         match person.status {
             PersonStatus::Active => Ok(person),
             PersonStatus::Suspended => Err(AppError::field("/person", "is suspended")),
+            PersonStatus::Deleted => Err(AppError::field("/person", "is deleted")),
         }
     }
 }
