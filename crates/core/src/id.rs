@@ -100,6 +100,8 @@ ids! {
     SessionId = "ses";
     /// A one-time link that makes or claims a person.
     InvitationId = "inv";
+    /// Somebody at an identity provider.
+    IdentityId = "idn";
     /// A budget.
     BudgetId = "bud";
     /// A workspace.

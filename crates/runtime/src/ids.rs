@@ -1,8 +1,8 @@
 //! New ids and random bytes.
 
 use bailey_core::{
-    AttemptId, BudgetId, BuildId, GroupId, InvitationId, KeyId, OrgId, PersonId, ReplicaId, RequestId, SessionId,
-    TemplateId, TemplateVersionId, Timestamp, TokenId, WorkspaceId,
+    AttemptId, BudgetId, BuildId, GroupId, IdentityId, InvitationId, KeyId, OrgId, PersonId, ReplicaId, RequestId,
+    SessionId, TemplateId, TemplateVersionId, Timestamp, TokenId, WorkspaceId,
 };
 use uuid::Uuid;
 
@@ -53,6 +53,7 @@ new_ids!(
     BudgetId,
     BuildId,
     GroupId,
+    IdentityId,
     InvitationId,
     KeyId,
     OrgId,

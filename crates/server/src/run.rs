@@ -14,6 +14,7 @@ use bailey_gate::{Gate, GateError, GateOptions};
 use bailey_gateway::{Gateway, GatewayOptions, IntakeLimits};
 use bailey_llm::ParseLimits;
 use bailey_runtime::config::{AuditMode, Config};
+use bailey_runtime::http::ClientError;
 use bailey_runtime::ids::{self, NewId};
 use bailey_runtime::{Clock, Tasks, metrics};
 use bailey_store::{Store, StoreError, Target};
@@ -29,6 +30,7 @@ use crate::fleet::{self, Fleet, FleetOptions};
 use crate::folder::{Folder, FolderEvent};
 use crate::identity::{IdentityOptions, MasterKey, Purpose};
 use crate::prices::{self, PricesError};
+use crate::providers::Providers;
 use crate::serve::{ServeOptions, serve};
 
 /// How long a server says that it is not ready before it stops accepting: load balancers look every second or so.
@@ -69,6 +71,9 @@ pub enum RunError {
     /// Providers and models.
     #[error(transparent)]
     Door(#[from] DoorError),
+    /// Certificates of an identity provider.
+    #[error("cannot set up the identity providers")]
+    Providers(#[from] ClientError),
     /// The price file.
     #[error(transparent)]
     Prices(#[from] PricesError),
@@ -143,7 +148,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
             listener.local_addr().map_err(data_dir_error(dir))?.port(),
             &key,
         ),
-        identity: identity_options(&config, key),
+        identity: identity_options(&config, key)?,
         templates: folder.clone(),
     });
     tasks.spawn(folder.watch(store.clone(), clock.clone(), stop.clone()));
@@ -154,6 +159,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         clock.clone(),
         stop.clone(),
     ));
+    tasks.spawn(app.clone().watch_provider_sessions(stop.clone()));
     let router = crate::routes::router(&app);
     let options = ServeOptions::new(&config);
     let accepting = tasks.spawn({
@@ -296,13 +302,14 @@ fn apps_options(config: &Config, port: u16, key: &MasterKey) -> AppsOptions {
     }
 }
 
-fn identity_options(config: &Config, key: MasterKey) -> IdentityOptions {
-    IdentityOptions {
+fn identity_options(config: &Config, key: MasterKey) -> Result<IdentityOptions, ClientError> {
+    Ok(IdentityOptions {
         config: config.sign_in.clone(),
         public_url: config.server.public_url.clone(),
         proxies: config.server.trusted_proxies.clone(),
+        providers: Providers::new(&config.sign_in, &key)?,
         key,
-    }
+    })
 }
 
 fn data_dir_error(dir: &Path) -> impl Fn(std::io::Error) -> RunError {

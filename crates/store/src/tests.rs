@@ -15,6 +15,7 @@ const FILES: &[(&str, &[(&str, Statement)])] = &[
     ("builds", crate::builds::ALL),
     ("credentials", crate::credentials::ALL),
     ("groups", crate::groups::ALL),
+    ("identities", crate::identities::ALL),
     ("invitations", crate::invitations::ALL),
     ("keys", crate::keys::ALL),
     ("leases", crate::leases::ALL),

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use bailey_core::{
-    AttemptId, BudgetId, BuildId, GroupId, InvitationId, KeyId, Money, OrgId, PersonId, ReplicaId, RequestId,
-    SessionId, TemplateId, TemplateVersionId, Timestamp, TokenId, WorkspaceId,
+    AttemptId, BudgetId, BuildId, GroupId, IdentityId, InvitationId, KeyId, Money, OrgId, PersonId, ReplicaId,
+    RequestId, SessionId, TemplateId, TemplateVersionId, Timestamp, TokenId, WorkspaceId,
 };
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
@@ -203,6 +203,7 @@ ids!(
     BudgetId,
     BuildId,
     GroupId,
+    IdentityId,
     InvitationId,
     KeyId,
     OrgId,

@@ -2,4 +2,5 @@
 
 pub mod db;
 pub mod http;
+pub mod idp;
 pub mod process;

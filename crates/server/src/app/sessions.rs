@@ -9,6 +9,7 @@ use bailey_store::SessionFilter;
 use super::caller::sees;
 use super::names::Names;
 use super::{App, AppError, Caller, cursor};
+use crate::way::Way;
 
 const CURSOR: u8 = b's';
 
@@ -72,12 +73,13 @@ impl App {
         Ok(())
     }
 
-    /// Ends the session that asks.
-    pub(crate) async fn sign_out(&self, actor: &Actor) -> Result<(), AppError> {
-        if let Some(id) = actor.session {
-            self.store().session_end(id, self.now()).await?;
-        }
-        Ok(())
+    /// Ends the session that asks. Answers where the browser is sent to sign out at the identity provider, too.
+    pub(crate) async fn sign_out(&self, actor: &Actor, way: &Way) -> Result<Option<String>, AppError> {
+        let Some(id) = actor.session else { return Ok(None) };
+        // Read before the end, with which what there is of the provider's may go.
+        let elsewhere = self.sign_out_elsewhere(id, way).await;
+        self.store().session_end(id, self.now()).await?;
+        Ok(elsewhere)
     }
 
     /// The session that asks, for the asker.

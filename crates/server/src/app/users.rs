@@ -129,7 +129,7 @@ impl App {
     }
 
     /// Makes sure that there is an active owner beside this person.
-    async fn another_owner(&self, person: PersonId) -> Result<(), AppError> {
+    pub(super) async fn another_owner(&self, person: PersonId) -> Result<(), AppError> {
         let filter = PersonFilter {
             group: None,
             status: Some(PersonStatus::Active),
