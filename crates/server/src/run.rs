@@ -14,6 +14,7 @@ use bailey_gate::{Gate, GateError, GateOptions};
 use bailey_gateway::{Gateway, GatewayOptions, IntakeLimits};
 use bailey_llm::ParseLimits;
 use bailey_runtime::config::{AuditMode, Config};
+use bailey_runtime::http::ClientError;
 use bailey_runtime::ids::{self, NewId};
 use bailey_runtime::{Clock, Tasks, metrics};
 use bailey_store::{AuditWriterKind, Store, StoreError, Target};
@@ -31,6 +32,7 @@ use crate::fleet::{self, Fleet, FleetOptions};
 use crate::folder::{Folder, FolderEvent};
 use crate::identity::{IdentityOptions, MasterKey, Purpose};
 use crate::prices::{self, PricesError};
+use crate::providers::Providers;
 use crate::serve::{ServeOptions, Serving, serve};
 use crate::tls::{Certificates, TlsError};
 
@@ -72,6 +74,9 @@ pub enum RunError {
     /// Providers and models.
     #[error(transparent)]
     Door(#[from] DoorError),
+    /// Certificates of an identity provider.
+    #[error("cannot set up the identity providers")]
+    Providers(#[from] ClientError),
     /// The price file.
     #[error(transparent)]
     Prices(#[from] PricesError),
@@ -172,7 +177,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
             listener.local_addr().map_err(data_dir_error(dir))?.port(),
             &key,
         ),
-        identity: identity_options(&config, key),
+        identity: identity_options(&config, key)?,
         templates: folder.clone(),
         audit: audit.clone(),
         anchors: anchors.clone(),
@@ -191,6 +196,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     if let Some(certificates) = certificates {
         tasks.spawn(certificates.watch(clock.clone(), stop.clone()));
     }
+    tasks.spawn(app.clone().watch_provider_sessions(stop.clone()));
     let serving = Serving {
         router: crate::routes::router(&app),
         gateway,
@@ -349,13 +355,14 @@ fn apps_port(config: &Config, own: u16) -> Option<u16> {
     }
 }
 
-fn identity_options(config: &Config, key: MasterKey) -> IdentityOptions {
-    IdentityOptions {
+fn identity_options(config: &Config, key: MasterKey) -> Result<IdentityOptions, ClientError> {
+    Ok(IdentityOptions {
         config: config.sign_in.clone(),
         public_url: config.server.public_url.clone(),
         proxies: config.server.trusted_proxies.clone(),
+        providers: Providers::new(&config.sign_in, &key)?,
         key,
-    }
+    })
 }
 
 fn data_dir_error(dir: &Path) -> impl Fn(std::io::Error) -> RunError {
