@@ -14,14 +14,20 @@ pub enum PersonStatus {
     Active,
     /// May not; tokens and keys are refused.
     Suspended,
+    /// Never will again. The record stays, so that what they did can be named.
+    Deleted,
 }
 
 impl PersonStatus {
+    /// Every status.
+    pub const ALL: [Self; 3] = [Self::Active, Self::Suspended, Self::Deleted];
+
     /// The name used in text, JSON and the database.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
             Self::Suspended => "suspended",
+            Self::Deleted => "deleted",
         }
     }
 }

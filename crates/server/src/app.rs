@@ -2,6 +2,7 @@
 //! action is settled already, and looks after what that authority reaches.
 
 mod apps;
+mod audit;
 mod bounds;
 mod budgets;
 mod caller;
@@ -11,6 +12,7 @@ mod error;
 mod grants;
 mod groups;
 mod health;
+mod homes;
 mod invitations;
 mod keys;
 mod ledger;
@@ -19,6 +21,7 @@ mod lookup;
 mod me;
 mod models;
 mod names;
+mod offboarding;
 mod organization;
 mod policy;
 mod quota;
@@ -45,11 +48,13 @@ use bailey_store::Store;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::apps::{Apps, AppsOptions, AppsParts};
+use crate::audit::{Anchors, AuditLog};
 use crate::fleet::Fleet;
 use crate::folder::Folder;
 use crate::identity::{Identity, IdentityOptions};
 use crate::streams::Open;
 
+pub(crate) use audit::Export;
 pub use caller::Caller;
 pub use error::AppError;
 pub(crate) use sign_in::{Began, Visitor};
@@ -74,6 +79,10 @@ pub struct AppParts {
     pub identity: IdentityOptions,
     /// The folder of templates.
     pub templates: Folder,
+    /// The audit log.
+    pub audit: AuditLog,
+    /// What signs it.
+    pub anchors: Anchors,
 }
 
 /// The application. Cheap to clone.
@@ -140,12 +149,27 @@ impl App {
         &self.0.parts.gateway
     }
 
+    #[cfg(test)]
+    pub(crate) fn gateway_shared(&self) -> Arc<Gateway> {
+        Arc::clone(&self.0.parts.gateway)
+    }
+
     pub(crate) fn defaults(&self) -> &DefaultsConfig {
         &self.0.parts.defaults
     }
 
     pub(crate) fn fleet(&self) -> &Fleet {
         &self.0.parts.fleet
+    }
+
+    /// The audit log.
+    pub(crate) fn audit(&self) -> &AuditLog {
+        &self.0.parts.audit
+    }
+
+    /// What signs the audit log.
+    pub(crate) fn anchors(&self) -> &Anchors {
+        &self.0.parts.anchors
     }
 
     /// The folder of templates.

@@ -1,9 +1,12 @@
 //! The routes, and the authorization table: what each operation needs.
 
 mod apps;
+mod audit;
 mod budgets;
 mod grants;
 mod groups;
+mod health;
+mod homes;
 mod invitations;
 mod keys;
 mod me;
@@ -115,6 +118,10 @@ fn rows_of_the_gate() -> Vec<Row> {
         row(Needs(A::PersonRead), routes!(users::list::handler)),
         row(Needs(A::PersonRead), routes!(users::get::handler)),
         row(Needs(A::PersonWrite), routes!(users::update::handler)),
+        row(Needs(A::PersonWrite), routes!(users::suspend::handler)),
+        row(Needs(A::PersonRead), routes!(users::suspension::handler)),
+        row(Needs(A::PersonWrite), routes!(users::reactivate::handler)),
+        row(Needs(A::PersonWrite), routes!(users::delete::handler)),
         row(Needs(A::GroupWrite), routes!(groups::create::handler)),
         row(Needs(A::GroupRead), routes!(groups::list::handler)),
         row(Needs(A::GroupRead), routes!(groups::get::handler)),
@@ -133,9 +140,15 @@ fn rows_of_the_gate() -> Vec<Row> {
         row(Needs(A::TokenRead), routes!(tokens::list::handler)),
         row(Needs(A::TokenRevoke), routes!(tokens::revoke::handler)),
         row(Needs(A::TokenCreate), routes!(tokens::rotate::handler)),
+        row(Needs(A::AuditRead), routes!(audit::list::handler)),
+        row(Needs(A::AuditRead), routes!(audit::get::handler)),
+        row(Needs(A::AuditRead), routes!(audit::export::handler)),
+        row(Needs(A::AuditRead), routes!(audit::verify::handler)),
+        row(Needs(A::AuditRead), routes!(audit::anchors::handler)),
         row(Needs(A::LedgerRead), routes!(requests::list::handler)),
         row(Needs(A::LedgerRead), routes!(requests::get::handler)),
         row(Needs(A::LedgerRead), routes!(spend::handler)),
+        row(Needs(A::HealthRead), routes!(health::handler)),
         row(Needs(A::ModelRead), routes!(models::handler)),
         row(Needs(A::ModelRead), routes!(prices::handler)),
     ]
@@ -167,6 +180,8 @@ fn rows_of_workspaces() -> Vec<Row> {
         row(Needs(A::WorkspaceRead), routes!(workspaces::get::handler)),
         row(Needs(A::WorkspaceUpdate), routes!(workspaces::settings::handler)),
         row(Needs(A::WorkspaceDelete), routes!(workspaces::delete::handler)),
+        row(Needs(A::WorkspaceRead), routes!(homes::list::handler)),
+        row(Needs(A::WorkspaceDelete), routes!(homes::delete::handler)),
         row(Needs(A::WorkspaceUpdate), routes!(workspaces::start::handler)),
         row(Needs(A::WorkspaceUpdate), routes!(workspaces::stop::handler)),
         row(Needs(A::WorkspaceUpdate), routes!(workspaces::restart::handler)),

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod audit;
 mod budgets;
 mod builds;
 mod bulk;
@@ -13,6 +14,7 @@ mod keys;
 mod leases;
 mod ledger;
 mod migrate;
+mod offboarding;
 mod organization;
 mod page;
 mod people;
@@ -31,12 +33,16 @@ mod tokens;
 mod value;
 mod workspaces;
 
+pub use audit::{
+    AuditAnchor, AuditCursor, AuditEntry, AuditFilter, AuditOutcome, AuditRead, AuditRecord, AuditTail, AuditWriterKind,
+};
 pub use budgets::{BudgetFilter, BudgetState};
 pub use builds::{LOG_BYTES, LOG_LINES, LOG_OWN, LOGS_KEPT, NewBuild, NewLine};
 pub use error::{Fault, StoreError};
 pub use grants::GrantFilter;
 pub use keys::{KeyChain, KeyFilter, KeyGiven, KeyState};
 pub use ledger::{Applied, Cursor, CursorError, RequestFilter};
+pub use offboarding::{Deletion, Opened, PersonDelete, Suspended, Suspension};
 pub use page::{LedgerReach, ListPage};
 pub use people::PersonFilter;
 pub use prices::PriceVersion;
@@ -45,5 +51,5 @@ pub use sessions::SessionFilter;
 pub use spend::{Named, SpendDimension, SpendFilter, SpendRow, SpendValue};
 pub use store::{Backend, Store, Target};
 pub use template_access::TemplateAccess;
-pub use templates::{TemplateFilter, TemplateRecord, TemplateSource, TemplateVersionRecord, VersionPush};
+pub use templates::{TemplateFilter, TemplateRecord, TemplateSource, TemplateVersionRecord, VersionName, VersionPush};
 pub use workspaces::{Begun, NewWorkspace, WorkspaceFilter};

@@ -34,6 +34,8 @@ pub(crate) const STEPS: &[Step] = steps! {
     4 "0004_identity";
     5 "0005_builds";
     6 "0006_roles";
+    7 "0007_audit";
+    9 "0009_offboarding";
 };
 
 fn migrator(text: impl Fn(&Step) -> &'static str) -> Migrator {

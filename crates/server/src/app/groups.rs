@@ -4,20 +4,21 @@ use bailey_api::groups::{Group as GroupView, GroupCreate, GroupDetail, GroupUpda
 use bailey_api::quota::Quota;
 use bailey_api::{FieldError, Named, Page, Patch};
 use bailey_core::authz::Extent;
-use bailey_core::people::{Group, GroupLimits};
+use bailey_core::people::{Group, GroupLimits, Person, PersonStatus};
 use bailey_core::{GroupId, workspace};
 use bailey_runtime::ids::NewId;
 use bailey_store::LedgerReach;
 
 use super::caller::sees;
 use super::checks::Checks;
-use super::{App, AppError, Caller, cursor, quota, view};
+use super::{App, AppError, Caller, cursor, offboarding, quota, view};
+use crate::audit::{Change, Resource};
 
 const CURSOR: u8 = b'g';
 
 impl App {
     /// Makes a group without members.
-    pub async fn group_create(&self, _caller: &Caller, ask: GroupCreate) -> Result<GroupView, AppError> {
+    pub async fn group_create(&self, caller: &Caller, ask: GroupCreate) -> Result<GroupView, AppError> {
         check(Some(&ask.name), ask.display_name.as_deref())?;
         let now = self.now();
         let group = Group {
@@ -26,6 +27,9 @@ impl App {
             name: ask.name,
             created_at: now,
         };
+        let change =
+            Change::new("groups.create", resource(&group)).after(&view::group(group.clone(), GroupLimits::default()));
+        caller.record(change).await?;
         self.store().group_insert(&group).await?;
         Ok(view::group(group, GroupLimits::default()))
     }
@@ -61,11 +65,17 @@ impl App {
     pub async fn group_update(&self, caller: &Caller, text: &str, ask: GroupUpdate) -> Result<GroupDetail, AppError> {
         check(ask.name.as_deref(), ask.display_name.as_deref())?;
         let mut group = self.group_within(caller, text).await?;
-        if let Some(limits) = self.changed_limits(caller, group.id, ask.models, ask.quota).await? {
-            self.store().group_limits_set(group.id, &limits).await?;
-        }
+        let changed = self.changed_limits(caller, group.id, ask.models, ask.quota).await?;
+        let limits = self.store().group_limits(group.id).await?;
+        let before = view::group(group.clone(), limits.clone());
         group.name = ask.name.unwrap_or(group.name);
         group.display_name = ask.display_name.unwrap_or(group.display_name);
+        let after = view::group(group.clone(), changed.clone().unwrap_or(limits));
+        let change = Change::new("groups.update", resource(&group));
+        caller.record(change.before(&before).after(&after)).await?;
+        if let Some(limits) = changed {
+            self.store().group_limits_set(group.id, &limits).await?;
+        }
         self.store().group_update(&group).await?;
         self.gate().forget_all().await?;
         self.group_detail(caller, group).await
@@ -82,6 +92,9 @@ impl App {
         if !errors.is_empty() {
             return Err(AppError::Beyond(errors));
         }
+        let limits = self.store().group_limits(group.id).await?;
+        let change = Change::new("groups.delete", resource(&group)).before(&view::group(group.clone(), limits));
+        caller.record(change).await?;
         self.store().group_delete(group.id).await?;
         Ok(self.gate().forget_all().await?)
     }
@@ -91,6 +104,11 @@ impl App {
         let group = self.group_within(caller, group).await?;
         let person = self.person_within(caller, person).await?;
         self.may_set_member(caller, group.id, person.id, true).await?;
+        if person.status == PersonStatus::Deleted {
+            return Err(offboarding::deleted(&person));
+        }
+        let change = Change::new("groups.member_add", resource(&group)).after(&member(&person));
+        caller.record(change).await?;
         self.store().group_member_add(group.id, person.id).await?;
         self.gate().forget_all().await?;
         self.group_detail(caller, group).await
@@ -106,6 +124,8 @@ impl App {
         let group = self.group_within(caller, group).await?;
         let person = self.person_within(caller, person).await?;
         self.may_set_member(caller, group.id, person.id, false).await?;
+        let change = Change::new("groups.member_remove", resource(&group)).before(&member(&person));
+        caller.record(change).await?;
         self.store().group_member_remove(group.id, person.id).await?;
         self.gate().forget_all().await?;
         self.group_detail(caller, group).await
@@ -167,6 +187,16 @@ impl App {
             members,
         })
     }
+}
+
+/// A group as the audit log names it.
+fn resource(group: &Group) -> Resource {
+    Resource::new("group", group.id).named(&group.name)
+}
+
+/// A member as the audit log names them.
+fn member(person: &Person) -> serde_json::Value {
+    serde_json::json!({ "member": person.id, "name": person.name })
 }
 
 fn check(name: Option<&str>, display_name: Option<&str>) -> Result<(), AppError> {

@@ -13,6 +13,7 @@ use super::caller::sees;
 use super::checks::Checks;
 use super::roles::named;
 use super::{App, AppError, Caller, cursor, view};
+use crate::audit::{Change, Resource};
 
 const CURSOR: u8 = b't';
 /// How long a token lives if nothing is said: 90 days.
@@ -54,6 +55,8 @@ impl App {
         within_own(caller, &scopes, other.as_ref())?;
         let expires_at = expiry.unwrap_or_else(|| Some(now.plus_seconds(LIFETIME)));
         let (record, text) = token::api_token(now, ask.name, person.id, scopes, expires_at)?;
+        let change = Change::new("tokens.create", resource(&record)).after(&view::token(record.clone()));
+        caller.record(change).await?;
         self.store().token_insert(&record).await?;
         Ok(TokenWithSecret {
             token: text.expose().clone(),
@@ -104,7 +107,9 @@ impl App {
         let other = self.another(caller, old.person).await?;
         within_own(caller, &old.scopes, other.as_ref())?;
         let expires_at = ask.expires_in.unwrap_or(Lifetime::Seconds(ROTATED)).end(now);
+        let change = Change::new("tokens.rotate", resource(&old)).before(&view::token(old.clone()));
         let (record, text) = token::api_token(now, old.name, old.person, old.scopes, expires_at)?;
+        caller.record(change.after(&view::token(record.clone()))).await?;
         let rotated = self
             .store()
             .token_rotate(id, now.plus_seconds(overlap), &record, now)
@@ -125,6 +130,8 @@ impl App {
     /// Revokes a token for good. Again is as good as once.
     pub async fn token_revoke(&self, caller: &Caller, id: TokenId) -> Result<(), AppError> {
         let token = self.token_within(caller, id).await?;
+        let change = Change::new("tokens.revoke", resource(&token)).before(&view::token(token.clone()));
+        caller.record(change).await?;
         self.store().token_revoke(token.id, self.now()).await?;
         Ok(())
     }
@@ -157,8 +164,14 @@ impl App {
         match person.status {
             PersonStatus::Active => Ok(person),
             PersonStatus::Suspended => Err(AppError::field("/person", "is suspended")),
+            PersonStatus::Deleted => Err(AppError::field("/person", "is deleted")),
         }
     }
+}
+
+/// A token as the audit log names it.
+fn resource(token: &ApiToken) -> Resource {
+    Resource::new("token", token.id).named(&token.name)
 }
 
 /// Refuses a token that allows what the one that asks for it does not: by its scopes, and for another person by what that

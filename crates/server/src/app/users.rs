@@ -10,7 +10,8 @@ use bailey_store::PersonFilter;
 
 use super::checks::Checks;
 use super::roles::may_give;
-use super::{App, AppError, Caller, cursor, view};
+use super::{App, AppError, Caller, cursor, offboarding, view};
+use crate::audit::{Change, Resource};
 
 const CURSOR: u8 = b'u';
 
@@ -39,6 +40,8 @@ impl App {
             charged_group: None,
             created_at: now,
         };
+        let change = Change::new("users.create", resource(&person)).after(&view::user(person.clone()));
+        caller.record(change).await?;
         self.store().person_insert(&person).await?;
         Ok(view::user(person))
     }
@@ -57,8 +60,12 @@ impl App {
             };
             group = Some(found.id);
         }
-        let status = query.status;
-        let filter = PersonFilter { group, status, reach };
+        let filter = PersonFilter {
+            group,
+            status: query.status,
+            text: query.q,
+            reach,
+        };
         let (people, next) = self.store().people_list(page, &filter).await?;
         Ok(Page {
             items: people.into_iter().map(view::user).collect(),
@@ -82,15 +89,22 @@ impl App {
         if let Patch::Set(email) = &ask.email {
             checks.email("/email", email);
         }
+        if ask.status == Some(PersonStatus::Deleted) {
+            checks.wrong("/status", "is not set so; delete the person with DELETE");
+        }
         checks.done()?;
         // The record must not change between reading and writing it.
-        let _owners = self.owners().lock().await;
+        let owners = self.owners().lock().await;
         let mut person = self.person_within(caller, text).await?;
+        if person.status == PersonStatus::Deleted {
+            return Err(offboarding::deleted(&person));
+        }
         if let Some(role) = ask.role {
             may_give(caller, &AnyRole::BuiltIn(role), None, "/role")?;
             may_give(caller, &AnyRole::BuiltIn(person.role), None, "/role")?;
         }
-        let (was, charged) = (person.status, person.charged_group);
+        let charged = person.charged_group;
+        let change = Change::new("users.update", resource(&person)).before(&view::user(person.clone()));
         person.charged_group = match ask.charged_group {
             Patch::Keep => person.charged_group,
             Patch::Clear => None,
@@ -103,16 +117,20 @@ impl App {
         person.display_name = ask.display_name.unwrap_or(person.display_name);
         person.email = ask.email.or(person.email);
         person.role = ask.role.unwrap_or(person.role);
-        person.status = ask.status.unwrap_or(person.status);
+        caller.record(change.after(&view::user(person.clone()))).await?;
         self.store().person_update(&person).await?;
-        if person.status == PersonStatus::Suspended {
-            // They are refused already; and they do not come back when the person does.
-            self.store().sessions_end_of(person.id, None, self.now()).await?;
-        }
+        drop(owners);
         self.gate().forget_all().await?;
-        if person.status == PersonStatus::Suspended && was == PersonStatus::Active {
-            self.fleet().person_suspended(person.id).await?;
+        match ask.status {
+            Some(PersonStatus::Suspended) if person.status == PersonStatus::Active => {
+                self.suspend(caller, &person, None).await?;
+            }
+            Some(PersonStatus::Active) if person.status == PersonStatus::Suspended => {
+                self.reactivate(caller, &person).await?;
+            }
+            _ => {}
         }
+        let person = self.store().person_get(person.id).await?.ok_or(AppError::NotFound)?;
         self.user_detail(person).await
     }
 
@@ -129,4 +147,9 @@ impl App {
         let reach = self.people_within(caller).await?;
         self.find_person(text, &reach).await?.ok_or(AppError::NotFound)
     }
+}
+
+/// A person as the audit log names them.
+pub(super) fn resource(person: &Person) -> Resource {
+    Resource::new("person", person.id).named(&person.name)
 }

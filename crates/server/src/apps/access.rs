@@ -9,10 +9,12 @@ use bailey_core::workspace::{Workspace, WorkspaceStatus};
 use bailey_core::{PersonId, SessionId, Timestamp, TokenId, WorkspaceId};
 use bailey_gate::authorize::Actor;
 use bailey_store::{Store, StoreError};
+use tokio_util::sync::CancellationToken;
 
 use super::cache::Cache;
 use super::host::Label;
 use super::session::Session;
+use crate::streams::Inside;
 
 /// The app that Bailey itself serves: a terminal in the browser. It takes the place of a template's app of this name.
 pub(crate) const TERMINAL: &str = "terminal";
@@ -199,4 +201,16 @@ pub(crate) struct Visit {
     pub(crate) site: Arc<Site>,
     /// Who visits; `None` = somebody, where everyone may.
     pub(crate) session: Option<Session>,
+    /// Cancelled when it is to end at once.
+    pub(crate) end: CancellationToken,
+}
+
+impl Visit {
+    /// What it leads into.
+    pub(crate) fn inside(&self) -> Inside {
+        Inside {
+            workspace: self.site.workspace,
+            owner: self.site.owner,
+        }
+    }
 }

@@ -83,6 +83,10 @@ fn expected_of_the_rest() -> BTreeMap<&'static str, Needs> {
         ("GET /api/v1/users", To(A::PersonRead)),
         ("GET /api/v1/users/{id}", To(A::PersonRead)),
         ("PATCH /api/v1/users/{id}", To(A::PersonWrite)),
+        ("POST /api/v1/users/{id}/suspend", To(A::PersonWrite)),
+        ("GET /api/v1/users/{id}/suspension", To(A::PersonRead)),
+        ("POST /api/v1/users/{id}/reactivate", To(A::PersonWrite)),
+        ("DELETE /api/v1/users/{id}", To(A::PersonWrite)),
         ("POST /api/v1/groups", To(A::GroupWrite)),
         ("GET /api/v1/groups", To(A::GroupRead)),
         ("GET /api/v1/groups/{id}", To(A::GroupRead)),
@@ -101,6 +105,11 @@ fn expected_of_the_rest() -> BTreeMap<&'static str, Needs> {
         ("GET /api/v1/tokens", To(A::TokenRead)),
         ("DELETE /api/v1/tokens/{id}", To(A::TokenRevoke)),
         ("POST /api/v1/tokens/{id}/rotate", To(A::TokenCreate)),
+        ("GET /api/v1/audit", To(A::AuditRead)),
+        ("GET /api/v1/audit/{id}", To(A::AuditRead)),
+        ("GET /api/v1/audit/export", To(A::AuditRead)),
+        ("POST /api/v1/audit/verify", To(A::AuditRead)),
+        ("GET /api/v1/audit/anchors", To(A::AuditRead)),
         ("GET /api/v1/requests", To(A::LedgerRead)),
         ("GET /api/v1/requests/{id}", To(A::LedgerRead)),
         ("GET /api/v1/spend", To(A::LedgerRead)),
@@ -143,6 +152,8 @@ fn expected_of_workspaces() -> BTreeMap<&'static str, Needs> {
         ("GET /api/v1/workspaces/{id}", To(A::WorkspaceRead)),
         ("PATCH /api/v1/workspaces/{id}", To(A::WorkspaceUpdate)),
         ("DELETE /api/v1/workspaces/{id}", To(A::WorkspaceDelete)),
+        ("GET /api/v1/homes", To(A::WorkspaceRead)),
+        ("DELETE /api/v1/homes/{id}", To(A::WorkspaceDelete)),
         ("POST /api/v1/workspaces/{id}/start", To(A::WorkspaceUpdate)),
         ("POST /api/v1/workspaces/{id}/stop", To(A::WorkspaceUpdate)),
         ("POST /api/v1/workspaces/{id}/restart", To(A::WorkspaceUpdate)),
@@ -163,6 +174,7 @@ fn expected_of_workspaces() -> BTreeMap<&'static str, Needs> {
         ("POST /api/v1/workspaces/{id}/files/directories", To(A::WorkspaceAccess)),
         ("POST /api/v1/workspaces/{id}/files/rename", To(A::WorkspaceAccess)),
         ("GET /api/v1/workspaces/{id}/ports", To(A::WorkspaceAccess)),
+        ("GET /api/v1/health", To(A::HealthRead)),
         ("GET /api/v1/models", To(A::ModelRead)),
         ("GET /api/v1/prices", To(A::ModelRead)),
     ])
@@ -197,6 +209,7 @@ pub(crate) fn request(operation: &str) -> (Method, String) {
         ("requests", "req"),
         ("templates", "tpl"),
         ("workspaces", "ws"),
+        ("homes", "ws"),
     ];
     let prefix = kinds
         .iter()

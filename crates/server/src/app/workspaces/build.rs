@@ -9,7 +9,6 @@ use bailey_runtime::ids::NewId;
 use bailey_store::{Begun, ListPage, NewBuild, StoreError};
 
 use super::beyond;
-use super::view::Looked;
 use crate::app::names::Names;
 use crate::app::{App, AppError, Caller, cursor};
 
@@ -111,7 +110,7 @@ impl App {
         match begun {
             Ok(Begun::Yes((workspace, build))) => {
                 self.fleet().carry_out(build);
-                self.workspace_view(workspace, &mut Looked::default()).await
+                self.workspace_view(workspace).await
             }
             Ok(Begun::Beyond(exceeded)) => Err(beyond(&exceeded)),
             Err(StoreError::Conflict { field: "build", .. }) => Err(build_active(workspace)),
@@ -131,6 +130,8 @@ impl App {
         let page: ListPage<BuildId> = cursor::page(CURSOR, limit, cursor, BuildId::from_uuid)?;
         let (builds, next) = self.store().builds_list(id, page).await?;
         let mut names = Names::default();
+        let initiators = builds.iter().filter_map(|build| build.initiator);
+        names.look_up(self, initiators).await?;
         let mut items = Vec::with_capacity(builds.len());
         for build in builds {
             items.push(self.build_view(build, &mut names).await?);

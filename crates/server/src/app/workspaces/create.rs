@@ -9,7 +9,6 @@ use bailey_store::{Begun, NewWorkspace};
 
 use super::beyond;
 use super::choice::Chosen;
-use super::view::Looked;
 use crate::app::{App, AppError, Caller};
 
 impl App {
@@ -66,7 +65,7 @@ impl App {
         match self.store().workspace_create(&new, &build, &quota).await? {
             Begun::Yes(workspace) => {
                 self.fleet().carry_out(build);
-                self.workspace_view(workspace, &mut Looked::default()).await
+                self.workspace_view(workspace).await
             }
             Begun::Beyond(exceeded) => Err(beyond(&exceeded)),
         }
