@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    admin, budgets, config, doctor, exec, files, groups, keys, login, mock, models, open, org, prices, requests,
+    admin, audit, budgets, config, doctor, exec, files, groups, keys, login, mock, models, open, org, prices, requests,
     server, spend, templates, terminal, tokens, users, workspaces,
 };
 
@@ -65,6 +65,8 @@ pub(crate) enum Command {
     Spend(spend::Arguments),
     /// Show the requests that were made
     Requests(requests::Arguments),
+    /// Show, export and verify the log of what was done
+    Audit(audit::Arguments),
     /// Manage budgets, which are never exceeded
     Budgets(budgets::Arguments),
     /// Manage people
