@@ -120,13 +120,22 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let listener = listen(&config).await?;
     let store = Store::open(&target(&config)).await?;
     let fresh = bootstrap::ensure(&store, clock.now()).await?;
+    let tasks = Tasks::new();
+    let audit = AuditLog::start(AuditOptions {
+        store: store.clone(),
+        clock: clock.clone(),
+        tasks: tasks.clone(),
+        replica: replica(dir, &clock).map_err(data_dir_error(dir))?,
+        kind: AuditWriterKind::Server,
+    })
+    .await?;
     if config.templates.starters {
         crate::starters::ensure(&store, clock.now()).await?;
     }
     // Before anything is served: what a lost database took with it is back by then.
     let folder = Folder::new(config.templates.folder.clone());
+    folder.record_in(&audit);
     folder.look(&store, clock.now()).await.iter().for_each(FolderEvent::log);
-    let tasks = Tasks::new();
     let gate = Gate::start(gate_options(&config, &store, &clock, &tasks)?).await?;
     let prices = prices::load(&config, &store, &clock).await?;
     let door = door::build(&config).await?;
@@ -149,14 +158,6 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         &mut registry,
     );
     let key = secret_key(dir).map_err(data_dir_error(dir))?;
-    let audit = AuditLog::start(AuditOptions {
-        store: store.clone(),
-        clock: clock.clone(),
-        tasks: tasks.clone(),
-        replica: replica(dir, &clock).map_err(data_dir_error(dir))?,
-        kind: AuditWriterKind::Server,
-    })
-    .await?;
     let anchors = Anchors::new(AnchorsOptions {
         log: audit.clone(),
         store: store.clone(),
@@ -254,6 +255,9 @@ async fn drain(gate: &Gate, tasks: &Tasks, grace: Duration) {
     }
 }
 
+/// The file with what every other key is derived from.
+const SECRET_KEY: &str = "secret-key";
+
 /// The file that names the address, for scripts that let the system choose a port.
 pub(crate) const ADDRESS: &str = "address";
 
@@ -308,7 +312,7 @@ fn replica(dir: &Path, clock: &Clock) -> Result<ReplicaId, std::io::Error> {
 
 /// What the keys of every purpose are derived from, made at the first start: what they protect outlives the process.
 fn secret_key(dir: &Path) -> Result<MasterKey, std::io::Error> {
-    let path = dir.join("secret-key");
+    let path = dir.join(SECRET_KEY);
     match std::fs::read(&path) {
         Ok(bytes) => {
             let key = bytes.try_into().map_err(|_| {
@@ -334,6 +338,40 @@ fn secret_key(dir: &Path) -> Result<MasterKey, std::io::Error> {
         }
         Err(error) => Err(error),
     }
+}
+
+/// The key that the audit log's anchors are signed with; its public half proves them.
+///
+/// # Errors
+/// Where the data directory has no key: the first start of a server makes it.
+pub fn audit_key(config: &Config) -> Result<AuditKey, RunError> {
+    let dir = config.server.data_dir.as_path();
+    let path = dir.join(SECRET_KEY);
+    if !path.is_file() {
+        let what = format!("there is no {}: the first start of the server makes it", path.display());
+        return Err(data_dir_error(dir)(std::io::Error::new(
+            std::io::ErrorKind::NotFound,
+            what,
+        )));
+    }
+    let key = secret_key(dir).map_err(data_dir_error(dir))?;
+    Ok(AuditKey::new(&key))
+}
+
+/// The audit log as the command line writes it, on the server's machine: a chain of its own, whether the server runs or not.
+///
+/// # Errors
+/// Where the data directory or the database cannot be written.
+pub async fn command_log(config: &Config, store: &Store, clock: &Clock, tasks: &Tasks) -> Result<AuditLog, RunError> {
+    let dir = config.server.data_dir.as_path();
+    let options = AuditOptions {
+        store: store.clone(),
+        clock: clock.clone(),
+        tasks: tasks.clone(),
+        replica: replica(dir, clock).map_err(data_dir_error(dir))?,
+        kind: AuditWriterKind::Command,
+    };
+    Ok(AuditLog::start(options).await?)
 }
 
 fn apps_options(config: &Config, port: u16, key: &MasterKey) -> AppsOptions {
