@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    admin, budgets, config, doctor, exec, files, groups, keys, login, mock, models, open, org, prices, requests,
+    admin, budgets, config, doctor, exec, files, groups, homes, keys, login, mock, models, open, org, prices, requests,
     server, spend, templates, terminal, tokens, users, workspaces,
 };
 
@@ -57,6 +57,8 @@ pub(crate) enum Command {
     Open(open::Arguments),
     /// Show the log of a workspace's build
     Logs(workspaces::Logs),
+    /// List or remove homes that were kept when their workspaces were deleted
+    Homes(homes::Arguments),
     /// Manage templates, which workspaces are made from
     Templates(templates::Arguments),
     /// Manage keys, which open the model door

@@ -59,6 +59,8 @@ actions! {
     LedgerRead = "ledger.read";
     /// See models, routes and prices.
     ModelRead = "models.read";
+    /// Ask models with an API token of one's own.
+    ModelUse = "models.use";
     /// See the health of providers and of the server.
     HealthRead = "health.read";
     /// See templates and their versions.
@@ -122,8 +124,8 @@ impl Role {
         use Action as A;
         use Reach::{All, Own};
         match (self, action) {
-            // Nobody enters another person's workspace, whatever their role; an auditor has none.
-            (Self::Owner, A::WorkspaceAccess)
+            // Nobody enters another person's workspace or asks models for them, whatever their role; an auditor does neither.
+            (Self::Owner, A::WorkspaceAccess | A::ModelUse)
             | (
                 Self::Member | Self::TemplateAdmin,
                 A::KeyRead
@@ -139,6 +141,7 @@ impl Role {
                 | A::TokenRevoke
                 | A::SessionRead
                 | A::SessionEnd
+                | A::ModelUse
                 | A::WorkspaceCreate
                 | A::WorkspaceUpdate
                 | A::WorkspaceDelete

@@ -1,18 +1,20 @@
 //! Virtual keys: only their hashes are here.
 
-use bailey_core::budget::Budget;
+use bailey_core::budget::{Budget, BudgetSubject};
 use bailey_core::key::Key;
-use bailey_core::people::{Group, Organization, Person};
+use bailey_core::people::{ApiToken, Group, Organization, Person};
 use bailey_core::{GroupId, KeyId, PersonId, Timestamp, WorkspaceId};
 
 use crate::budgets::{chain_budgets, insert_budget};
 use crate::conn::Conn;
 use crate::groups::group;
+use crate::offboarding::changed;
 use crate::organization::organization;
 use crate::page::cut;
 use crate::people::person;
 use crate::sql::{Assembly, same, statements};
 use crate::store::transaction;
+use crate::tokens::token;
 use crate::value::{Row, json};
 use crate::workspaces::workspace_up_by_agent;
 use crate::{LedgerReach, ListPage, Store, StoreError};
@@ -101,6 +103,21 @@ pub struct KeyChain {
     /// The organization.
     pub org: Organization,
     /// The budgets of the key, the person, the charged group and the organization.
+    pub budgets: Vec<Budget>,
+}
+
+/// An API token and all that a request with it is judged by at the model door.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenChain {
+    /// The token, which may be revoked or expired.
+    pub token: ApiToken,
+    /// Whose it is, who may be suspended.
+    pub person: Person,
+    /// The group that they are charged to.
+    pub group: Option<Group>,
+    /// The organization.
+    pub org: Organization,
+    /// The budgets of the person, of their tokens, of the charged group and the organization.
     pub budgets: Vec<Budget>,
 }
 
@@ -303,6 +320,7 @@ impl Store {
     pub async fn key_revoke(&self, id: KeyId, now: Timestamp) -> Result<bool, StoreError> {
         transaction!(self, async |tx| {
             if tx.execute(REVOKE.bind(id).bind(now)).await? > 0 {
+                changed(tx).await?;
                 return Ok(true);
             }
             match tx.fetch_optional(GET.bind(id)).await? {
@@ -325,7 +343,7 @@ impl Store {
                 0 => Err(StoreError::NotFound {
                     what: "key that could be rotated",
                 }),
-                _ => Ok(()),
+                _ => changed(tx).await,
             }
         })
     }
@@ -347,10 +365,39 @@ impl Store {
         let subjects = [key.id.uuid(), person.id.uuid(), org.id.uuid()]
             .into_iter()
             .chain(group.iter().map(|g| g.id.uuid()));
-        let budgets = chain_budgets(&mut conn, subjects.collect()).await?;
+        let mut budgets = chain_budgets(&mut conn, subjects.collect()).await?;
+        budgets.retain(|budget| !matches!(budget.subject, BudgetSubject::Tokens(_)));
         conn.commit().await?;
         Ok(Some(KeyChain {
             key,
+            person,
+            group,
+            org,
+            budgets,
+        }))
+    }
+
+    /// An API token and all that a request with it is judged by, as one state of the database.
+    pub async fn token_chain(&self, public_id: &str) -> Result<Option<TokenChain>, StoreError> {
+        let mut conn = self.snapshot().await?;
+        let Some(token) = token(&mut conn, public_id).await? else {
+            return Ok(None);
+        };
+        let person = person(&mut conn, token.person).await?.ok_or(StoreError::Corrupt {
+            what: "a token's person",
+        })?;
+        let group = match person.charged_group {
+            Some(id) => group(&mut conn, id).await?,
+            None => None,
+        };
+        let org = organization(&mut conn).await?;
+        let subjects = [person.id.uuid(), org.id.uuid()]
+            .into_iter()
+            .chain(group.iter().map(|g| g.id.uuid()));
+        let budgets = chain_budgets(&mut conn, subjects.collect()).await?;
+        conn.commit().await?;
+        Ok(Some(TokenChain {
+            token,
             person,
             group,
             org,

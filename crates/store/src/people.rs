@@ -4,6 +4,7 @@ use bailey_core::people::{Person, PersonStatus};
 use bailey_core::{GroupId, PersonId};
 
 use crate::conn::Conn;
+use crate::offboarding::changed;
 use crate::page::cut;
 use crate::sql::{Assembly, same, statements};
 use crate::store::transaction;
@@ -158,7 +159,7 @@ impl Store {
                 .bind(person.charged_group);
             match tx.execute(update).await? {
                 0 => Err(StoreError::NotFound { what: "person" }),
-                _ => Ok(()),
+                _ => changed(tx).await,
             }
         })
     }

@@ -111,6 +111,7 @@ impl App {
             },
             error => error.into(),
         })?;
+        self.gate().forget_token(id);
         Ok(TokenWithSecret {
             token: text.expose().clone(),
             record: view::token(record),
@@ -125,6 +126,7 @@ impl App {
             .filter(|t| sees(&reach, Some(t.person)))
             .ok_or(AppError::NotFound)?;
         self.store().token_revoke(token.id, self.now()).await?;
+        self.gate().end_token(token.id);
         Ok(())
     }
 
