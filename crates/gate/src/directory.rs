@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bailey_core::budget::{Budget, BudgetSubject};
-use bailey_core::key::Key;
+use bailey_core::key::{Key, Tier};
 use bailey_core::limit::MinuteWindow;
 use bailey_core::people::{Person, PersonStatus};
 use bailey_core::{BudgetId, GroupId, KeyId, PersonId, Timestamp, TokenId};
@@ -95,6 +95,8 @@ pub struct KeyEntry {
     pub person: Person,
     /// The group that is charged.
     pub group: Option<GroupId>,
+    /// The models that the person's groups allow them; `None` = no group says so.
+    pub models: Option<Vec<String>>,
     /// The budgets of key, person, group and organization.
     pub budgets: Vec<BudgetIx>,
     state: Arc<KeyState>,
@@ -136,6 +138,15 @@ impl KeyEntry {
     /// Resolves when the key's streams must end.
     pub fn ended(&self) -> &CancellationToken {
         &self.state.ended
+    }
+
+    /// Whether a model of this name and label may be asked for: by the key, and by the groups of its person.
+    pub fn allows(&self, model: &str, tier: Option<Tier>) -> bool {
+        let by_groups = self
+            .models
+            .as_ref()
+            .is_none_or(|names| names.iter().any(|name| name == model));
+        by_groups && self.key.models.allows(model, tier)
     }
 
     /// Notes that a client is served from now on.
@@ -273,7 +284,12 @@ impl Directory {
         Ok(entry)
     }
 
-    async fn load(&self, presented: &Presented<'_>, budgets: &Budgets, now: Timestamp) -> Result<Arc<KeyEntry>, Refused> {
+    async fn load(
+        &self,
+        presented: &Presented<'_>,
+        budgets: &Budgets,
+        now: Timestamp,
+    ) -> Result<Arc<KeyEntry>, Refused> {
         let mut epoch = self.epoch.load(Ordering::SeqCst);
         loop {
             let entry = self.read(presented, budgets, now).await?;
@@ -288,10 +304,19 @@ impl Directory {
         }
     }
 
-    async fn read(&self, presented: &Presented<'_>, budgets: &Budgets, now: Timestamp) -> Result<Arc<KeyEntry>, Refused> {
+    async fn read(
+        &self,
+        presented: &Presented<'_>,
+        budgets: &Budgets,
+        now: Timestamp,
+    ) -> Result<Arc<KeyEntry>, Refused> {
         let chain = match presented.kind {
             token::Kind::ApiToken => self.token_chain(presented, now).await,
-            _ => self.store.key_chain(presented.public_id).await.map(|chain| chain.map(Chain::key)),
+            _ => self
+                .store
+                .key_chain(presented.public_id)
+                .await
+                .map(|chain| chain.map(Chain::key)),
         };
         let chain = chain.map_err(|error| {
             tracing::error!(error = &error as &dyn std::error::Error, "cannot look a key up");
@@ -313,13 +338,18 @@ impl Directory {
         let Some(found) = found.filter(|found| token::matches(&found.token.hash, &presented.hash)) else {
             return Ok(None);
         };
-        let has = |found: &TokenChain| found.budgets.iter().any(|b| matches!(b.subject, BudgetSubject::Tokens(_)));
+        let has = |found: &TokenChain| {
+            found
+                .budgets
+                .iter()
+                .any(|b| matches!(b.subject, BudgetSubject::Tokens(_)))
+        };
         if has(&found) || !is_for_models(&found) {
             return Ok(Some(Chain::token(found, &self.token_limits)));
         }
         let budget = Budget {
             id: BudgetId::new_at(now),
-            subject: BudgetSubject::Tokens(found.person.id),
+            subject: BudgetSubject::Tokens(found.holder.person.id),
             period: self.token_limits.budget.period,
             limit: self.token_limits.budget.limit,
             created_at: now,
@@ -337,6 +367,7 @@ impl Directory {
                     key,
                     person,
                     group,
+                    models,
                     org,
                     budgets: list,
                 },
@@ -366,6 +397,7 @@ impl Directory {
             is_for_models,
             person,
             group,
+            models,
             budgets,
             state,
             used: AtomicI64::new(now.seconds()),

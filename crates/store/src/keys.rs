@@ -1,5 +1,6 @@
 //! Virtual keys: only their hashes are here.
 
+use bailey_core::authz::Holder;
 use bailey_core::budget::{Budget, BudgetSubject};
 use bailey_core::key::Key;
 use bailey_core::people::{ApiToken, Group, Organization, Person};
@@ -7,7 +8,8 @@ use bailey_core::{GroupId, KeyId, PersonId, Timestamp, WorkspaceId};
 
 use crate::budgets::{chain_budgets, insert_budget};
 use crate::conn::Conn;
-use crate::groups::group;
+use crate::grants::holder;
+use crate::groups::{group, models_of_person};
 use crate::offboarding::changed;
 use crate::organization::organization;
 use crate::page::cut;
@@ -100,6 +102,8 @@ pub struct KeyChain {
     pub person: Person,
     /// The group that is charged: the key's own, or else the person's.
     pub group: Option<Group>,
+    /// The models that the person's groups allow them; `None` = no group says so.
+    pub models: Option<Vec<String>>,
     /// The organization.
     pub org: Organization,
     /// The budgets of the key, the person, the charged group and the organization.
@@ -111,10 +115,12 @@ pub struct KeyChain {
 pub struct TokenChain {
     /// The token, which may be revoked or expired.
     pub token: ApiToken,
-    /// Whose it is, who may be suspended.
-    pub person: Person,
+    /// Whose it is, who may be suspended, and what they may do.
+    pub holder: Holder,
     /// The group that they are charged to.
     pub group: Option<Group>,
+    /// The models that the person's groups allow them; `None` = no group says so.
+    pub models: Option<Vec<String>>,
     /// The organization.
     pub org: Organization,
     /// The budgets of the person, of their tokens, of the charged group and the organization.
@@ -362,6 +368,7 @@ impl Store {
             None => None,
         };
         let org = organization(&mut conn).await?;
+        let models = models_of_person(&mut conn, person.id).await?;
         let subjects = [key.id.uuid(), person.id.uuid(), org.id.uuid()]
             .into_iter()
             .chain(group.iter().map(|g| g.id.uuid()));
@@ -372,6 +379,7 @@ impl Store {
             key,
             person,
             group,
+            models,
             org,
             budgets,
         }))
@@ -383,9 +391,11 @@ impl Store {
         let Some(token) = token(&mut conn, public_id).await? else {
             return Ok(None);
         };
-        let person = person(&mut conn, token.person).await?.ok_or(StoreError::Corrupt {
+        let holder = holder(&mut conn, token.person).await?.ok_or(StoreError::Corrupt {
             what: "a token's person",
         })?;
+        let person = &holder.person;
+        let models = models_of_person(&mut conn, person.id).await?;
         let group = match person.charged_group {
             Some(id) => group(&mut conn, id).await?,
             None => None,
@@ -398,8 +408,9 @@ impl Store {
         conn.commit().await?;
         Ok(Some(TokenChain {
             token,
-            person,
+            holder,
             group,
+            models,
             org,
             budgets,
         }))

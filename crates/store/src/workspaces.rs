@@ -7,6 +7,7 @@ use bailey_core::{PersonId, TemplateId, TemplateVersionId, Timestamp, WorkspaceI
 
 use crate::builds::{auto_stop, insert_build};
 use crate::conn::Conn;
+use crate::groups::bounds_of_person;
 use crate::page::cut;
 use crate::people::person;
 use crate::sql::{Assembly, each, same, statements};
@@ -155,6 +156,8 @@ pub struct WorkspaceFilter {
     pub template: Option<TemplateId>,
     /// Those of this name.
     pub name: Option<String>,
+    /// Those whose name, or whose owner's or template's name, has this in it, whatever its letters' case.
+    pub text: Option<String>,
     /// Whose workspaces may be seen.
     pub reach: LedgerReach,
 }
@@ -166,6 +169,7 @@ impl WorkspaceFilter {
             owner: None,
             template: None,
             name: None,
+            text: None,
             reach,
         }
     }
@@ -258,7 +262,8 @@ async fn insert(tx: &mut Conn, new: &NewWorkspace, asked: &Asked) -> Result<(), 
 }
 
 impl Store {
-    /// Makes a workspace and its first build, if its owner's quota has room for it. The quota is looked at in the same
+    /// Makes a workspace and its first build, if its owner's quota has room for it: `quota`, or what their groups say in its
+    /// place. It is looked at in the same
     /// transaction, so two at the same time cannot both have the last place. A name that is taken is a conflict, and an owner who is suspended is one of `owner`.
     pub async fn workspace_create(
         &self,
@@ -270,6 +275,7 @@ impl Store {
         transaction!(self, async |tx| {
             active_owner(tx, new.owner).await?;
             let usage = usage_alone(tx, new.owner, new.id).await?;
+            let quota = bounds_of_person(tx, new.owner, quota).await?.quota();
             let exceeded = quota.exceeded(&usage, &asked);
             if !exceeded.is_empty() {
                 return Ok(Begun::Beyond(exceeded));
@@ -320,6 +326,16 @@ impl Store {
             .when(" AND w.owner = ", filter.owner)
             .when(" AND w.template = ", filter.template)
             .when(" AND w.name = ", filter.name.as_deref());
+        if let Some(text) = &filter.text {
+            query
+                .push(" AND (")
+                .contains("w.name", text)
+                .push(" OR w.owner IN (SELECT p.id FROM people p WHERE ")
+                .contains("p.name", text)
+                .push(") OR w.template IN (SELECT t.id FROM templates t WHERE ")
+                .contains("t.name", text)
+                .push("))");
+        }
         filter.reach.limit(&mut query, " AND w.owner");
         query.push(" ORDER BY w.id DESC LIMIT ").bind(page.rows());
         let found = self.reader().await?.read_all(query.finish(), read).await?;

@@ -1,11 +1,12 @@
 //! What is presented at the model door, and what it comes to: a key, or a person's own API token, which stands in for one.
 
 use bailey_core::TokenId;
-use bailey_core::authz::Action;
+use bailey_core::authz::{Action, Holder};
 use bailey_core::key::{Key, KeyScope, Metadata};
 use bailey_store::{KeyChain, TokenChain};
 
 use super::stand_in;
+use crate::authorize::{Actor, Denied};
 use crate::gate::TokenLimits;
 use crate::token::{self, Kind};
 
@@ -52,8 +53,9 @@ impl Chain {
         let is_for_models = is_for_models(&found);
         let TokenChain {
             token,
-            person,
+            holder: Holder { person, .. },
             group,
+            models,
             org,
             budgets,
         } = found;
@@ -82,6 +84,7 @@ impl Chain {
                 key,
                 person,
                 group,
+                models,
                 org,
                 budgets,
             },
@@ -93,7 +96,10 @@ impl Chain {
 
 /// Whether a token's scopes and its person's role let it ask models.
 pub(super) fn is_for_models(found: &TokenChain) -> bool {
-    found.person.role.reach(Action::ModelUse).is_some() && found.token.scopes.allows(Action::ModelUse)
+    let scopes = found.token.scopes.clone();
+    let actor = Actor::of(found.holder.clone(), scopes, Some(found.token.id), None);
+    // Whether the person may use Bailey at all is asked each time.
+    !matches!(actor.may(Action::ModelUse), Err(Denied::Role(_) | Denied::Token(_)))
 }
 
 #[cfg(test)]
@@ -106,8 +112,15 @@ mod tests {
         let (key, token) = (format!("sk-bly-{id}-{secret}"), format!("bly_{id}_{secret}"));
         let (key, token) = (Presented::parse(&key).unwrap(), Presented::parse(&token).unwrap());
         assert_eq!((key.public_id, token.public_id), (id, id));
-        assert_eq!((key.name, token.name), ("sk-bly-0123456789abcdef", "bly_0123456789abcdef"));
-        for other in [format!("bls_{id}_{secret}"), format!("bla_{id}_{secret}"), "bly_".into()] {
+        assert_eq!(
+            (key.name, token.name),
+            ("sk-bly-0123456789abcdef", "bly_0123456789abcdef")
+        );
+        for other in [
+            format!("bls_{id}_{secret}"),
+            format!("bla_{id}_{secret}"),
+            "bly_".into(),
+        ] {
             assert!(Presented::parse(&other).is_none(), "{other}");
         }
     }

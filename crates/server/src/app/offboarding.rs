@@ -5,16 +5,19 @@ mod watch;
 
 use std::time::Duration;
 
+use bailey_api::Code;
 use bailey_api::offboarding::{self as wire, EndedWorkspace, UserSuspend};
-use bailey_api::{Code, FieldError};
+use bailey_core::authz::AnyRole;
 use bailey_core::people::{Person, PersonStatus};
 use bailey_core::{PersonId, WorkspaceId};
 use bailey_store::{Opened, Suspended, Suspension};
 
 use super::checks::Checks;
 use super::names::Names;
-use super::users::{is_owner, reaches};
-use super::{App, AppError, Caller};
+use super::roles::may_give;
+use super::users::resource;
+use super::{App, AppError, Caller, view};
+use crate::audit::Change;
 
 /// How long whoever suspends somebody waits for the report to be whole.
 const PATIENCE: Duration = Duration::from_millis(4500);
@@ -71,15 +74,17 @@ impl App {
                 detail: "nobody suspends or deletes themselves; another owner can".to_owned(),
             });
         }
-        over_them(caller, person)?;
+        self.over_them(caller, person).await?;
+        let mut change = Change::new("users.suspend", resource(person)).before(&view::user(person.clone()));
+        if let Some(reason) = &reason {
+            change = change.after(&serde_json::json!({ "status": "suspended", "reason": reason }));
+        }
+        caller.record(change).await?;
         let begun = {
             let _owners = self.owners().lock().await;
             let now = self.store().person_get(person.id).await?.ok_or(AppError::NotFound)?;
             if now.status == PersonStatus::Deleted {
                 return Err(deleted(&now));
-            }
-            if is_owner(&now) {
-                self.another_owner(now.id).await?;
             }
             let ask = Suspended {
                 person: now.id,
@@ -122,12 +127,25 @@ impl App {
     }
 
     pub(super) async fn reactivate(&self, caller: &Caller, person: &Person) -> Result<(), AppError> {
-        over_them(caller, person)?;
+        self.over_them(caller, person).await?;
         if person.status == PersonStatus::Deleted {
             return Err(deleted(person));
         }
+        caller
+            .record(Change::new("users.reactivate", resource(person)).before(&view::user(person.clone())))
+            .await?;
         self.store().person_reactivate(person.id, self.now()).await?;
         Ok(self.gate().forget_all().await?)
+    }
+
+    /// Nobody decides about people who may do more than they themselves.
+    async fn over_them(&self, caller: &Caller, person: &Person) -> Result<(), AppError> {
+        may_give(caller, &AnyRole::BuiltIn(person.role), None, "")?;
+        let holder = self.store().holder(person.id).await?;
+        for held in holder.into_iter().flat_map(|holder| holder.grants) {
+            may_give(caller, &held.role, held.group.map(|(group, _)| group), "")?;
+        }
+        Ok(())
     }
 
     async fn suspension_view(&self, suspension: Suspension) -> Result<wire::Suspension, AppError> {
@@ -172,15 +190,6 @@ impl App {
         }
         Ok(workspaces)
     }
-}
-
-/// Nobody decides about people who may do more than they themselves.
-fn over_them(caller: &Caller, person: &Person) -> Result<(), AppError> {
-    if reaches(caller.actor.person.role, person.role) {
-        return Ok(());
-    }
-    let detail = format!("`{}` has a role that reaches further than yours", person.name);
-    Err(AppError::Beyond(vec![FieldError::whole(detail)]))
 }
 
 pub(super) fn deleted(person: &Person) -> AppError {

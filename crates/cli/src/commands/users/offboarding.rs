@@ -133,7 +133,10 @@ fn deletion(deletion: &Deletion) -> String {
     Details::default()
         .with("person", deletion.person.name.clone())
         .with("deleted", time(deletion.at))
-        .with("handed over to", or_nothing(deletion.handed_to.as_ref().map(|to| &to.name)))
+        .with(
+            "handed over to",
+            or_nothing(deletion.handed_to.as_ref().map(|to| &to.name)),
+        )
         .with("workspaces", named(&deletion.workspaces))
         .with("kept homes", deletion.homes.to_string())
         .text()
