@@ -10,6 +10,7 @@ use bailey_api::offboarding::{self as wire, EndedWorkspace, UserSuspend};
 use bailey_core::authz::AnyRole;
 use bailey_core::people::{Person, PersonStatus};
 use bailey_core::{PersonId, WorkspaceId};
+use bailey_runtime::failpoint;
 use bailey_store::{Opened, Suspended, Suspension};
 
 use super::checks::Checks;
@@ -96,6 +97,7 @@ impl App {
             };
             self.store().person_suspend(&ask).await?
         };
+        failpoint::hit("suspend.begun");
         if let Some(suspension) = &begun {
             let (app, suspension) = (self.clone(), suspension.clone());
             // It is done to its end, whether or not whoever asked waits for it.
