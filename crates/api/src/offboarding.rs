@@ -88,6 +88,7 @@ pub enum WorkspacesGo {
 pub struct UserDeleteQuery {
     /// What becomes of their workspaces and kept homes; needed if they have any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
     pub workspaces: Option<WorkspacesGo>,
     /// With `hand-over`: who gets them, by id or name.
     #[serde(default, skip_serializing_if = "Option::is_none")]

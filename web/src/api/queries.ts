@@ -135,3 +135,9 @@ export const sessions = (person?: string) =>
   list(["sessions", { person }], (cursor, signal) => call(api.GET("/api/v1/sessions", { params: { query: { person, limit: 100, cursor } }, signal })), SLOW);
 
 export const invitations = list(["invitations"], (cursor, signal) => call(api.GET("/api/v1/invitations", { params: { query: { limit: 100, cursor } }, signal })));
+
+/** What ended when somebody was suspended: asked for quickly, for it fills while the last things end. */
+export const suspension = (id: string, suspended: boolean) =>
+  queryOptions({ queryKey: ["suspension", id], queryFn: ({ signal }) => call(api.GET("/api/v1/users/{id}/suspension", { params: { path: { id } }, signal })), refetchInterval: LIVE, enabled: suspended });
+
+export const homes = list(["homes"], (cursor, signal) => call(api.GET("/api/v1/homes", { params: { query: { limit: 100, cursor } }, signal })));

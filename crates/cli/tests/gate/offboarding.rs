@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use crate::world::{World, call, messages};
 
 /// Streams that never end by themselves.
-const ENDLESS: &str = "rules: [{answer: {text: one two three four, chunks: 4}, stall: {after_events: 4, for: forever}}]";
+const ENDLESS: &str =
+    "rules: [{answer: {text: one two three four, chunks: 4}, stall: {after_events: 4, for: forever}}]";
 
 fn ask(addr: SocketAddr, token: &str, method: &'static str, path: &str, body: &Value) -> (u16, Value) {
     let path = format!("/api/v1{path}");
@@ -70,7 +71,11 @@ fn thirty_two_people_are_suspended_at_once() {
                 }
                 let counted = ["sessions", "tokens", "keys", "streams", "terminals", "apps", "exec"];
                 let counted = counted.map(|name| report[name].as_u64().unwrap());
-                assert_eq!((counted, &report["finished"]), ([0, 1, 1, 2, 0, 0, 0], &json!(true)), "{report}");
+                assert_eq!(
+                    (counted, &report["finished"]),
+                    ([0, 1, 1, 2, 0, 0, 0], &json!(true)),
+                    "{report}"
+                );
                 (person.name, person.token, person.key, report)
             })
         })
@@ -82,7 +87,13 @@ fn thirty_two_people_are_suspended_at_once() {
         let (status, again) = ask(addr, &owner, "GET", &format!("/users/{name}/suspension"), &Value::Null);
         assert_eq!((status, &again), (200, report));
         for secret in [token, key] {
-            assert_eq!(call("/v1/messages", &messages(false), secret).send(addr).unwrap().status, 401);
+            assert_eq!(
+                call("/v1/messages", &messages(false), secret)
+                    .send(addr)
+                    .unwrap()
+                    .status,
+                401
+            );
         }
         assert_eq!(ask(addr, token, "GET", "/me", &Value::Null).0, 401);
     }
@@ -114,17 +125,29 @@ fn one_person_is_suspended_by_thirty_two_and_lets_nobody_in_again_by_what_they_h
     let reports: Vec<_> = suspending.into_iter().map(|thread| thread.join().unwrap()).collect();
     for report in &reports {
         assert_eq!(report, &reports[0], "there is one suspension, and one report of it");
-        assert_eq!((report.0, &report.1["streams"], &report.1["tokens"]), (200, &json!(2), &json!(1)));
+        assert_eq!(
+            (report.0, &report.1["streams"], &report.1["tokens"]),
+            (200, &json!(2), &json!(1))
+        );
     }
     // What was ended stays ended; new ones are good.
     let (status, back) = ask(addr, &owner, "POST", "/users/ann/reactivate", &Value::Null);
     assert_eq!((status, &back["status"]), (200, &json!("active")), "{back}");
     for secret in [&ann.token, &ann.key] {
-        assert_eq!(call("/v1/messages", &messages(false), secret).send(addr).unwrap().status, 401);
+        assert_eq!(
+            call("/v1/messages", &messages(false), secret)
+                .send(addr)
+                .unwrap()
+                .status,
+            401
+        );
     }
     let body = json!({ "name": "new", "person": "ann", "scopes": ["*"] });
     let (_, token) = ask(addr, &owner, "POST", "/tokens", &body);
-    assert_eq!(ask(addr, token["token"].as_str().unwrap(), "GET", "/me", &Value::Null).0, 200);
+    assert_eq!(
+        ask(addr, token["token"].as_str().unwrap(), "GET", "/me", &Value::Null).0,
+        200
+    );
     let (_, lifted) = ask(addr, &owner, "GET", "/users/ann/suspension", &Value::Null);
     assert!(lifted["lifted_at"].is_string(), "{lifted}");
 }
@@ -153,8 +176,18 @@ fn a_server_that_is_killed_in_the_middle_of_a_suspension_finishes_it_at_its_next
     let addr = world.server.start().unwrap();
     let (status, report) = ask(addr, &owner, "GET", "/users/ann/suspension", &Value::Null);
     let counted = ["tokens", "keys", "streams"].map(|name| report[name].as_u64().unwrap());
-    assert_eq!((status, counted, &report["finished"]), (200, [1, 1, 1], &json!(true)), "{report}");
+    assert_eq!(
+        (status, counted, &report["finished"]),
+        (200, [1, 1, 1], &json!(true)),
+        "{report}"
+    );
     for secret in [&before.token, &before.key] {
-        assert_eq!(call("/v1/messages", &messages(false), secret).send(addr).unwrap().status, 401);
+        assert_eq!(
+            call("/v1/messages", &messages(false), secret)
+                .send(addr)
+                .unwrap()
+                .status,
+            401
+        );
     }
 }

@@ -51,11 +51,18 @@ fn a_token_asks_in_every_shape_and_is_recorded_and_never_passed_on() {
         }
     }
     let listed = Call::bare("GET", "/v1/models").bearer(&token).send(addr).unwrap();
-    assert!(listed.status == 200 && listed.text().contains("\"m\""), "{}", listed.text());
+    assert!(
+        listed.status == 200 && listed.text().contains("\"m\""),
+        "{}",
+        listed.text()
+    );
     let rows = world.rows(sent);
     let ann = api(&mut world, "GET", "/users/ann", None).json().unwrap();
     for row in &rows {
-        assert_eq!((&row["key"], &row["token"], &row["person"]), (&Value::Null, &json!(id), &ann["id"]));
+        assert_eq!(
+            (&row["key"], &row["token"], &row["person"]),
+            (&Value::Null, &json!(id), &ann["id"])
+        );
     }
     let seen = world.mock.requests();
     assert_eq!(seen.len(), sent);
@@ -89,7 +96,13 @@ fn what_is_not_for_models_or_not_good_is_refused_in_the_vendor_s_shape() {
         assert_eq!((status, code.as_deref()), (401, Some("key_invalid")));
     }
     // An auditor asks no models, whatever the token says.
-    assert_eq!(call("/v1/messages", &messages(false), &whole).send(addr).unwrap().status, 200);
+    assert_eq!(
+        call("/v1/messages", &messages(false), &whole)
+            .send(addr)
+            .unwrap()
+            .status,
+        200
+    );
     let changed = api(&mut world, "PATCH", "/users/bob", Some(json!({ "role": "auditor" })));
     assert_eq!(changed.status, 200, "{}", changed.text());
     for (status, code) in refused(&whole) {
@@ -103,7 +116,13 @@ fn what_is_not_for_models_or_not_good_is_refused_in_the_vendor_s_shape() {
     for (status, code) in refused(&expired) {
         assert_eq!((status, code.as_deref()), (401, Some("key_ended")));
     }
-    assert_eq!(call("/v1/messages", &messages(false), &short).send(addr).unwrap().status, 200);
+    assert_eq!(
+        call("/v1/messages", &messages(false), &short)
+            .send(addr)
+            .unwrap()
+            .status,
+        200
+    );
     let suspended = api(&mut world, "POST", "/users/ann/suspend", Some(json!({})));
     assert_eq!(suspended.status, 200, "{}", suspended.text());
     for (status, code) in refused(&short) {
@@ -113,16 +132,12 @@ fn what_is_not_for_models_or_not_good_is_refused_in_the_vendor_s_shape() {
 
 #[test]
 fn all_of_a_person_s_tokens_share_their_limits_and_a_budget() {
-    let mut world = World::with(
-        "",
-        "[defaults.keys.user]\nbudget = \"0.01/day\"\nrpm = 20\n",
-        |url| {
-            format!(
-                "[providers.judge]\nkind = \"mock\"\nbase_url = \"{url}\"\n[[models]]\nname = \"m\"\nmax_output = 1000\n\
+    let mut world = World::with("", "[defaults.keys.user]\nbudget = \"0.01/day\"\nrpm = 20\n", |url| {
+        format!(
+            "[providers.judge]\nkind = \"mock\"\nbase_url = \"{url}\"\n[[models]]\nname = \"m\"\nmax_output = 1000\n\
                  routes = [{{ provider = \"judge\", model = \"m\", price = {{ input = \"3\", output = \"15\" }} }}]\n"
-            )
-        },
-    )
+        )
+    })
     .start();
     let (_, first) = person(&mut world, "ann", &json!(["*"]));
     let (_, second) = token(&mut world, "ann", &json!(["models.use"]));
@@ -142,18 +157,29 @@ fn all_of_a_person_s_tokens_share_their_limits_and_a_budget() {
     }
     let refused = refused.expect("a limit is reached");
     let code = refused.header("x-bailey-error").unwrap();
-    assert!(["rate_requests", "budget_exhausted"].contains(&code), "{}", refused.text());
+    assert!(
+        ["rate_requests", "budget_exhausted"].contains(&code),
+        "{}",
+        refused.text()
+    );
     assert!(refused.text().contains("the API tokens of `ann`"), "{}", refused.text());
     assert!(good <= 20, "{good}");
     assert_eq!(ask(&other).status, 200, "another person has limits of their own");
-    let budgets = api(&mut world, "GET", "/budgets?kind=tokens&id=ann", None).json().unwrap();
+    let budgets = api(&mut world, "GET", "/budgets?kind=tokens&id=ann", None)
+        .json()
+        .unwrap();
     let budget = &budgets["items"][0];
-    assert_eq!((&budget["subject"]["kind"], &budget["period"]), (&json!("tokens"), &json!("day")));
+    assert_eq!(
+        (&budget["subject"]["kind"], &budget["period"]),
+        (&json!("tokens"), &json!("day"))
+    );
     assert_eq!(nanos(&budget["limit"]), 10_000_000);
     // A key of the same person is not charged to it.
     let (_, key) = world
         .server
-        .key(&["--name", "k", "--scope", "user", "--user", "ann", "--budget", "5/day", "--rpm", "none"])
+        .key(&[
+            "--name", "k", "--scope", "user", "--user", "ann", "--budget", "5/day", "--rpm", "none",
+        ])
         .unwrap();
     assert_eq!(ask(&key).status, 200);
 }

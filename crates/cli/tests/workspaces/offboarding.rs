@@ -74,7 +74,12 @@ impl Person {
         let mut answer = Vec::new();
         while !answer.ends_with(b"\r\n\r\n") {
             let mut byte = [0];
-            assert_eq!(stream.read(&mut byte).unwrap(), 1, "{}", String::from_utf8_lossy(&answer));
+            assert_eq!(
+                stream.read(&mut byte).unwrap(),
+                1,
+                "{}",
+                String::from_utf8_lossy(&answer)
+            );
             answer.push(byte[0]);
         }
         let answer = String::from_utf8_lossy(&answer).into_owned();
@@ -92,12 +97,25 @@ impl Person {
 
     /// The host of an app, and the cookie that opens it.
     fn app(&self, workspace: &str, app: &str) -> (String, String) {
-        let (status, opened) = self.api("POST", &format!("/workspaces/{workspace}/apps/{app}/open"), Some(json!({})));
+        let (status, opened) = self.api(
+            "POST",
+            &format!("/workspaces/{workspace}/apps/{app}/open"),
+            Some(json!({})),
+        );
         assert_eq!(status, 200, "{opened}");
-        let url = opened["url"].as_str().unwrap().strip_prefix("http://").unwrap().to_owned();
+        let url = opened["url"]
+            .as_str()
+            .unwrap()
+            .strip_prefix("http://")
+            .unwrap()
+            .to_owned();
         let (host, path) = url.split_once('/').unwrap();
         let mut stream = TcpStream::connect(self.at).unwrap();
-        write!(stream, "GET /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").unwrap();
+        write!(
+            stream,
+            "GET /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"
+        )
+        .unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         let cookie = answer.lines().find_map(|line| line.strip_prefix("set-cookie: "));
@@ -136,7 +154,12 @@ fn session(world: &mut World, at: SocketAddr, name: &str) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     let cookie = answer.lines().find_map(|line| line.strip_prefix("set-cookie: "));
-    cookie.unwrap_or_else(|| panic!("{answer}")).split(';').next().unwrap().to_owned()
+    cookie
+        .unwrap_or_else(|| panic!("{answer}"))
+        .split(';')
+        .next()
+        .unwrap()
+        .to_owned()
 }
 
 fn begin(world: &mut World) -> SocketAddr {
@@ -144,7 +167,10 @@ fn begin(world: &mut World) -> SocketAddr {
     let directory = world.dir().join("serves");
     std::fs::create_dir(&directory).unwrap();
     std::fs::write(directory.join("template.toml"), manifest()).unwrap();
-    let (status, _, said) = run(bailey(world, at, &["templates", "push", &directory.to_string_lossy()]), b"");
+    let (status, _, said) = run(
+        bailey(world, at, &["templates", "push", &directory.to_string_lossy()]),
+        b"",
+    );
     assert_eq!(status, 0, "{said}");
     at
 }
@@ -202,7 +228,10 @@ fn everything_of_a_suspended_person_ends_within_five_seconds_and_the_report_name
 
         let watched: Vec<_> = open.into_iter().map(watch).collect();
         std::thread::sleep(Duration::from_millis(500));
-        assert!(watched.iter().all(|thread| !thread.is_finished()), "something ended by itself");
+        assert!(
+            watched.iter().all(|thread| !thread.is_finished()),
+            "something ended by itself"
+        );
         let began = Instant::now();
         let (status, report) = world.api("POST", "/users/ann/suspend", Some(json!({ "reason": "left" })));
         assert_eq!(status, 200, "{report}");
@@ -210,18 +239,43 @@ fn everything_of_a_suspended_person_ends_within_five_seconds_and_the_report_name
             let took = thread.join().unwrap().duration_since(began);
             assert!(took < SOON, "{number}: {took:?}");
         }
-        let counted = ["sessions", "tokens", "keys", "streams", "terminals", "exec", "apps", "logs", "files"];
+        let counted = [
+            "sessions",
+            "tokens",
+            "keys",
+            "streams",
+            "terminals",
+            "exec",
+            "apps",
+            "logs",
+            "files",
+        ];
         let counted = counted.map(|name| usize::try_from(report[name].as_u64().unwrap()).unwrap());
         assert_eq!(counted, [1, 1, keys, 1, 1, 1, 2, 1, 0], "{report:#}");
-        assert_eq!((&report["finished"], &report["reason"]), (&json!(true), &json!("left")), "{report:#}");
-        let mut named: Vec<_> = report["workspaces"].as_array().unwrap().iter().map(|w| w["name"].clone()).collect();
+        assert_eq!(
+            (&report["finished"], &report["reason"]),
+            (&json!(true), &json!("left")),
+            "{report:#}"
+        );
+        let mut named: Vec<_> = report["workspaces"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|w| w["name"].clone())
+            .collect();
         named.sort_by_key(ToString::to_string);
         assert_eq!(named, [json!("dev"), json!("slow")], "{report:#}");
 
         assert_eq!(ann.api("GET", "/me", None).0, 401);
-        let by_cookie = Call::bare("GET", "/api/v1/me").header("cookie", &cookie).send(at).unwrap();
+        let by_cookie = Call::bare("GET", "/api/v1/me")
+            .header("cookie", &cookie)
+            .send(at)
+            .unwrap();
         assert!([401, 403].contains(&by_cookie.status), "{}", by_cookie.text());
-        let by_app = Person { token: String::new(), at };
+        let by_app = Person {
+            token: String::new(),
+            at,
+        };
         let head = format!("GET /page HTTP/1.1\r\ncookie: {app}\r\norigin: http://{host}\r\n");
         drop(by_app.open(&host, &head, 401));
         let refused = Call::post("/v1/messages", &serde_json::from_str(&stream).unwrap()).bearer(&key);
@@ -243,7 +297,11 @@ fn a_server_that_is_killed_while_it_suspends_leaves_nothing_alive() {
     test(|mut world| {
         let at = begin(&mut world);
         let ann = Person::new(&mut world, at, "ann");
-        let (status, made) = ann.api("POST", "/workspaces", Some(json!({ "template": "probe", "name": "dev" })));
+        let (status, made) = ann.api(
+            "POST",
+            "/workspaces",
+            Some(json!({ "template": "probe", "name": "dev" })),
+        );
         assert_eq!(status, 201, "{made}");
         let id = made["id"].as_str().unwrap().to_owned();
         world.until(&id, "running");
@@ -261,7 +319,11 @@ fn a_server_that_is_killed_while_it_suspends_leaves_nothing_alive() {
         terminal.join().unwrap();
         let at = world.start_to_fail_at(None);
         let (status, report) = world.api("GET", "/users/ann/suspension", None);
-        assert_eq!((status, &report["terminals"], &report["finished"]), (200, &json!(1), &json!(true)), "{report}");
+        assert_eq!(
+            (status, &report["terminals"], &report["finished"]),
+            (200, &json!(1), &json!(true)),
+            "{report}"
+        );
         assert_eq!(Person { at, ..ann }.api("GET", "/me", None).0, 401);
         world.until(&id, "stopped");
         world.nothing_runs();
@@ -274,7 +336,11 @@ fn a_deleted_person_s_workspaces_go_to_another_or_away_and_the_name_stays() {
         let at = begin(&mut world);
         let (ann, bob) = (Person::new(&mut world, at, "ann"), Person::new(&mut world, at, "bob"));
         let make = |person: &Person, name: &str| {
-            let (status, made) = person.api("POST", "/workspaces", Some(json!({ "template": "serves", "name": name })));
+            let (status, made) = person.api(
+                "POST",
+                "/workspaces",
+                Some(json!({ "template": "serves", "name": name })),
+            );
             assert_eq!(status, 201, "{made}");
             made["id"].as_str().unwrap().to_owned()
         };
@@ -283,7 +349,10 @@ fn a_deleted_person_s_workspaces_go_to_another_or_away_and_the_name_stays() {
         let write = |person: &Person, id: &str, text: &str| {
             let path = format!("/api/v1/workspaces/{id}/files?path=/home/dev/note");
             let call = Call::bare("PUT", &path).bearer(&person.token).body(text.into());
-            let answer = call.header("content-type", "application/octet-stream").send(at).unwrap();
+            let answer = call
+                .header("content-type", "application/octet-stream")
+                .send(at)
+                .unwrap();
             assert!([201, 204].contains(&answer.status), "{}", answer.text());
         };
         write(&ann, &dev, "hers");
@@ -309,7 +378,12 @@ fn a_deleted_person_s_workspaces_go_to_another_or_away_and_the_name_stays() {
         let note = Call::bare("GET", &path).bearer(&bob.token).send(at).unwrap();
         assert_eq!(note.text(), "hers");
         let (_, keys) = world.api("GET", &format!("/keys?workspace={dev}&state=active"), None);
-        assert_eq!(keys["items"][0]["person"]["name"].as_str().or(keys["items"][0]["person"].as_str()), Some("bob"));
+        assert_eq!(
+            keys["items"][0]["person"]["name"]
+                .as_str()
+                .or(keys["items"][0]["person"].as_str()),
+            Some("bob")
+        );
         let (host, _) = bob.app(&dev, "page");
         assert!(host.starts_with("page--dev--bob."), "{host}");
 
@@ -317,7 +391,10 @@ fn a_deleted_person_s_workspaces_go_to_another_or_away_and_the_name_stays() {
         let (status, again) = world.api("POST", "/users", Some(json!({ "name": "ann" })));
         assert_eq!((status, &again["code"]), (409, &json!("name_taken")), "{again}");
         let (_, tombstone) = world.api("GET", "/users/ann", None);
-        assert_eq!((&tombstone["status"], &tombstone["email"]), (&json!("deleted"), &Value::Null));
+        assert_eq!(
+            (&tombstone["status"], &tombstone["email"]),
+            (&json!("deleted"), &Value::Null)
+        );
         let (status, back) = world.api("POST", "/users/ann/reactivate", None);
         assert_eq!((status, &back["code"]), (409, &json!("person_deleted")), "{back}");
 
@@ -337,7 +414,11 @@ fn a_deleted_person_s_workspaces_go_to_another_or_away_and_the_name_stays() {
         assert_eq!((status, &done["homes"]), (200, &json!(1)), "{done}");
         world.until(&dev, "deleted");
         world.gone(&dev);
-        world.wait("the kept home is there", |world| !world.data.join("workspaces").join(&kept).exists());
-        world.wait("it is listed", |world| world.api("GET", "/homes", None).1["items"] == json!([]));
+        world.wait("the kept home is there", |world| {
+            !world.data.join("workspaces").join(&kept).exists()
+        });
+        world.wait("it is listed", |world| {
+            world.api("GET", "/homes", None).1["items"] == json!([])
+        });
     });
 }

@@ -15,6 +15,7 @@ import { Time } from "../../components/time";
 import { bytes } from "../../lib/format";
 import { may, mayOn, reach } from "../../lib/permissions";
 import { WorkspaceActions } from "./actions";
+import { KeptHomes } from "./homes";
 
 type Workspace = Schemas["Workspace"];
 
@@ -37,7 +38,7 @@ export function WorkspacesPage() {
     { label: "Name", lead: true, render: (w) => <TextLink to="/workspaces/$id" params={{ id: w.id }} fw={600}>{w.name}</TextLink> },
     ...(whose === "all" ? [{ label: "Owner", render: (w: Workspace) => w.owner.name }] : []),
     { label: "Status", render: (w) => <WorkspaceStatus workspace={w} /> },
-    { label: "Template", render: (w) => <>{w.template.name} <Text span size="sm" c="dimmed">v{w.version}{w.outdated ? ", a newer one is there" : ""}</Text></> },
+    { label: "Template", render: (w) => <span>{w.template.name} <Text span size="sm" c="dimmed">v{w.version}{w.outdated ? ", a newer one is there" : ""}</Text></span> },
     { label: "Size", render: resources },
     { label: "Last active", render: (w) => <Time at={w.last_active_at} /> },
     {
@@ -73,6 +74,7 @@ export function WorkspacesPage() {
           </Empty>
         )}
       </Section>
+      <KeptHomes />
     </Page>
   );
 }
