@@ -8,9 +8,10 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use bailey_core::budget::LeasePolicy;
+use bailey_core::key::KeyScope;
 use bailey_core::{ReplicaId, Secret};
 use bailey_gate::journal::JournalOptions;
-use bailey_gate::{Gate, GateError, GateOptions};
+use bailey_gate::{Gate, GateError, GateOptions, TokenLimits};
 use bailey_gateway::{Gateway, GatewayOptions, IntakeLimits};
 use bailey_llm::ParseLimits;
 use bailey_runtime::config::{AuditMode, Config};
@@ -430,6 +431,7 @@ fn gate_options(config: &Config, store: &Store, clock: &Clock, tasks: &Tasks) ->
         flush_interval: config.audit.flush_interval,
         blocking: config.audit.mode == AuditMode::Blocking,
         lease_policy: LeasePolicy::default(),
+        token_limits: TokenLimits::of(&config.defaults.key(KeyScope::User)),
     })
 }
 

@@ -5,6 +5,7 @@ use bailey_core::people::{Person, PersonStatus};
 use bailey_core::{GroupId, PersonId};
 
 use crate::conn::Conn;
+use crate::offboarding::changed;
 use crate::page::cut;
 use crate::roles::alone;
 use crate::sql::{Assembly, each, same, statements};
@@ -217,7 +218,7 @@ impl Store {
                 .bind(person.charged_group);
             match tx.execute(update).await? {
                 0 => Err(StoreError::NotFound { what: "person" }),
-                _ => Ok(()),
+                _ => changed(tx).await,
             }
         })
     }

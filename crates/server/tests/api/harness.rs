@@ -13,16 +13,17 @@ use axum::body::Body;
 use axum::response::Response;
 use bailey_core::authz::{Role, TokenScopes};
 use bailey_core::budget::LeasePolicy;
+use bailey_core::key::KeyScope;
 use bailey_core::ledger::{AccountKey, Outcome, RequestRecord, Settlement, Subject, Usage};
 use bailey_core::people::{ApiToken, Person, PersonStatus};
 use bailey_core::period::Period;
 use bailey_core::{KeyId, Money, PersonId, ReplicaId, RequestId, Timestamp, TokenId};
 use bailey_gate::journal::JournalOptions;
 use bailey_gate::token::{self, Kind};
-use bailey_gate::{Gate, GateOptions};
+use bailey_gate::{Gate, GateOptions, TokenLimits};
 use bailey_gateway::{Gateway, GatewayOptions, IntakeLimits, Routes};
 use bailey_llm::{ParseLimits, PriceTable};
-use bailey_runtime::config::{Config, DefaultsConfig, Overrides, SignInConfig};
+use bailey_runtime::config::{Config, DefaultsConfig, KeyDefaults, Overrides, SignInConfig};
 use bailey_runtime::ids::NewId;
 use bailey_runtime::metrics::Registry;
 use bailey_runtime::{Clock, ManualClock, Tasks};
@@ -169,6 +170,7 @@ impl TestApp {
             flush_interval: Duration::from_millis(20),
             blocking: false,
             lease_policy: LeasePolicy::default(),
+            token_limits: TokenLimits::of(&KeyDefaults::built_in(KeyScope::User)),
         })
         .await
         .unwrap();
@@ -328,6 +330,7 @@ impl TestApp {
             id,
             subject: Subject {
                 key: key.map(|k| k.parse::<KeyId>().unwrap()),
+                token: None,
                 person: Some(of.id.parse().unwrap()),
                 group: None,
                 workspace: None,
