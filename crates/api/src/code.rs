@@ -124,6 +124,8 @@ codes! {
     TooManyStreams = "too_many_streams", 429, "Too many streams into workspaces are open";
     /// A fault of the server.
     Internal = "internal", 500, "Something went wrong in the server";
+    /// What is to be done cannot be recorded.
+    AuditUnavailable = "audit_unavailable", 503, "The audit log cannot be written";
     /// What is needed does not answer.
     Unavailable = "unavailable", 503, "Not available at the moment";
     /// The workspace's agent is not linked.

@@ -116,6 +116,8 @@ ids! {
     AttemptId = "att";
     /// A running server, known by its data directory.
     ReplicaId = "rep";
+    /// Whoever writes one chain of the audit log.
+    AuditWriterId = "aud";
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! New ids and random bytes.
 
 use bailey_core::{
-    AttemptId, BudgetId, BuildId, GroupId, InvitationId, KeyId, OrgId, PersonId, ReplicaId, RequestId, SessionId,
-    TemplateId, TemplateVersionId, Timestamp, TokenId, WorkspaceId,
+    AttemptId, AuditWriterId, BudgetId, BuildId, GroupId, InvitationId, KeyId, OrgId, PersonId, ReplicaId, RequestId,
+    SessionId, TemplateId, TemplateVersionId, Timestamp, TokenId, WorkspaceId,
 };
 use uuid::Uuid;
 
@@ -50,6 +50,7 @@ macro_rules! new_ids {
 
 new_ids!(
     AttemptId,
+    AuditWriterId,
     BudgetId,
     BuildId,
     GroupId,

@@ -41,6 +41,7 @@ use bailey_store::Store;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::apps::{Apps, AppsOptions, AppsParts};
+use crate::audit::AuditLog;
 use crate::fleet::Fleet;
 use crate::folder::Folder;
 use crate::identity::{Identity, IdentityOptions};
@@ -70,6 +71,8 @@ pub struct AppParts {
     pub identity: IdentityOptions,
     /// The folder of templates.
     pub templates: Folder,
+    /// The audit log.
+    pub audit: AuditLog,
 }
 
 /// The application. Cheap to clone.
@@ -147,6 +150,11 @@ impl App {
 
     pub(crate) fn fleet(&self) -> &Fleet {
         &self.0.parts.fleet
+    }
+
+    /// The audit log.
+    pub(crate) fn audit(&self) -> &AuditLog {
+        &self.0.parts.audit
     }
 
     /// The folder of templates.

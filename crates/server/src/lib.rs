@@ -2,6 +2,7 @@
 
 pub mod app;
 mod apps;
+pub mod audit;
 pub mod bootstrap;
 mod bridge;
 mod csv;
@@ -31,6 +32,7 @@ mod web;
 
 pub use app::{App, AppParts};
 pub use apps::AppsOptions;
+pub use audit::{AuditError, AuditLog, AuditOptions};
 pub use door::DoorError;
 pub use identity::{HashError, IdentityOptions, MasterKey, VaultError};
 pub use prices::PricesError;

@@ -16,7 +16,7 @@ use bailey_llm::ParseLimits;
 use bailey_runtime::config::{AuditMode, Config};
 use bailey_runtime::ids::{self, NewId};
 use bailey_runtime::{Clock, Tasks, metrics};
-use bailey_store::{Store, StoreError, Target};
+use bailey_store::{AuditWriterKind, Store, StoreError, Target};
 use http::Uri;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, AppParts};
 use crate::apps::AppsOptions;
+use crate::audit::{AuditLog, AuditOptions};
 use crate::bootstrap::{self, AdminError};
 use crate::door::{self, DoorError};
 use crate::fleet::{self, Fleet, FleetOptions};
@@ -143,6 +144,14 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         &mut registry,
     );
     let key = secret_key(dir).map_err(data_dir_error(dir))?;
+    let audit = AuditLog::start(AuditOptions {
+        store: store.clone(),
+        clock: clock.clone(),
+        tasks: tasks.clone(),
+        replica: replica(dir, &clock).map_err(data_dir_error(dir))?,
+        kind: AuditWriterKind::Server,
+    })
+    .await?;
     let app = App::new(AppParts {
         gate: Arc::clone(&gate),
         gateway: Arc::clone(&gateway),
@@ -156,6 +165,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         ),
         identity: identity_options(&config, key),
         templates: folder.clone(),
+        audit: audit.clone(),
     });
     tasks.spawn(folder.watch(store.clone(), clock.clone(), stop.clone()));
     tasks.spawn(prices::watch(
@@ -193,6 +203,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     for mock in door.mocks {
         mock.stop().await;
     }
+    audit.close().await;
     tasks.wait(Duration::from_secs(5)).await;
     store.close().await;
     let _ = std::fs::remove_file(config.server.data_dir.join(ADDRESS));

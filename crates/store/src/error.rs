@@ -110,6 +110,13 @@ const UNIQUE: &[(&str, &str, &str, &str)] = &[
     ("workspaces.owner", "workspaces_owner_name", "workspace", "name"),
     ("workspaces.host_slot", "workspaces_host_slot", "workspace", "host_slot"),
     ("builds.workspace", "builds_active", "workspace", "build"),
+    ("audit_rows.writer", "audit_rows_pkey", "audit writer", "head"),
+    (
+        "audit_writers.replica",
+        "audit_writers_replica_kind",
+        "audit writer",
+        "replica",
+    ),
 ];
 
 impl From<sqlx::Error> for StoreError {

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod audit;
 mod budgets;
 mod builds;
 mod bulk;
@@ -28,6 +29,7 @@ mod tokens;
 mod value;
 mod workspaces;
 
+pub use audit::{AuditRecord, AuditWriterKind};
 pub use budgets::{BudgetFilter, BudgetState};
 pub use builds::{LOG_BYTES, LOG_LINES, LOG_OWN, LOGS_KEPT, NewBuild, NewLine};
 pub use error::{Fault, StoreError};

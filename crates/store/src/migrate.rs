@@ -33,6 +33,7 @@ pub(crate) const STEPS: &[Step] = steps! {
     3 "0003_workspaces";
     4 "0004_identity";
     5 "0005_builds";
+    7 "0007_audit";
 };
 
 fn migrator(text: impl Fn(&Step) -> &'static str) -> Migrator {

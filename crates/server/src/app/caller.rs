@@ -6,6 +6,7 @@ use bailey_gate::authorize::{Actor, Denied};
 use bailey_store::LedgerReach;
 
 use super::{App, AppError};
+use crate::audit::{AuditError, Change, Entry, Trail, Who};
 
 /// An actor who may do the action at hand, and on whose things.
 #[derive(Debug, Clone)]
@@ -14,13 +15,30 @@ pub struct Caller {
     pub actor: Actor,
     /// Whose things the action touches.
     pub reach: Reach,
+    /// Where what they do is recorded.
+    pub(crate) trail: Trail,
 }
 
 impl Caller {
     /// The actor, if they may do `action`.
     pub fn authorize(actor: Actor, action: Action) -> Result<Self, Denied> {
         let reach = actor.may(action)?;
-        Ok(Self { actor, reach })
+        Ok(Self {
+            actor,
+            reach,
+            trail: Trail::default(),
+        })
+    }
+
+    /// Records in the audit log what the caller is about to change; if that cannot be, it must not be changed. Whether it was
+    /// done is recorded by how the request is answered.
+    pub(crate) async fn record(&self, change: Change) -> Result<(), AuditError> {
+        self.trail.record(Who::from(&self.actor), change).await
+    }
+
+    /// Records in the audit log what begins now and outlasts the request, such as a terminal.
+    pub(crate) async fn record_open(&self, change: Change) -> Result<Entry, AuditError> {
+        self.trail.open(Who::from(&self.actor), change).await
     }
 
     /// The person who asks.

@@ -6,6 +6,7 @@ use bailey_gate::authorize::Denied;
 use bailey_runtime::ids::RandomError;
 use bailey_store::StoreError;
 
+use crate::audit::AuditError;
 use crate::extract;
 use crate::identity::{HashError, VaultError};
 use crate::reject::Reject;
@@ -81,6 +82,9 @@ pub enum AppError {
     /// There is no stream into a workspace.
     #[error(transparent)]
     Stream(#[from] StreamError),
+    /// What is to be done cannot be recorded, and so is not done.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
     /// The store failed.
     #[error(transparent)]
     Store(StoreError),
@@ -153,6 +157,7 @@ impl From<AppError> for Reject {
             AppError::Interrupted => Self::new(Code::Unavailable, detail).retry_after(RETRY_AFTER),
             AppError::Stream(error) => no_stream(&error, detail),
             AppError::Conflict { code, .. } => Self::new(code, detail),
+            AppError::Audit(error) => ours(Code::AuditUnavailable, &error, false).retry_after(RETRY_AFTER),
             AppError::Store(error) => ours(Code::Internal, &error, unavailable(&error)),
             AppError::Gate(error) => ours(Code::Unavailable, &error, true),
             AppError::Hash(error) => ours(Code::Internal, &error, matches!(error, HashError::Busy)),

@@ -3,18 +3,19 @@
 use bailey_api::groups::{Group as GroupView, GroupCreate, GroupDetail, GroupUpdate, ListQuery};
 use bailey_api::{Named, Page};
 use bailey_core::GroupId;
-use bailey_core::people::Group;
+use bailey_core::people::{Group, Person};
 use bailey_runtime::ids::NewId;
 
 use super::caller::sees;
 use super::checks::Checks;
 use super::{App, AppError, Caller, cursor, view};
+use crate::audit::{Change, Resource};
 
 const CURSOR: u8 = b'g';
 
 impl App {
     /// Makes a group without members.
-    pub async fn group_create(&self, _caller: &Caller, ask: GroupCreate) -> Result<GroupView, AppError> {
+    pub async fn group_create(&self, caller: &Caller, ask: GroupCreate) -> Result<GroupView, AppError> {
         check(Some(&ask.name), ask.display_name.as_deref())?;
         let now = self.now();
         let group = Group {
@@ -23,6 +24,8 @@ impl App {
             name: ask.name,
             created_at: now,
         };
+        let change = Change::new("groups.create", resource(&group)).after(&view::group(group.clone()));
+        caller.record(change).await?;
         self.store().group_insert(&group).await?;
         Ok(view::group(group))
     }
@@ -48,8 +51,10 @@ impl App {
     pub async fn group_update(&self, caller: &Caller, text: &str, ask: GroupUpdate) -> Result<GroupDetail, AppError> {
         check(ask.name.as_deref(), ask.display_name.as_deref())?;
         let mut group = self.group_within(caller, text).await?;
+        let change = Change::new("groups.update", resource(&group)).before(&view::group(group.clone()));
         group.name = ask.name.unwrap_or(group.name);
         group.display_name = ask.display_name.unwrap_or(group.display_name);
+        caller.record(change.after(&view::group(group.clone()))).await?;
         self.store().group_update(&group).await?;
         self.gate().forget_all().await?;
         self.group_detail(caller, group).await
@@ -58,6 +63,8 @@ impl App {
     /// Deletes a group and its budgets. What was charged to it stays in the ledger.
     pub async fn group_delete(&self, caller: &Caller, text: &str) -> Result<(), AppError> {
         let group = self.group_within(caller, text).await?;
+        let change = Change::new("groups.delete", resource(&group)).before(&view::group(group.clone()));
+        caller.record(change).await?;
         self.store().group_delete(group.id).await?;
         Ok(self.gate().forget_all().await?)
     }
@@ -66,6 +73,8 @@ impl App {
     pub async fn group_member_add(&self, caller: &Caller, group: &str, person: &str) -> Result<GroupDetail, AppError> {
         let group = self.group_within(caller, group).await?;
         let person = self.person_within(caller, person).await?;
+        let change = Change::new("groups.member_add", resource(&group)).after(&member(&person));
+        caller.record(change).await?;
         self.store().group_member_add(group.id, person.id).await?;
         self.gate().forget_all().await?;
         self.group_detail(caller, group).await
@@ -80,6 +89,8 @@ impl App {
     ) -> Result<GroupDetail, AppError> {
         let group = self.group_within(caller, group).await?;
         let person = self.person_within(caller, person).await?;
+        let change = Change::new("groups.member_remove", resource(&group)).before(&member(&person));
+        caller.record(change).await?;
         self.store().group_member_remove(group.id, person.id).await?;
         self.gate().forget_all().await?;
         self.group_detail(caller, group).await
@@ -105,6 +116,16 @@ impl App {
             members,
         })
     }
+}
+
+/// A group as the audit log names it.
+fn resource(group: &Group) -> Resource {
+    Resource::new("group", group.id).named(&group.name)
+}
+
+/// A member as the audit log names them.
+fn member(person: &Person) -> serde_json::Value {
+    serde_json::json!({ "member": person.id, "name": person.name })
 }
 
 fn check(name: Option<&str>, display_name: Option<&str>) -> Result<(), AppError> {

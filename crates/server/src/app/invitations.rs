@@ -14,6 +14,7 @@ use super::checks::Checks;
 use super::names::Names;
 use super::users::may_give;
 use super::{App, AppError, Caller, cursor};
+use crate::audit::{Change, Resource};
 use crate::way::Way;
 
 const CURSOR: u8 = b'i';
@@ -26,6 +27,11 @@ const LONGEST: i64 = 30 * DAY;
 /// Whether people of this role may invite others.
 pub(super) fn invites(role: Role) -> bool {
     role.reach(Action::PersonWrite) == Some(Reach::All)
+}
+
+/// An invitation as the audit log names it.
+fn resource(invitation: &Invitation) -> Resource {
+    Resource::new("invitation", invitation.id).named(&invitation.name)
 }
 
 impl App {
@@ -79,10 +85,13 @@ impl App {
             accepted_at: None,
             revoked_at: None,
         };
+        let record = self.invitation_shown(invitation.clone(), &mut Names::default()).await?;
+        let change = Change::new("invitations.create", resource(&invitation)).after(&record);
+        caller.record(change).await?;
         self.store().invitation_insert(&invitation).await?;
         Ok(InvitationWithLink {
             link: format!("{}/invitation#{}", way.base, minted.text.expose()),
-            record: self.invitation_shown(invitation, &mut Names::default()).await?,
+            record,
         })
     }
 
@@ -102,7 +111,9 @@ impl App {
     }
 
     /// Withdraws an invitation. Again is as good as once.
-    pub(crate) async fn invitation_revoke(&self, id: InvitationId) -> Result<(), AppError> {
+    pub(crate) async fn invitation_revoke(&self, caller: &Caller, id: InvitationId) -> Result<(), AppError> {
+        let change = Change::new("invitations.revoke", Resource::new("invitation", id));
+        caller.record(change).await?;
         self.store().invitation_revoke(id, self.now()).await?;
         Ok(())
     }

@@ -11,10 +11,13 @@ use bailey_core::{GroupId, KeyId};
 use bailey_gate::token::{self, Kind};
 use bailey_store::{BudgetFilter, BudgetState, KeyFilter, LedgerReach, ListPage};
 
+use serde_json::json;
+
 use super::caller::sees;
 use super::checks::Checks;
 use super::names::Names;
 use super::{App, AppError, Caller, cursor, view};
+use crate::audit::{Change, Resource};
 
 const CURSOR: u8 = b'k';
 
@@ -64,7 +67,8 @@ impl App {
 
     /// Revokes a key for good: it is refused from now on, and its open streams end. Again is as good as once.
     pub async fn key_revoke(&self, caller: &Caller, id: KeyId) -> Result<wire::Key, AppError> {
-        self.key_within(caller, id).await?;
+        let key = self.key_within(caller, id).await?;
+        caller.record(Change::new("keys.revoke", resource(&key))).await?;
         self.store().key_revoke(id, self.now()).await?;
         self.gate().end_key(id);
         self.key_get(caller, id).await
@@ -75,6 +79,10 @@ impl App {
         let key = self.key_within(caller, id).await?;
         unless_revoked(&key)?;
         let minted = token::mint(Kind::Key)?;
+        let change = Change::new("keys.rotate", resource(&key))
+            .before(&json!({ "prefix": key.public_id }))
+            .after(&json!({ "prefix": minted.public_id }));
+        caller.record(change).await?;
         self.store()
             .key_rotate(id, &minted.public_id, &minted.hash, self.now())
             .await?;
@@ -139,6 +147,11 @@ impl App {
             budgets: budgets.into_iter().map(view::budget).collect(),
         })
     }
+}
+
+/// A key as the audit log names it.
+fn resource(key: &Key) -> Resource {
+    Resource::new("key", key.id).named(&key.name)
 }
 
 const fn stored(state: KeyState) -> bailey_store::KeyState {

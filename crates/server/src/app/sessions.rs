@@ -6,9 +6,12 @@ use bailey_core::SessionId;
 use bailey_gate::authorize::Actor;
 use bailey_store::SessionFilter;
 
+use serde_json::json;
+
 use super::caller::sees;
 use super::names::Names;
 use super::{App, AppError, Caller, cursor};
+use crate::audit::{Change, Resource};
 
 const CURSOR: u8 = b's';
 
@@ -71,13 +74,23 @@ impl App {
         let session = self.store().session_get(id).await?;
         let session = session.filter(|s| sees(&reach, Some(s.person)));
         let session = session.ok_or(AppError::NotFound)?;
+        let before = json!({
+            "person": session.person,
+            "method": session.method.to_string(),
+            "address": session.address,
+            "agent": session.agent,
+        });
+        let change = Change::new("sessions.end", Resource::new("session", session.id)).before(&before);
+        caller.record(change).await?;
         self.store().session_end(session.id, self.now()).await?;
         Ok(())
     }
 
     /// Ends the session that asks.
-    pub(crate) async fn sign_out(&self, actor: &Actor) -> Result<(), AppError> {
-        if let Some(id) = actor.session {
+    pub(crate) async fn sign_out(&self, caller: &Caller) -> Result<(), AppError> {
+        if let Some(id) = caller.actor.session {
+            let change = Change::new("sign_out", Resource::new("session", id));
+            caller.record(change).await?;
             self.store().session_end(id, self.now()).await?;
         }
         Ok(())

@@ -4,13 +4,14 @@ use bailey_api::tokens::{Token, TokenCreate, TokenListQuery, TokenRotate, TokenW
 use bailey_api::{Code, FieldError, Lifetime, Page};
 use bailey_core::TokenId;
 use bailey_core::authz::{Action, TokenScopes};
-use bailey_core::people::{Person, PersonStatus};
+use bailey_core::people::{ApiToken, Person, PersonStatus};
 use bailey_gate::token;
 use bailey_store::StoreError;
 
 use super::caller::sees;
 use super::checks::Checks;
 use super::{App, AppError, Caller, cursor, view};
+use crate::audit::{Change, Resource};
 
 const CURSOR: u8 = b't';
 /// How long a token lives if nothing is said: 90 days.
@@ -47,6 +48,8 @@ impl App {
         within_own(caller, &scopes, &person)?;
         let expires_at = expiry.unwrap_or_else(|| Some(now.plus_seconds(LIFETIME)));
         let (record, text) = token::api_token(now, ask.name, person.id, scopes, expires_at)?;
+        let change = Change::new("tokens.create", resource(&record)).after(&view::token(record.clone()));
+        caller.record(change).await?;
         self.store().token_insert(&record).await?;
         Ok(TokenWithSecret {
             token: text.expose().clone(),
@@ -99,7 +102,9 @@ impl App {
         let person = self.store().person_get(old.person).await?.ok_or(AppError::NotFound)?;
         within_own(caller, &old.scopes, &person)?;
         let expires_at = ask.expires_in.unwrap_or(Lifetime::Seconds(ROTATED)).end(now);
+        let change = Change::new("tokens.rotate", resource(&old)).before(&view::token(old.clone()));
         let (record, text) = token::api_token(now, old.name, old.person, old.scopes, expires_at)?;
+        caller.record(change.after(&view::token(record.clone()))).await?;
         let rotated = self
             .store()
             .token_rotate(id, now.plus_seconds(overlap), &record, now)
@@ -124,6 +129,8 @@ impl App {
         let token = token
             .filter(|t| sees(&reach, Some(t.person)))
             .ok_or(AppError::NotFound)?;
+        let change = Change::new("tokens.revoke", resource(&token)).before(&view::token(token.clone()));
+        caller.record(change).await?;
         self.store().token_revoke(token.id, self.now()).await?;
         Ok(())
     }
@@ -141,6 +148,11 @@ impl App {
             PersonStatus::Suspended => Err(AppError::field("/person", "is suspended")),
         }
     }
+}
+
+/// A token as the audit log names it.
+fn resource(token: &ApiToken) -> Resource {
+    Resource::new("token", token.id).named(&token.name)
 }
 
 /// A new token allows nothing that the one that asks for it does not: by its scopes, and by its person's role.

@@ -10,6 +10,7 @@ use bailey_store::{LedgerReach, ListPage, PersonFilter};
 
 use super::checks::Checks;
 use super::{App, AppError, Caller, cursor, view};
+use crate::audit::{Change, Resource};
 
 const CURSOR: u8 = b'u';
 
@@ -38,6 +39,8 @@ impl App {
             charged_group: None,
             created_at: now,
         };
+        let change = Change::new("users.create", resource(&person)).after(&view::user(person.clone()));
+        caller.record(change).await?;
         self.store().person_insert(&person).await?;
         Ok(view::user(person))
     }
@@ -90,6 +93,7 @@ impl App {
             may_give(caller, person.role)?;
         }
         let (was_owner, was) = (is_owner(&person), person.status);
+        let change = Change::new("users.update", resource(&person)).before(&view::user(person.clone()));
         person.charged_group = match ask.charged_group {
             Patch::Keep => person.charged_group,
             Patch::Clear => None,
@@ -102,6 +106,7 @@ impl App {
         if was_owner && !is_owner(&person) {
             self.another_owner(person.id).await?;
         }
+        caller.record(change.after(&view::user(person.clone()))).await?;
         self.store().person_update(&person).await?;
         if person.status == PersonStatus::Suspended {
             // They are refused already; and they do not come back when the person does.
@@ -156,6 +161,11 @@ impl App {
 /// Whether a role reaches as far as another for every action.
 pub(super) fn reaches(role: Role, other: Role) -> bool {
     Action::ALL.iter().all(|a| other.reach(*a) <= role.reach(*a))
+}
+
+/// A person as the audit log names them.
+pub(super) fn resource(person: &Person) -> Resource {
+    Resource::new("person", person.id).named(&person.name)
 }
 
 fn is_owner(person: &Person) -> bool {
