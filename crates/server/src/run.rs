@@ -2,6 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::Write;
+use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
@@ -62,7 +63,7 @@ pub enum RunError {
     #[error("cannot listen on {address}: {source}; stop what listens there, or choose another with --listen ADDR:PORT")]
     Listen {
         /// The address.
-        address: std::net::SocketAddr,
+        address: SocketAddr,
         /// Why.
         source: std::io::Error,
     },
@@ -228,7 +229,9 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     audit.close().await;
     tasks.wait(Duration::from_secs(5)).await;
     store.close().await;
-    let _ = std::fs::remove_file(config.server.data_dir.join(ADDRESS));
+    for file in [ADDRESS, URL] {
+        let _ = std::fs::remove_file(config.server.data_dir.join(file));
+    }
     ended?;
     tracing::info!("everything is settled and recorded; good-bye");
     Ok(())
@@ -261,6 +264,8 @@ const SECRET_KEY: &str = "secret-key";
 
 /// The file that names the address, for scripts that let the system choose a port.
 pub(crate) const ADDRESS: &str = "address";
+/// The file that names it as browsers do, its scheme included.
+const URL: &str = "url";
 
 fn lock(dir: &Path) -> Result<File, RunError> {
     let error = |source| RunError::DataDir {
@@ -287,7 +292,10 @@ async fn listen(config: &Config) -> Result<TcpListener, RunError> {
     let listener = TcpListener::bind(address).await.map_err(error)?;
     let bound = listener.local_addr().map_err(error)?;
     let path = config.server.data_dir.join(ADDRESS);
-    std::fs::write(&path, format!("{bound}\n")).map_err(|source| RunError::DataDir { dir: path, source })?;
+    let url = config.server.data_dir.join(URL);
+    for (path, text) in [(path, bound.to_string()), (url, own_url(config, bound))] {
+        std::fs::write(&path, format!("{text}\n")).map_err(|source| RunError::DataDir { dir: path, source })?;
+    }
     Ok(listener)
 }
 
@@ -470,11 +478,18 @@ pub fn base_url(config: &Config) -> String {
     if let Some(url) = &config.server.public_url {
         return url.clone();
     }
-    let file = std::fs::read_to_string(config.server.data_dir.join(ADDRESS)).ok();
-    let bound = file.and_then(|text| text.trim().parse().ok());
-    let address: std::net::SocketAddr = bound.unwrap_or(config.server.listen);
-    // Signing in without https works on the machine itself; by this name, as apps are below it.
+    // Who asks may not have the flags that the server was started with.
+    let running = std::fs::read_to_string(config.server.data_dir.join(URL)).unwrap_or_default();
+    match running.trim() {
+        "" => own_url(config, config.server.listen),
+        url => url.to_owned(),
+    }
+}
+
+/// Where a browser finds a server that listens at this address.
+fn own_url(config: &Config, address: SocketAddr) -> String {
     let scheme = scheme(config);
+    // Signing in without https works on the machine itself; by this name, as apps are below it.
     if address.ip().is_unspecified() || address.ip().is_loopback() {
         return format!("{scheme}://localhost:{}", address.port());
     }
