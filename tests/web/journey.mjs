@@ -1,7 +1,7 @@
 // The journey: what people do on a fresh server, in the order in which they do it.
 import { claim, ide, inside, terminal, workspace } from "./first.mjs";
 import { key, requests, spend, tryModel } from "./models.mjs";
-import { atWork, invite, secondFactor, suspend } from "./people.mjs";
+import { atWork, invite, report, secondFactor, suspend } from "./people.mjs";
 
 export const journey = [
   ["the owner is claimed with the link that the server printed, and sees what to do first", claim],
@@ -17,6 +17,7 @@ export const journey = [
   ["somebody is invited, comes in, and sees what is theirs", invite],
   ["they open a terminal, and a model answers them", atWork],
   ["they are suspended: all of that is over within 5 s", suspend],
+  ["a report says what ended, and their workspace stops", report],
 ];
 
 /** The steps of it that make what the other parts look at, for a run without the journey. */
