@@ -100,6 +100,10 @@ ids! {
     SessionId = "ses";
     /// A one-time link that makes or claims a person.
     InvitationId = "inv";
+    /// A role that somebody made.
+    RoleId = "rol";
+    /// A grant of a role.
+    GrantId = "grt";
     /// A budget.
     BudgetId = "bud";
     /// A workspace.
@@ -116,6 +120,8 @@ ids! {
     AttemptId = "att";
     /// A running server, known by its data directory.
     ReplicaId = "rep";
+    /// Whoever writes one chain of the audit log.
+    AuditWriterId = "aud";
 }
 
 #[cfg(test)]

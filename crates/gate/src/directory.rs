@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bailey_core::budget::BudgetSubject;
-use bailey_core::key::Key;
+use bailey_core::key::{Key, Tier};
 use bailey_core::limit::MinuteWindow;
 use bailey_core::people::{Person, PersonStatus};
 use bailey_core::{GroupId, KeyId, PersonId, Timestamp};
@@ -73,6 +73,8 @@ pub struct KeyEntry {
     pub person: Person,
     /// The group that is charged.
     pub group: Option<GroupId>,
+    /// The models that the person's groups allow them; `None` = no group says so.
+    pub models: Option<Vec<String>>,
     /// The budgets of key, person, group and organization.
     pub budgets: Vec<BudgetIx>,
     state: Arc<KeyState>,
@@ -114,6 +116,15 @@ impl KeyEntry {
     /// Resolves when the key's streams must end.
     pub fn ended(&self) -> &CancellationToken {
         &self.state.ended
+    }
+
+    /// Whether a model of this name and label may be asked for: by the key, and by the groups of its person.
+    pub fn allows(&self, model: &str, tier: Option<Tier>) -> bool {
+        let by_groups = self
+            .models
+            .as_ref()
+            .is_none_or(|names| names.iter().any(|name| name == model));
+        by_groups && self.key.models.allows(model, tier)
     }
 
     /// Notes that a client is served from now on.
@@ -268,6 +279,7 @@ impl Directory {
             key,
             person,
             group,
+            models,
             org,
             budgets: list,
         } = chain;
@@ -295,6 +307,7 @@ impl Directory {
             key,
             person,
             group,
+            models,
             budgets,
             state,
             used: AtomicI64::new(now.seconds()),

@@ -167,7 +167,7 @@ impl Gateway {
             let message = format!("the model `{name}` does not exist here; see `GET /v1/models`");
             return Err(refusal(RefusalKind::ModelUnknown, "model_unknown", message));
         };
-        if !job.entry.key.models.allows(name, model.tier) {
+        if !job.entry.allows(name, model.tier) {
             let refused = bailey_gate::Refused::ModelNotAllowed { model: name.to_owned() };
             return Err(refusal_of(&refused, String::new()));
         }

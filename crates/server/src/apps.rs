@@ -59,8 +59,8 @@ const OPEN_PATH: &str = "/.bailey/open";
 pub struct AppsOptions {
     /// `[apps]`.
     pub config: AppsConfig,
-    /// The port in apps' addresses, where nothing stands in front of the server.
-    pub port: u16,
+    /// The port in apps' addresses; `None` = the scheme's own.
+    pub port: Option<u16>,
     /// Where Bailey's own pages are: whoever is not signed in to an app is sent there.
     pub platform: String,
     /// What sessions are sealed with. It outlives the process, and so do they.
@@ -90,7 +90,7 @@ pub(crate) struct Apps(Arc<Inner>);
 
 struct Inner {
     config: AppsConfig,
-    port: u16,
+    port: Option<u16>,
     platform: String,
     access: Access,
     codes: Codes,
@@ -335,12 +335,8 @@ impl Apps {
             return Ok(None);
         };
         let code = self.0.codes.issue(grant)?;
-        let AppsConfig { domain, https, .. } = &self.0.config;
-        let port = if *https {
-            String::new()
-        } else {
-            format!(":{}", self.0.port)
-        };
+        let AppsConfig { domain, .. } = &self.0.config;
+        let port = self.0.port.map(|port| format!(":{port}")).unwrap_or_default();
         let scheme = self.scheme();
         let mut url = format!("{scheme}://{label}.{domain}{port}{OPEN_PATH}?code={}", code.expose());
         if let Some(path) = path.and_then(origin::own_path) {
@@ -395,8 +391,13 @@ impl Apps {
         format!("{}://{}", self.scheme(), host.to_ascii_lowercase())
     }
 
+    /// Whether browsers come over https.
+    pub(crate) fn https(&self) -> bool {
+        self.0.config.https
+    }
+
     fn scheme(&self) -> &'static str {
-        if self.0.config.https { "https" } else { "http" }
+        if self.https() { "https" } else { "http" }
     }
 
     fn now(&self) -> bailey_core::Timestamp {

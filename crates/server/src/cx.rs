@@ -1,11 +1,14 @@
 //! What a handler gets to know of the request.
 
+use std::convert::Infallible;
+
 use axum::extract::FromRequestParts;
 use bailey_api::Code;
 use http::request::Parts;
 
 use crate::app::{App, Caller, Visitor};
 use crate::apps::Place;
+use crate::audit::Trail;
 use crate::reject::Reject;
 use crate::way::Way;
 
@@ -45,11 +48,23 @@ impl FromRequestParts<App> for RequestCx {
     }
 }
 
+impl FromRequestParts<App> for Trail {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Infallible> {
+        // The guard puts it there where it lets everybody in; elsewhere the caller has it.
+        Ok(parts.extensions.get::<Self>().cloned().unwrap_or_default())
+    }
+}
+
 impl FromRequestParts<App> for Visitor {
     type Rejection = Reject;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Reject> {
         let way = app.identity().ways.of(&parts.extensions, &parts.headers);
-        Ok(app.visitor(way, &parts.method, &parts.headers).await?)
+        let mut visitor = app.visitor(way, &parts.method, &parts.headers).await?;
+        let Ok(trail) = Trail::from_request_parts(parts, app).await;
+        visitor.trail = trail;
+        Ok(visitor)
     }
 }

@@ -2,6 +2,7 @@
 
 mod apps;
 mod budgets;
+mod grants;
 mod groups;
 mod health;
 mod homes;
@@ -10,9 +11,11 @@ mod keys;
 mod me;
 mod models;
 mod organization;
+mod policy;
 mod prices;
 mod public;
 mod requests;
+mod roles;
 mod sessions;
 mod sign_in;
 mod spend;
@@ -72,6 +75,16 @@ fn rows_of_identity() -> Vec<Row> {
         row(Needs(A::SessionRead), routes!(sessions::list::handler)),
         row(Needs(A::SessionEnd), routes!(sessions::end::handler)),
         row(Anyone, routes!(me::get::handler)),
+        // For others than oneself it takes more, which the use-case looks after.
+        row(Anyone, routes!(policy::handler)),
+        row(Needs(A::RoleWrite), routes!(roles::create::handler)),
+        row(Needs(A::RoleRead), routes!(roles::list::handler)),
+        row(Needs(A::RoleRead), routes!(roles::get::handler)),
+        row(Needs(A::RoleWrite), routes!(roles::update::handler)),
+        row(Needs(A::RoleWrite), routes!(roles::delete::handler)),
+        row(Needs(A::RoleWrite), routes!(grants::create::handler)),
+        row(Needs(A::RoleRead), routes!(grants::list::handler)),
+        row(Needs(A::RoleWrite), routes!(grants::delete::handler)),
         row(Session, routes!(me::password::handler)),
         row(Session, routes!(me::factor_begin::handler)),
         row(Session, routes!(me::factor_confirm::handler)),
@@ -144,6 +157,8 @@ fn rows_of_workspaces() -> Vec<Row> {
         row(Needs(A::TemplateRead), routes!(templates::list::handler)),
         row(Needs(A::TemplateRead), routes!(templates::get::handler)),
         row(Needs(A::TemplateWrite), routes!(templates::delete::handler)),
+        row(Needs(A::TemplateRead), routes!(templates::access::get)),
+        row(Needs(A::TemplateWrite), routes!(templates::access::set)),
         row(Needs(A::TemplateRead), routes!(templates::versions::handler)),
         row(Needs(A::TemplateRead), routes!(templates::version::handler)),
         row(Needs(A::TemplateRead), routes!(templates::archive::handler)),
@@ -153,6 +168,7 @@ fn rows_of_workspaces() -> Vec<Row> {
         row(Needs(A::TemplateWrite), routes!(templates::promote::handler)),
         row(Needs(A::TemplateWrite), routes!(templates::rollback::handler)),
         row(Needs(A::WorkspaceAccess), routes!(apps::open::handler)),
+        row(Needs(A::WorkspaceRead), routes!(me::quota::handler)),
         row(Needs(A::WorkspaceCreate), routes!(workspaces::create::handler)),
         row(Needs(A::WorkspaceRead), routes!(workspaces::list::handler)),
         row(Needs(A::WorkspaceRead), routes!(workspaces::get::handler)),

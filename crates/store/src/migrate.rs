@@ -33,6 +33,8 @@ pub(crate) const STEPS: &[Step] = steps! {
     3 "0003_workspaces";
     4 "0004_identity";
     5 "0005_builds";
+    6 "0006_roles";
+    7 "0007_audit";
     9 "0009_offboarding";
 };
 

@@ -6,7 +6,8 @@ use bailey_core::workspace::{Asked, Quota, Workspace, WorkspaceStatus};
 use bailey_core::{PersonId, Timestamp, WorkspaceId};
 
 use crate::conn::Conn;
-use crate::people::person;
+use crate::people::{another_owner, is_owner, person as find};
+use crate::roles::alone;
 use crate::sql::{same, statements};
 use crate::store::transaction;
 use crate::value::{Row, json};
@@ -286,10 +287,15 @@ async fn hand_over(
 
 impl Store {
     /// Suspends a person: ends every session, token, key and one-time link of theirs, and begins the report of it, all or
-    /// nothing. `None` if they are not active.
+    /// nothing. `None` if they are not active. The last active owner stays: a conflict of the person's `last_owner`.
     pub async fn person_suspend(&self, ask: &Suspended) -> Result<Option<Suspension>, StoreError> {
         let (person, now) = (ask.person, ask.at);
         transaction!(self, async |tx| {
+            // Nobody else is demoted until this is over.
+            alone(tx).await?;
+            if find(tx, person).await?.is_some_and(|before| is_owner(&before)) {
+                another_owner(tx, person).await?;
+            }
             if tx.execute(SUSPEND.bind(person)).await? == 0 {
                 return Ok(None);
             }
@@ -374,7 +380,7 @@ impl Store {
     /// of the same name one of `name`.
     pub async fn person_delete(&self, delete: &PersonDelete, quota: &Quota) -> Result<Begun<Deletion>, StoreError> {
         transaction!(self, async |tx| {
-            let found = person(tx, delete.person).await?;
+            let found = find(tx, delete.person).await?;
             let found = found.ok_or(StoreError::NotFound { what: "person" })?;
             if found.status != PersonStatus::Suspended {
                 return Err(StoreError::Conflict {

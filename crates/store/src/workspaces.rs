@@ -7,6 +7,7 @@ use bailey_core::{PersonId, TemplateId, TemplateVersionId, Timestamp, WorkspaceI
 
 use crate::builds::{auto_stop, insert_build};
 use crate::conn::Conn;
+use crate::groups::bounds_of_person;
 use crate::page::cut;
 use crate::people::person;
 use crate::sql::{Assembly, each, same, statements};
@@ -261,7 +262,8 @@ async fn insert(tx: &mut Conn, new: &NewWorkspace, asked: &Asked) -> Result<(), 
 }
 
 impl Store {
-    /// Makes a workspace and its first build, if its owner's quota has room for it. The quota is looked at in the same
+    /// Makes a workspace and its first build, if its owner's quota has room for it: `quota`, or what their groups say in its
+    /// place. It is looked at in the same
     /// transaction, so two at the same time cannot both have the last place. A name that is taken is a conflict, and an owner who is suspended is one of `owner`.
     pub async fn workspace_create(
         &self,
@@ -273,6 +275,7 @@ impl Store {
         transaction!(self, async |tx| {
             active_owner(tx, new.owner).await?;
             let usage = usage_alone(tx, new.owner, new.id).await?;
+            let quota = bounds_of_person(tx, new.owner, quota).await?.quota();
             let exceeded = quota.exceeded(&usage, &asked);
             if !exceeded.is_empty() {
                 return Ok(Begun::Beyond(exceeded));

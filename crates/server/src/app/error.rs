@@ -6,6 +6,7 @@ use bailey_gate::authorize::Denied;
 use bailey_runtime::ids::RandomError;
 use bailey_store::StoreError;
 
+use crate::audit::AuditError;
 use crate::extract;
 use crate::fleet::HomeError;
 use crate::identity::{HashError, VaultError};
@@ -82,6 +83,9 @@ pub enum AppError {
     /// There is no stream into a workspace.
     #[error(transparent)]
     Stream(#[from] StreamError),
+    /// What is to be done cannot be recorded, and so is not done.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
     /// The store failed.
     #[error(transparent)]
     Store(StoreError),
@@ -126,6 +130,23 @@ impl From<StoreError> for AppError {
                 code: Code::NameTaken,
                 detail: format!("another {what} has this name"),
             },
+            StoreError::Conflict {
+                field: "last_owner", ..
+            } => Self::Conflict {
+                code: Code::LastOwner,
+                detail: "this person is the last active owner; make another one first".to_owned(),
+            },
+            StoreError::Conflict {
+                what: "role",
+                field: "grants",
+            } => Self::Conflict {
+                code: Code::RoleInUse,
+                detail: "somebody holds this role; take it away from them first".to_owned(),
+            },
+            StoreError::Conflict { what: "grant", .. } => Self::Conflict {
+                code: Code::AlreadyExists,
+                detail: "they have this role already".to_owned(),
+            },
             StoreError::Conflict { field: "owner", .. } => Self::Conflict {
                 code: Code::OwnerSuspended,
                 detail: "the workspace's owner is suspended; it can be started once they are active again".to_owned(),
@@ -166,6 +187,7 @@ impl From<AppError> for Reject {
             AppError::Interrupted => Self::new(Code::Unavailable, detail).retry_after(RETRY_AFTER),
             AppError::Stream(error) => no_stream(&error, detail),
             AppError::Conflict { code, .. } => Self::new(code, detail),
+            AppError::Audit(error) => ours(Code::AuditUnavailable, &error, false).retry_after(RETRY_AFTER),
             AppError::Store(error) => ours(Code::Internal, &error, unavailable(&error)),
             AppError::Home(error) => ours(Code::Internal, &error, false),
             AppError::Gate(error) => ours(Code::Unavailable, &error, true),

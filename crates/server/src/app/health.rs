@@ -33,6 +33,14 @@ impl App {
                 PATIENCE.as_secs()
             )),
         }
+        match tokio::time::timeout(PATIENCE, self.audit().check()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => problems.push(format!("cannot write to the audit log: {error}")),
+            Err(_) => problems.push(format!(
+                "a write to the audit log took longer than {} s",
+                PATIENCE.as_secs()
+            )),
+        }
         match tokio::time::timeout(PATIENCE, self.skew()).await {
             Ok(Ok(skew)) if skew.abs() <= SKEW * MICROS_PER_SECOND => {}
             Ok(Ok(skew)) => {

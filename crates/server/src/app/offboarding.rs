@@ -5,15 +5,16 @@ mod watch;
 
 use std::time::Duration;
 
+use bailey_api::Code;
 use bailey_api::offboarding::{self as wire, EndedWorkspace, UserSuspend};
-use bailey_api::{Code, FieldError};
+use bailey_core::authz::AnyRole;
 use bailey_core::people::{Person, PersonStatus};
 use bailey_core::{PersonId, WorkspaceId};
 use bailey_store::{Opened, Suspended, Suspension};
 
 use super::checks::Checks;
 use super::names::Names;
-use super::users::{is_owner, reaches};
+use super::roles::may_give;
 use super::{App, AppError, Caller};
 
 /// How long whoever suspends somebody waits for the report to be whole.
@@ -77,9 +78,6 @@ impl App {
             let now = self.store().person_get(person.id).await?.ok_or(AppError::NotFound)?;
             if now.status == PersonStatus::Deleted {
                 return Err(deleted(&now));
-            }
-            if is_owner(&now) {
-                self.another_owner(now.id).await?;
             }
             let ask = Suspended {
                 person: now.id,
@@ -176,11 +174,7 @@ impl App {
 
 /// Nobody decides about people who may do more than they themselves.
 fn over_them(caller: &Caller, person: &Person) -> Result<(), AppError> {
-    if reaches(caller.actor.person.role, person.role) {
-        return Ok(());
-    }
-    let detail = format!("`{}` has a role that reaches further than yours", person.name);
-    Err(AppError::Beyond(vec![FieldError::whole(detail)]))
+    may_give(caller, &AnyRole::BuiltIn(person.role), None, "")
 }
 
 pub(super) fn deleted(person: &Person) -> AppError {

@@ -5,3 +5,4 @@ pub(super) mod factor_confirm;
 pub(super) mod factor_remove;
 pub(super) mod get;
 pub(super) mod password;
+pub(super) mod quota;

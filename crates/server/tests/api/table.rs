@@ -43,6 +43,15 @@ fn expected_of_identity() -> BTreeMap<&'static str, Needs> {
         // Who is not signed in is sent to do so.
         ("GET /apps/open", Nothing),
         ("GET /api/v1/me", Token),
+        ("GET /api/v1/policy/explain", Token),
+        ("POST /api/v1/roles", To(A::RoleWrite)),
+        ("GET /api/v1/roles", To(A::RoleRead)),
+        ("GET /api/v1/roles/{id}", To(A::RoleRead)),
+        ("PATCH /api/v1/roles/{id}", To(A::RoleWrite)),
+        ("DELETE /api/v1/roles/{id}", To(A::RoleWrite)),
+        ("POST /api/v1/grants", To(A::RoleWrite)),
+        ("GET /api/v1/grants", To(A::RoleRead)),
+        ("DELETE /api/v1/grants/{id}", To(A::RoleWrite)),
         ("PUT /api/v1/me/password", Session),
         ("POST /api/v1/me/second-factor", Session),
         ("POST /api/v1/me/second-factor/confirm", Session),
@@ -103,6 +112,8 @@ fn expected_of_the_rest() -> BTreeMap<&'static str, Needs> {
         ("GET /api/v1/templates", To(A::TemplateRead)),
         ("GET /api/v1/templates/{id}", To(A::TemplateRead)),
         ("DELETE /api/v1/templates/{id}", To(A::TemplateWrite)),
+        ("GET /api/v1/templates/{id}/access", To(A::TemplateRead)),
+        ("PUT /api/v1/templates/{id}/access", To(A::TemplateWrite)),
         ("GET /api/v1/templates/{id}/versions", To(A::TemplateRead)),
         ("GET /api/v1/templates/{id}/versions/{number}", To(A::TemplateRead)),
         (
@@ -130,6 +141,7 @@ fn expected_of_workspaces() -> BTreeMap<&'static str, Needs> {
     use Action as A;
     use Needs::To;
     BTreeMap::from([
+        ("GET /api/v1/me/quota", To(A::WorkspaceRead)),
         ("POST /api/v1/workspaces", To(A::WorkspaceCreate)),
         ("GET /api/v1/workspaces", To(A::WorkspaceRead)),
         ("GET /api/v1/workspaces/{id}", To(A::WorkspaceRead)),
@@ -184,6 +196,7 @@ pub(crate) fn request(operation: &str) -> (Method, String) {
     let resource = path.split('/').nth(3).unwrap_or_default();
     let kinds = [
         ("keys", "key"),
+        ("grants", "grt"),
         ("budgets", "bud"),
         ("tokens", "tok"),
         ("sessions", "ses"),

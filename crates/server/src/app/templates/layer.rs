@@ -33,27 +33,27 @@ pub enum LayerEvent {
 
 impl App {
     /// Begins to build what a version installs, unless it is there or being built.
-    pub async fn template_build(&self, _caller: &Caller, text: &str, number: u32) -> Result<LayerBuild, AppError> {
-        let version = self.version_of_number(text, number).await?;
+    pub async fn template_build(&self, caller: &Caller, text: &str, number: u32) -> Result<LayerBuild, AppError> {
+        let version = self.version_of_number(caller, text, number).await?;
         self.fleet().layers().build(version).await?;
         self.layer_build(version).await
     }
 
     /// How far what a version installs is.
-    pub async fn template_build_get(&self, _caller: &Caller, text: &str, number: u32) -> Result<LayerBuild, AppError> {
-        let version = self.version_of_number(text, number).await?;
+    pub async fn template_build_get(&self, caller: &Caller, text: &str, number: u32) -> Result<LayerBuild, AppError> {
+        let version = self.version_of_number(caller, text, number).await?;
         self.layer_build(version).await
     }
 
     /// Lines of the log of the last build, in order; none where this server remembers no build.
     pub async fn template_build_log(
         &self,
-        _caller: &Caller,
+        caller: &Caller,
         text: &str,
         number: u32,
         query: &BuildLogQuery,
     ) -> Result<Page<LogLine>, AppError> {
-        let version = self.version_of_number(text, number).await?;
+        let version = self.version_of_number(caller, text, number).await?;
         let most = cursor::limit(query.limit, LINES, LINES)?;
         let flight = self.fleet().layers().last(version).await?;
         let read = flight.map(|flight| flight.read(query.after.unwrap_or(0), most as usize).0);
@@ -72,7 +72,7 @@ impl App {
         after: u64,
         connection: Option<&apps::Place>,
     ) -> Result<impl Stream<Item = LayerEvent> + Send + use<>, AppError> {
-        let version = self.version_of_number(text, number).await?;
+        let version = self.version_of_number(caller, text, number).await?;
         let flight = self.fleet().layers().last(version).await?;
         let end = self.layer_build(version).await?;
         let follow = Follow {
@@ -109,8 +109,8 @@ impl App {
         })
     }
 
-    async fn version_of_number(&self, text: &str, number: u32) -> Result<TemplateVersionId, AppError> {
-        let template = self.template(text).await?;
+    async fn version_of_number(&self, caller: &Caller, text: &str, number: u32) -> Result<TemplateVersionId, AppError> {
+        let template = self.template(caller, text).await?;
         Ok(self.version(&template, number).await?.id)
     }
 }

@@ -17,6 +17,6 @@ use crate::reject::Reject;
     responses((status = 204, description = "Done; nothing to say")),
 )]
 pub(crate) async fn handler(cx: RequestCx) -> Result<Response, Reject> {
-    cx.app().sign_out(&cx.caller.actor).await?;
+    cx.app().sign_out(&cx.caller).await?;
     Ok(with_cookie(StatusCode::NO_CONTENT, Some(identity::cleared())))
 }
