@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    admin, budgets, config, doctor, exec, files, groups, keys, login, mock, models, open, org, prices, requests,
-    server, spend, templates, terminal, tokens, users, workspaces,
+    admin, budgets, config, doctor, exec, files, grants, groups, keys, login, mock, models, open, org, policy, prices,
+    quota, requests, roles, server, spend, templates, terminal, tokens, users, workspaces,
 };
 
 /// One gate for every model call: keys, budgets, routes, and a ledger of what was spent.
@@ -71,6 +71,14 @@ pub(crate) enum Command {
     Users(users::Arguments),
     /// Manage groups of people
     Groups(groups::Arguments),
+    /// Manage roles: what may be done, and on whose things
+    Roles(roles::Arguments),
+    /// Manage who was granted which roles
+    Grants(grants::Arguments),
+    /// Explain why something is allowed, or is not
+    Policy(policy::Arguments),
+    /// Show what you may have of workspaces, and have
+    Quota(quota::Arguments),
     /// Show or change the organization
     Org(org::Arguments),
     /// Manage API tokens

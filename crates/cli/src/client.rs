@@ -286,6 +286,11 @@ impl Api {
         self.change(Method::PATCH, path, body).await
     }
 
+    /// Puts something in the place of what is there.
+    pub(crate) async fn put_json(&self, path: &str, body: &impl Serialize) -> Result<Value, Failure> {
+        self.change(Method::PUT, path, body).await
+    }
+
     /// Puts something where it belongs.
     pub(crate) async fn put(&self, path: &str) -> Result<(), Failure> {
         self.send(Method::PUT, path, &(), None).await.map(|_| ())

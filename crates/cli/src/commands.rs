@@ -6,6 +6,7 @@ pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod exec;
 pub(crate) mod files;
+pub(crate) mod grants;
 pub(crate) mod groups;
 pub(crate) mod keys;
 pub(crate) mod login;
@@ -14,8 +15,11 @@ pub(crate) mod models;
 pub(crate) mod open;
 pub(crate) mod openapi;
 pub(crate) mod org;
+pub(crate) mod policy;
 pub(crate) mod prices;
+pub(crate) mod quota;
 pub(crate) mod requests;
+pub(crate) mod roles;
 pub(crate) mod server;
 pub(crate) mod spend;
 pub(crate) mod templates;
@@ -91,6 +95,10 @@ async fn act(command: Command, env: &Env) -> Result<(), Failure> {
         Command::Budgets(arguments) => budgets::run(arguments, env).await,
         Command::Users(arguments) => users::run(arguments, env).await,
         Command::Groups(arguments) => groups::run(arguments, env).await,
+        Command::Roles(arguments) => roles::run(arguments, env).await,
+        Command::Grants(arguments) => grants::run(arguments, env).await,
+        Command::Policy(arguments) => policy::run(arguments, env).await,
+        Command::Quota(arguments) => quota::run(arguments, env).await,
         Command::Org(arguments) => org::run(arguments, env).await,
         Command::Tokens(arguments) => tokens::run(arguments, env).await,
         Command::Models(arguments) => models::run(&arguments, env).await,

@@ -74,6 +74,8 @@ actions! {
     ModelRead = "models.read";
     /// See the health of providers and of the server.
     HealthRead = "health.read";
+    /// See the audit log, verify and export it.
+    AuditRead = "audit.read";
     /// See templates and their versions.
     TemplateRead = "templates.read";
     /// Push, promote and delete templates.
@@ -128,6 +130,7 @@ impl Action {
             | Self::RoleWrite
             | Self::ModelRead
             | Self::HealthRead
+            | Self::AuditRead
             | Self::TemplateWrite => &[All],
             // One's own templates are those that one may use.
             Self::TemplateRead => &[Own, All],

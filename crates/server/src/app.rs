@@ -2,6 +2,7 @@
 //! action is settled already, and looks after what that authority reaches.
 
 mod apps;
+mod audit;
 mod bounds;
 mod budgets;
 mod caller;
@@ -47,12 +48,13 @@ use bailey_store::Store;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::apps::{Apps, AppsOptions, AppsParts};
-use crate::audit::AuditLog;
+use crate::audit::{Anchors, AuditLog};
 use crate::fleet::Fleet;
 use crate::folder::Folder;
 use crate::identity::{Identity, IdentityOptions};
 use crate::streams::Open;
 
+pub(crate) use audit::Export;
 pub use caller::Caller;
 pub use error::AppError;
 pub(crate) use sign_in::{Began, Visitor};
@@ -79,6 +81,8 @@ pub struct AppParts {
     pub templates: Folder,
     /// The audit log.
     pub audit: AuditLog,
+    /// What signs it.
+    pub anchors: Anchors,
 }
 
 /// The application. Cheap to clone.
@@ -161,6 +165,11 @@ impl App {
     /// The audit log.
     pub(crate) fn audit(&self) -> &AuditLog {
         &self.0.parts.audit
+    }
+
+    /// What signs the audit log.
+    pub(crate) fn anchors(&self) -> &Anchors {
+        &self.0.parts.anchors
     }
 
     /// The folder of templates.

@@ -1,6 +1,7 @@
 //! The routes, and the authorization table: what each operation needs.
 
 mod apps;
+mod audit;
 mod budgets;
 mod grants;
 mod groups;
@@ -139,6 +140,11 @@ fn rows_of_the_gate() -> Vec<Row> {
         row(Needs(A::TokenRead), routes!(tokens::list::handler)),
         row(Needs(A::TokenRevoke), routes!(tokens::revoke::handler)),
         row(Needs(A::TokenCreate), routes!(tokens::rotate::handler)),
+        row(Needs(A::AuditRead), routes!(audit::list::handler)),
+        row(Needs(A::AuditRead), routes!(audit::get::handler)),
+        row(Needs(A::AuditRead), routes!(audit::export::handler)),
+        row(Needs(A::AuditRead), routes!(audit::verify::handler)),
+        row(Needs(A::AuditRead), routes!(audit::anchors::handler)),
         row(Needs(A::LedgerRead), routes!(requests::list::handler)),
         row(Needs(A::LedgerRead), routes!(requests::get::handler)),
         row(Needs(A::LedgerRead), routes!(spend::handler)),

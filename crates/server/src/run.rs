@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, AppParts};
 use crate::apps::AppsOptions;
-use crate::audit::{AuditLog, AuditOptions};
+use crate::audit::{Anchors, AnchorsOptions, AuditKey, AuditLog, AuditOptions};
 use crate::bootstrap::{self, AdminError};
 use crate::door::{self, DoorError};
 use crate::fleet::{self, Fleet, FleetOptions};
@@ -152,6 +152,15 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         kind: AuditWriterKind::Server,
     })
     .await?;
+    let anchors = Anchors::new(AnchorsOptions {
+        log: audit.clone(),
+        store: store.clone(),
+        clock: clock.clone(),
+        key: AuditKey::new(&key),
+        config: config.audit.clone(),
+        dir: dir.to_owned(),
+    });
+    anchors.start(&tasks, stop.clone());
     let app = App::new(AppParts {
         gate: Arc::clone(&gate),
         gateway: Arc::clone(&gateway),
@@ -166,6 +175,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         identity: identity_options(&config, key),
         templates: folder.clone(),
         audit: audit.clone(),
+        anchors: anchors.clone(),
     });
     // Before anything is served: it counts what has ended with the server before.
     app.take_up_suspensions().await?;
@@ -206,6 +216,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     for mock in door.mocks {
         mock.stop().await;
     }
+    anchors.make_or_say().await;
     audit.close().await;
     tasks.wait(Duration::from_secs(5)).await;
     store.close().await;

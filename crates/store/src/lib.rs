@@ -33,7 +33,9 @@ mod tokens;
 mod value;
 mod workspaces;
 
-pub use audit::{AuditRecord, AuditWriterKind};
+pub use audit::{
+    AuditAnchor, AuditCursor, AuditEntry, AuditFilter, AuditOutcome, AuditRead, AuditRecord, AuditTail, AuditWriterKind,
+};
 pub use budgets::{BudgetFilter, BudgetState};
 pub use builds::{LOG_BYTES, LOG_LINES, LOG_OWN, LOGS_KEPT, NewBuild, NewLine};
 pub use error::{Fault, StoreError};

@@ -44,6 +44,10 @@ Commands:
   budgets    Manage budgets, which are never exceeded
   users      Manage people
   groups     Manage groups of people
+  roles      Manage roles: what may be done, and on whose things
+  grants     Manage who was granted which roles
+  policy     Explain why something is allowed, or is not
+  quota      Show what you may have of workspaces, and have
   org        Show or change the organization
   tokens     Manage API tokens
   models     Show models, where they lead, and how that is

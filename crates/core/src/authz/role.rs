@@ -79,6 +79,7 @@ impl Role {
                 | A::LedgerRead
                 | A::ModelRead
                 | A::HealthRead
+                | A::AuditRead
                 | A::TemplateRead
                 | A::WorkspaceRead,
             )

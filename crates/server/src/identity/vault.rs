@@ -13,6 +13,8 @@ pub(crate) enum Purpose {
     AppSessions,
     /// Secrets of authenticators.
     SecondFactors,
+    /// Signatures of the audit log's anchors.
+    Audit,
 }
 
 impl Purpose {
@@ -20,6 +22,7 @@ impl Purpose {
         match self {
             Self::AppSessions => b"bailey/v1/app-sessions",
             Self::SecondFactors => b"bailey/v1/second-factors",
+            Self::Audit => b"bailey/v1/audit",
         }
     }
 }

@@ -28,7 +28,10 @@ use bailey_runtime::metrics::Registry;
 use bailey_runtime::{Clock, ManualClock, Tasks};
 use bailey_server::fleet::{Fleet, FleetOptions};
 use bailey_server::folder::Folder;
-use bailey_server::{App, AppParts, AppsOptions, AuditLog, AuditOptions, IdentityOptions, MasterKey, Peer, bootstrap};
+use bailey_server::{
+    Anchors, AnchorsOptions, App, AppParts, AppsOptions, AuditKey, AuditLog, AuditOptions, IdentityOptions, MasterKey,
+    Peer, bootstrap,
+};
 use bailey_store::{AuditWriterKind, JournalPosition, Store, Target};
 use bailey_testkit::db::{TestDb, TestTarget, on_sqlite};
 use bailey_workspaces::driver::{AnyDriver, SimDriver};
@@ -60,6 +63,7 @@ pub(crate) struct TestApp {
     writer: ReplicaId,
     position: AtomicU64,
     pub(crate) audit: AuditLog,
+    pub(crate) anchors: Anchors,
     pub(crate) db: TestDb,
 }
 
@@ -187,6 +191,14 @@ impl TestApp {
         })
         .await
         .unwrap();
+        let anchors = Anchors::new(AnchorsOptions {
+            log: audit.clone(),
+            store: store.clone(),
+            clock: gate.clock().clone(),
+            key: AuditKey::new(&MasterKey::new(bailey_core::Secret::new([7; 32]))),
+            config: configuration().audit,
+            dir: dir.clone(),
+        });
         let sim = Arc::new(SimDriver::new());
         let (fleet, metrics) = fleet(&gate, &gateway, &sim);
         let directory = dir.join("templates");
@@ -209,6 +221,7 @@ impl TestApp {
             identity: identity(),
             templates: folder.clone(),
             audit: audit.clone(),
+            anchors: anchors.clone(),
         });
         Self {
             router: bailey_server::routes::router(&app),
@@ -224,6 +237,7 @@ impl TestApp {
             writer,
             position: AtomicU64::new(1),
             audit,
+            anchors,
             db,
         }
     }
