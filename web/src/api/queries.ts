@@ -163,3 +163,23 @@ export interface Question {
 
 export const explain = (question: Question) =>
   queryOptions({ queryKey: ["explain", question], queryFn: ({ signal }) => call(api.GET("/api/v1/policy/explain", { params: { query: question }, signal })), staleTime: 0 });
+
+export const identities = queryOptions({ queryKey: ["identities"], queryFn: ({ signal }) => call(api.GET("/api/v1/me/identities", { signal })) });
+
+export interface AuditFilter {
+  q?: string | undefined;
+  actor?: string | undefined;
+  action?: string | undefined;
+  resource?: string | undefined;
+  outcome?: Schemas["AuditOutcome"] | undefined;
+  since?: string | undefined;
+  until?: string | undefined;
+  causal?: string | undefined;
+}
+
+export const audit = (filter: AuditFilter) =>
+  list(["audit", "list", filter], (cursor, signal) => call(api.GET("/api/v1/audit", { params: { query: { ...filter, limit: 100, cursor } }, signal })), 5_000);
+
+export const auditEntry = (id: string) => queryOptions({ queryKey: ["audit", id], queryFn: ({ signal }) => call(api.GET("/api/v1/audit/{id}", { params: { path: { id } }, signal })) });
+
+export const auditAnchors = list(["audit", "anchors"], (cursor, signal) => call(api.GET("/api/v1/audit/anchors", { params: { query: { limit: 50, cursor } }, signal })));
