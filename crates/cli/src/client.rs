@@ -301,6 +301,11 @@ impl Api {
         self.send(Method::DELETE, path, &(), None).await.map(|_| ())
     }
 
+    /// Deletes something, and says what became of it.
+    pub(crate) async fn remove(&self, path: &str, query: &impl Serialize) -> Result<Value, Failure> {
+        parse(&self.send(Method::DELETE, path, query, None).await?)
+    }
+
     async fn change(&self, method: Method, path: &str, body: &impl Serialize) -> Result<Value, Failure> {
         let body = serde_json::to_vec(body)?;
         let answer = self.send(method, path, &(), Some((JSON, body))).await?;

@@ -9,6 +9,7 @@ pub(crate) mod exec;
 pub(crate) mod files;
 pub(crate) mod grants;
 pub(crate) mod groups;
+pub(crate) mod homes;
 pub(crate) mod keys;
 pub(crate) mod login;
 pub(crate) mod mock;
@@ -87,6 +88,7 @@ async fn act(command: Command, env: &Env) -> Result<(), Failure> {
         Command::Files(arguments) => files::run(arguments, env).await,
         Command::Open(arguments) => open::run(arguments, env).await,
         Command::Logs(arguments) => workspaces::logs(arguments, env).await,
+        Command::Homes(arguments) => homes::run(arguments, env).await,
         Command::Templates(arguments) => templates::run(arguments, env).await,
         Command::Login(arguments) => login::login(arguments, env).await,
         Command::Logout(arguments) => login::logout(arguments, env).await,

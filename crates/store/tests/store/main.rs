@@ -5,6 +5,7 @@
 mod apply;
 #[cfg(test)]
 mod audit;
+mod authority;
 #[cfg(test)]
 mod budgets;
 #[cfg(test)]
