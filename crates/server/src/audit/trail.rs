@@ -8,6 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use bailey_api::Code;
 use bailey_core::RequestId;
 use bailey_core::audit::Outcome;
+use bailey_runtime::failpoint;
 use http::{Method, StatusCode};
 
 use super::draft::{Draft, Opened, Subject, Verdict};
@@ -155,6 +156,8 @@ impl Inner {
     async fn open(&self, who: Who, change: Change) -> Result<Opened, AuditError> {
         let draft = Draft::intent(self.subject(who, &change), change);
         let opened = self.log.append(draft).await?;
+        // The change is made after this; a test ends the process here.
+        failpoint::hit("audit.intent");
         self.state().recorded = true;
         Ok(opened)
     }

@@ -257,6 +257,18 @@ impl TestApp {
         self.client(&owner, TokenScopes::All).await
     }
 
+    /// The audit log as the server opens it that is started after this one.
+    pub(crate) async fn audit_of_the_next_server(&self) -> AuditLog {
+        let options = AuditOptions {
+            store: self.store.clone(),
+            clock: self.gate.clock().clone(),
+            tasks: Tasks::new(),
+            replica: self.replica,
+            kind: AuditWriterKind::Server,
+        };
+        AuditLog::start(options).await.unwrap()
+    }
+
     /// A new person.
     pub(crate) async fn person(&self, name: &str, role: Role) -> Client {
         let person = Person {

@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod apply;
 #[cfg(test)]
+mod audit;
 mod authority;
 #[cfg(test)]
 mod budgets;
