@@ -1,6 +1,7 @@
 //! The commands, one module each.
 
 pub(crate) mod admin;
+pub(crate) mod audit;
 pub(crate) mod budgets;
 pub(crate) mod config;
 pub(crate) mod doctor;
@@ -94,6 +95,7 @@ async fn act(command: Command, env: &Env) -> Result<(), Failure> {
         Command::Keys(arguments) => keys::run(arguments, env).await,
         Command::Spend(arguments) => spend::run(&arguments, env).await,
         Command::Requests(arguments) => requests::run(&arguments, env).await,
+        Command::Audit(arguments) => audit::run(arguments, env).await,
         Command::Budgets(arguments) => budgets::run(arguments, env).await,
         Command::Users(arguments) => users::run(arguments, env).await,
         Command::Groups(arguments) => groups::run(arguments, env).await,
