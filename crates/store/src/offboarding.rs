@@ -42,6 +42,11 @@ statements! {
     FORGET_PASSWORD = same("DELETE FROM local_passwords WHERE person = $1");
     FORGET_FACTOR = same("DELETE FROM second_factors WHERE person = $1");
     FORGET_CODES = same("DELETE FROM recovery_codes WHERE person = $1");
+    /// Who they are at an identity provider stays, without what only concerns them: it must not become somebody else's.
+    FORGET_ADDRESSES = same("UPDATE identities SET email = NULL WHERE person = $1");
+    FORGET_PROVIDERS = same(
+        "DELETE FROM provider_sessions WHERE identity IN (SELECT id FROM identities WHERE person = $1)",
+    );
     FORGET_GRANTS = same("DELETE FROM grants WHERE person = $1");
     FORGET_TEMPLATES = same("DELETE FROM template_people WHERE person = $1");
     FORGET_BUDGETS = same("DELETE FROM budgets WHERE subject_kind IN ('person', 'tokens') AND subject = $1");
@@ -403,6 +408,8 @@ impl Store {
                 FORGET_PASSWORD,
                 FORGET_FACTOR,
                 FORGET_CODES,
+                FORGET_ADDRESSES,
+                FORGET_PROVIDERS,
                 FORGET_GRANTS,
                 FORGET_TEMPLATES,
                 FORGET_BUDGETS,

@@ -1,4 +1,4 @@
-//! `fake-idp`: an OpenID provider on loopback that does what it should, until one thing of it is changed; and a GitHub beside it.
+//! `fake-idp`: an `OpenID` provider on loopback that does what it should, until one thing of it is changed; and a GitHub beside it.
 //!
 //! It shares no code with what it tests: tokens are put together and signed here.
 

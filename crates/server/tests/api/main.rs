@@ -24,6 +24,8 @@ mod keys;
 #[cfg(test)]
 mod ledger;
 #[cfg(test)]
+mod offboarding;
+#[cfg(test)]
 mod problems;
 #[cfg(test)]
 mod reach;

@@ -19,6 +19,8 @@ mod leases;
 #[cfg(test)]
 mod ledger;
 #[cfg(test)]
+mod offboarding;
+#[cfg(test)]
 mod random;
 #[cfg(test)]
 mod records;
