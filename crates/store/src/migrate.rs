@@ -37,6 +37,7 @@ pub(crate) const STEPS: &[Step] = steps! {
     7 "0007_audit";
     8 "0008_identities";
     9 "0009_offboarding";
+    10 "0010_indexes";
 };
 
 fn migrator(text: impl Fn(&Step) -> &'static str) -> Migrator {

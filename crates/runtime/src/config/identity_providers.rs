@@ -52,7 +52,7 @@ pub struct IdentityProviderConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum IdentityProviderKind {
-    /// OpenID Connect.
+    /// `OpenID` Connect.
     Oidc {
         /// Its issuer, letter by letter.
         issuer: String,
@@ -128,10 +128,10 @@ fn provider(s: &mut Section<'_>) -> Option<IdentityProviderConfig> {
         Some(IdentityProviderKind::Github { .. }) => &["read:user", "user:email", "read:org"][..],
         _ => &["profile", "email"],
     };
-    let client_id = s.required("client_id", |node| filled(node));
+    let client_id = s.required("client_id", filled);
     let client_secret = secret::read(s, KEYS);
     let provider = IdentityProviderConfig {
-        display_name: s.get("display_name", |node| filled(node)).or_else(|| name.clone())?,
+        display_name: s.get("display_name", filled).or_else(|| name.clone())?,
         name: name?,
         kind: kind?,
         client_id: client_id?,
