@@ -13,6 +13,7 @@ async function furnish({ server }) {
   await server.api("POST", "/api/v1/budgets", { subject: { kind: "group", id: group }, limit: "100", period: "month" });
   await server.api("POST", "/api/v1/roles", { name: "team-lead", description: "Sees what their people do", permissions: [{ action: "workspaces.read", reach: "group" }, { action: "ledger.read", reach: "group" }] });
   await server.api("POST", "/api/v1/grants", { role: "team-lead", group });
+  const { id: role } = await server.api("POST", "/api/v1/roles", { name: "key-keeper", description: "Makes keys for the group.", permissions: [{ action: "keys.read", reach: "group" }, { action: "keys.create", reach: "group" }] });
   const first = async (path) => {
     const found = (await server.api("GET", path)).items[0]?.id;
     if (!found) throw new Error(`there is nothing to look at: GET ${path} is empty`);
@@ -24,6 +25,8 @@ async function furnish({ server }) {
     request: await first("/api/v1/requests?outcome=ok&limit=1"),
     key: await first("/api/v1/keys?limit=1"),
     person: await first("/api/v1/users?limit=1"),
+    entry: await first("/api/v1/audit?limit=1"),
+    role,
     entry: await first("/api/v1/audit?limit=1"),
   };
 }
@@ -51,6 +54,7 @@ export async function everyPage(world) {
     ["budgets", "/budgets"],
     ["people", "/people"],
     ["person", `/people/${ids.person}`],
+    ...(seen.person ? [["person-suspended", `/people/${seen.person}`]] : []),
     ["groups", "/groups"],
     ["group", `/groups/${ids.group}`],
     ["roles", "/roles"],
@@ -59,6 +63,10 @@ export async function everyPage(world) {
     ["audit", "/audit"],
     ["audit-entry", `/audit/${ids.entry}`],
     ["tokens", "/tokens"],
+    ["roles", "/roles"],
+    ["role", `/roles/${ids.role}`],
+    ["audit", "/audit"],
+    ["audit-entry", `/audit/${ids.entry}`],
     ["health", "/health"],
     ["profile", "/profile"],
     ["security", "/profile?tab=security"],

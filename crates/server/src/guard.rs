@@ -206,17 +206,22 @@ impl FromRequestParts<App> for SignedIn {
     type Rejection = Reject;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Reject> {
-        let way = app.identity().ways.of(&parts.extensions, &parts.headers);
-        let asked = Credentials {
-            way: &way,
-            method: parts.method.clone(),
-            headers: &parts.headers,
-        };
-        match by_session(app, asked).await {
-            Ok(actor) => Ok(Self(Some(actor))),
-            Err(AppError::TokenMissing | AppError::SessionEnded) => Ok(Self(None)),
-            Err(error) => Err(error.into()),
-        }
+        Ok(Self(signed_in(app, parts).await?))
+    }
+}
+
+/// Whoever is signed in with the browser that asks; `None` = nobody.
+pub(crate) async fn signed_in(app: &App, parts: &Parts) -> Result<Option<Actor>, AppError> {
+    let way = app.identity().ways.of(&parts.extensions, &parts.headers);
+    let asked = Credentials {
+        way: &way,
+        method: parts.method.clone(),
+        headers: &parts.headers,
+    };
+    match by_session(app, asked).await {
+        Ok(actor) => Ok(Some(actor)),
+        Err(AppError::TokenMissing | AppError::SessionEnded) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

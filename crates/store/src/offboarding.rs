@@ -42,7 +42,9 @@ statements! {
     FORGET_PASSWORD = same("DELETE FROM local_passwords WHERE person = $1");
     FORGET_FACTOR = same("DELETE FROM second_factors WHERE person = $1");
     FORGET_CODES = same("DELETE FROM recovery_codes WHERE person = $1");
-    FORGET_BUDGETS = same("DELETE FROM budgets WHERE subject_kind = 'person' AND subject = $1");
+    FORGET_GRANTS = same("DELETE FROM grants WHERE person = $1");
+    FORGET_TEMPLATES = same("DELETE FROM template_people WHERE person = $1");
+    FORGET_BUDGETS = same("DELETE FROM budgets WHERE subject_kind IN ('person', 'tokens') AND subject = $1");
     /// Those that could be used until now are counted, and then all are ended.
     GOOD_SESSIONS = same(count!(
         "sessions WHERE person = $1 AND ended_at IS NULL AND expires_at > $2 AND last_used_at > $3"
@@ -401,6 +403,8 @@ impl Store {
                 FORGET_PASSWORD,
                 FORGET_FACTOR,
                 FORGET_CODES,
+                FORGET_GRANTS,
+                FORGET_TEMPLATES,
                 FORGET_BUDGETS,
                 DELETE,
             ] {

@@ -19,6 +19,7 @@ const FILES: &[(&str, &[(&str, Statement)])] = &[
     ("credentials", crate::credentials::ALL),
     ("grants", crate::grants::ALL),
     ("groups", crate::groups::ALL),
+    ("identities", crate::identities::ALL),
     ("invitations", crate::invitations::ALL),
     ("keys", crate::keys::ALL),
     ("leases", crate::leases::ALL),
