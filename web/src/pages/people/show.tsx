@@ -109,7 +109,7 @@ export function PersonPage() {
               {may(me, "ledger.read") ? <Section title="Spend"><Spent id={value.id} /></Section> : null}
             </SimpleGrid>
             {may(me, "roles.read") ? <GrantsOf subject={{ person: value.id }} /> : null}
-            {may(me, "people.read") ? <Explain person={value.id} /> : null}
+            {may(me, "roles.read") ? <Explain person={value.id} /> : null}
             <Belongings person={value} />
             {reach(me, "people.read") === "all" ? (
               <>

@@ -15,9 +15,9 @@ import { may, mayOn } from "../../lib/permissions";
 type Home = Schemas["Home"];
 
 /** Home directories that were kept when their workspaces were deleted. Where there is none, nothing is shown. */
-export function KeptHomes() {
+export function KeptHomes({ owner }: { owner: string | undefined }) {
   const me = useMe();
-  const { query, rows, more, loading } = useRows(queries.homes);
+  const { query, rows, more, loading } = useRows(queries.homes(owner));
   const [purged, setPurged] = useState<Home | null>(null);
   const remove = useAction((id: string) => call(api.DELETE("/api/v1/homes/{id}", { params: { path: { id } } })), ["homes", "quota"], () => setPurged(null));
   if (query.error) return <ProblemNote error={query.error} again={() => void query.refetch()} />;

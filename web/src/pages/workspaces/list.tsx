@@ -78,7 +78,7 @@ export function WorkspacesPage() {
           </Empty>
         )}
       </Section>
-      <KeptHomes />
+      <KeptHomes owner={whose === "own" ? me.user.id : undefined} />
     </Page>
   );
 }
