@@ -13,3 +13,5 @@ mod hooks;
 mod support;
 #[cfg(test)]
 mod tickets;
+#[cfg(test)]
+mod whole;
