@@ -11,7 +11,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 CARGO_TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 ARGS ?=
 
-.PHONY: help run build test test-clients test-workspaces test-web test-long bench bench-workspaces fmt lint
+.PHONY: help run build test test-clients test-workspaces test-web test-long pictures bench bench-workspaces fmt lint
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,8 +33,11 @@ test-clients: build ## real coding agents and SDKs, each doing a task through Ba
 test-workspaces: build ## real workspaces: editors, coding agents, Chromium, hostile programs, kill -9; needs root
 	@tests/workspaces/run.sh $(ARGS)
 
-test-web: build ## the web app in Chromium: every page in both colours, on a desk and on a phone; needs root for its workspaces
+test-web: build ## the web app in Chromium: a journey, sign-in with providers, then every page as light and dark, desk and phone; needs root
 	@tests/web/run.sh $(ARGS)
+
+pictures: build ## the pictures of the README, made anew by that journey; needs root
+	@tests/web/run.sh --keep-pictures --only journey
 
 test-long: ## fuzzing and soak tests
 	@scripts/test-long.sh

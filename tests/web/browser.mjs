@@ -1,9 +1,11 @@
 // Chromium, and what is asked of every page.
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 
-const TIMEOUT = 30_000;
+// Long, for machines that are busy with something else.
+const TIMEOUT = 60_000;
 
 export class Browser {
   static async start(packages, server, out) {
@@ -34,21 +36,49 @@ export class Browser {
     return { context, page, complaints };
   }
 
+  /** Until nothing moves any more, but for what turns for ever, and the text has stayed the same for a moment. */
+  async settled(page) {
+    await page.waitForFunction(() => document.getAnimations().every((each) => each.playState !== "running" || each.effect?.getComputedTiming().iterations === Infinity));
+    let last;
+    for (let same = 0; same < 3; ) {
+      const now = await page.evaluate(() => `${document.body.innerText} ${document.documentElement.scrollHeight}`);
+      same = now === last ? same + 1 : 0;
+      last = now;
+      await sleep(50);
+    }
+  }
+
   /** Holds a page to what holds for all: no complaint, nothing wider than the window, no serious violation. */
   async judge({ page, complaints }, name) {
+    await this.settled(page);
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     // The page's own policy lets no script in; the driver's way past it does not go through the page.
     const found = await page.evaluate(`${this.axe}; axe.run(document, { resultTypes: ["violations"] })`);
     const serious = found.violations.filter((violation) => violation.impact === "serious" || violation.impact === "critical");
-    await page.screenshot({ path: join(this.out, `${name}.png`) });
+    await page.screenshot({ path: this.path(name) });
     const faults = serious.map((violation) => `${violation.id}: ${violation.nodes.slice(0, 3).map((node) => `${node.target.join(" ")} (${node.any[0]?.message ?? node.failureSummary})`).join("; ")}`);
     if (overflow > 0) faults.push(`it is ${overflow} px wider than the window`);
     faults.push(...complaints.splice(0));
     if (faults.length > 0) throw new Error(`${name}:\n${faults.join("\n")}`);
   }
 
+  path(name) {
+    return join(this.out, `${name}.png`);
+  }
+
   async picture(name) {
-    await this.owner.page.screenshot({ path: join(this.out, `${name}.png`) }).catch(() => undefined);
+    await this.owner.page.screenshot({ path: this.path(name) }).catch(() => undefined);
+  }
+
+  /** A picture of the owner's page for the README. */
+  async forReadme(name) {
+    const { page } = this.owner;
+    const before = page.viewportSize();
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await this.settled(page);
+    mkdirSync(join(this.out, "readme"), { recursive: true });
+    await page.screenshot({ path: join(this.out, "readme", `${name}.png`) });
+    await page.setViewportSize(before);
   }
 
   async stop() {

@@ -10,6 +10,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
 import { onSignedOut, queryClient } from "./api/query";
+import { watch } from "./lib/presence";
 import { router } from "./router";
 import { schemes, theme, variables } from "./theme";
 
@@ -22,6 +23,8 @@ onSignedOut(() => {
   queryClient.clear();
   void router.navigate({ to: "/sign-in", search: { return: href }, replace: true });
 });
+
+watch(window);
 
 const root = document.getElementById("root");
 if (root) {

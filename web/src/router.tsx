@@ -57,7 +57,7 @@ const routes = [
   createRoute({ ...inShell, path: "/models", component: lazyRouteComponent(() => import("./pages/models"), "ModelsPage") }),
   createRoute({ ...inShell, path: "/keys", component: lazyRouteComponent(() => import("./pages/keys/list"), "KeysPage"), validateSearch: texts("state") }),
   createRoute({ ...inShell, path: "/keys/$id", component: lazyRouteComponent(() => import("./pages/keys/show"), "KeyPage") }),
-  createRoute({ ...inShell, path: "/requests", component: lazyRouteComponent(() => import("./pages/requests/list"), "RequestsPage"), validateSearch: texts("since", "model", "outcome", "key", "person", "workspace", "provider") }),
+  createRoute({ ...inShell, path: "/requests", component: lazyRouteComponent(() => import("./pages/requests/list"), "RequestsPage"), validateSearch: texts("since", "model", "outcome", "key", "person", "group", "workspace", "provider") }),
   createRoute({ ...inShell, path: "/requests/$id", component: lazyRouteComponent(() => import("./pages/requests/show"), "RequestPage") }),
   createRoute({ ...inShell, path: "/spend", component: lazyRouteComponent(() => import("./pages/spend"), "SpendPage"), validateSearch: texts("since", "by") }),
   createRoute({ ...inShell, path: "/budgets", component: lazyRouteComponent(() => import("./pages/budgets"), "BudgetsPage") }),
@@ -72,7 +72,7 @@ const routes = [
 ];
 
 const entries = [
-  createRoute({ getParentRoute: () => root, path: "/sign-in", component: lazyRouteComponent(() => import("./pages/entry/sign-in"), "SignInPage"), validateSearch: texts("return") }),
+  createRoute({ getParentRoute: () => root, path: "/sign-in", component: lazyRouteComponent(() => import("./pages/entry/sign-in"), "SignInPage"), validateSearch: texts("return", "error") }),
   createRoute({ getParentRoute: () => root, path: "/claim", component: lazyRouteComponent(() => import("./pages/entry/claim"), "ClaimPage") }),
   createRoute({ getParentRoute: () => root, path: "/invitation", component: lazyRouteComponent(() => import("./pages/entry/invitation"), "InvitationPage") }),
 ];

@@ -112,6 +112,20 @@ codes! {
     Revoked = "revoked", 409, "It is revoked";
     /// An owner must remain.
     LastOwner = "last_owner", 409, "An active owner must remain";
+    /// Built-in roles cannot be changed.
+    RoleBuiltIn = "role_built_in", 409, "The role is built in";
+    /// Somebody holds the role.
+    RoleInUse = "role_in_use", 409, "The role is granted";
+    /// The owner of the workspace may not use its template any more.
+    TemplateWithdrawn = "template_withdrawn", 409, "The workspace's owner may not use its template any more";
+    /// Nobody suspends or deletes themselves.
+    OwnAccount = "own_account", 409, "Nobody does this to themselves";
+    /// The person is active, and must be suspended first.
+    PersonActive = "person_active", 409, "The person is active";
+    /// The person is deleted.
+    PersonDeleted = "person_deleted", 409, "The person is deleted";
+    /// Workspaces must be stopped first.
+    WorkspaceNotStopped = "workspace_not_stopped", 409, "A workspace is not stopped";
     /// A build of the workspace is under way.
     BuildActive = "build_active", 409, "A build of the workspace is under way";
     /// The owner of the workspace is suspended.
@@ -148,6 +162,8 @@ codes! {
     TooManyStreams = "too_many_streams", 429, "Too many streams into workspaces are open";
     /// A fault of the server.
     Internal = "internal", 500, "Something went wrong in the server";
+    /// What is to be done cannot be recorded.
+    AuditUnavailable = "audit_unavailable", 503, "The audit log cannot be written";
     /// What is needed does not answer.
     Unavailable = "unavailable", 503, "Not available at the moment";
     /// An identity provider does not answer.

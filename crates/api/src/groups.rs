@@ -4,7 +4,8 @@ use bailey_core::GroupId;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Named, Time};
+use crate::quota::Quota;
+use crate::{Named, Patch, Time};
 
 /// A group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -16,6 +17,11 @@ pub struct Group {
     pub name: String,
     /// The name to show.
     pub display_name: String,
+    /// The models that members may use; absent = the group does not say. Somebody in several groups that say it may use those
+    /// of each.
+    pub models: Option<Vec<String>>,
+    /// What each member may have, in the place of what the deployment says. Of several groups the most generous counts.
+    pub quota: Quota,
     /// When the record was made.
     pub created_at: Time,
 }
@@ -52,6 +58,14 @@ pub struct GroupUpdate {
     /// The name to show.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
+    /// The models that members may use; `null` = the group does not say.
+    #[serde(default, skip_serializing_if = "Patch::is_keep")]
+    #[schema(value_type = Option<Vec<String>>)]
+    pub models: Patch<Vec<String>>,
+    /// What each member may have, as a whole; `null` = the group does not say.
+    #[serde(default, skip_serializing_if = "Patch::is_keep")]
+    #[schema(value_type = Option<Quota>)]
+    pub quota: Patch<Quota>,
 }
 
 /// What of a list is asked for.

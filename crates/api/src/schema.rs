@@ -4,6 +4,7 @@
 use bailey_core::authz::{Action, Role};
 use bailey_core::key::{KeyScope, Tier};
 use bailey_core::ledger::{ChargeFlag, Outcome};
+use bailey_core::people::PersonStatus;
 use bailey_core::period::Period;
 use bailey_core::workspace::{BuildState, Transition, WorkspaceStatus};
 use utoipa::openapi::schema::{ArrayBuilder, KnownFormat, ObjectBuilder, OneOfBuilder, SchemaFormat, SchemaType, Type};
@@ -48,8 +49,8 @@ closed_lists! {
     PeriodSchema as "Period" = Period::ALL.map(Period::as_str);
     /// Schema of [`Role`].
     RoleSchema as "Role" = Role::ALL.map(Role::as_str);
-    /// Schema of [`bailey_core::people::PersonStatus`].
-    PersonStatusSchema as "PersonStatus" = ["active", "suspended"];
+    /// Schema of [`PersonStatus`].
+    PersonStatusSchema as "PersonStatus" = PersonStatus::ALL.map(PersonStatus::as_str);
     /// Schema of [`Outcome`].
     OutcomeSchema as "Outcome" = Outcome::ALL.iter().map(|o| o.as_str());
     /// Schema of [`ChargeFlag`].

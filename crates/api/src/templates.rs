@@ -40,6 +40,20 @@ pub struct Template {
     pub created_by: Option<Named>,
 }
 
+/// Who may use a template. Those who may see all templates may use all of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TemplateAccess {
+    /// Whether everyone may. Where it is `false`, those may who are listed, and for others the template does not exist.
+    pub everyone: bool,
+    /// Groups whose members may, by name.
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// People who may, by name.
+    #[serde(default)]
+    pub people: Vec<String>,
+}
+
 /// Where a template came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

@@ -99,6 +99,9 @@ pub struct UserListQuery {
     /// Only the members of this group, by id or name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
+    /// Only those whose login name, name to show or address has this in it, in small letters or large.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub q: Option<String>,
     /// At most this many items, 1 to 1000; 100 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,

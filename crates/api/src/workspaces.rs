@@ -194,6 +194,9 @@ pub struct WorkspaceListQuery {
     /// Only those of this template, by id or name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
+    /// Only those whose name, or whose owner's or template's, has this in it, in small letters or large.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub q: Option<String>,
     /// At most this many items, 1 to 1000; 100 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,

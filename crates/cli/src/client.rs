@@ -3,6 +3,7 @@
 mod stream;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use bailey_api::Problem;
@@ -43,7 +44,10 @@ pub(crate) struct Remote {
     url: Option<String>,
     /// File with the API token [default: `$BAILEY_TOKEN`, or the token of `bailey login`]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Server")]
-    token_file: Option<std::path::PathBuf>,
+    token_file: Option<PathBuf>,
+    /// File with certificates trusted besides the system's, PEM [default: `$BAILEY_CA_FILE`]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Server")]
+    ca_file: Option<PathBuf>,
 }
 
 /// A server's API, with the token to use it.
@@ -86,13 +90,28 @@ impl Remote {
             (None, None) => None,
         };
         let token = token.ok_or_else(|| Failure::new("there is no API token").hint(no_token()))?;
-        Api::new(&url, &token)
+        self.with_token(environment, &url, &token)
     }
 
     /// The server that was named, without a token, and its address.
     pub(crate) fn anonymous(&self, environment: &BTreeMap<String, String>) -> Result<(Api, String), Failure> {
         let url = self.server(environment, Credentials::of(environment).as_ref())?;
-        Ok((Api::new(&url, "")?, url))
+        Ok((self.with_token(environment, &url, "")?, url))
+    }
+
+    /// The server at this address, with this token.
+    pub(crate) fn with_token(
+        &self,
+        environment: &BTreeMap<String, String>,
+        url: &str,
+        token: &str,
+    ) -> Result<Api, Failure> {
+        let named = environment.get(env::CA_FILE).filter(|path| !path.is_empty());
+        let options = ClientOptions {
+            ca_file: self.ca_file.clone().or_else(|| named.map(PathBuf::from)),
+            ..ClientOptions::default()
+        };
+        Api::new(&options, url, token)
     }
 
     /// Puts another token where the one came from that commands present: into the file that was named, or that of
@@ -130,7 +149,15 @@ impl Remote {
 const AGAIN: Duration = Duration::from_millis(200);
 const NO_HEADER: &str = "the API token has characters that no header can carry";
 
-fn unreachable() -> String {
+/// What can be done about a server that cannot be reached.
+fn unreachable(error: &(dyn std::error::Error + 'static)) -> String {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    if chain.map(ToString::to_string).any(|text| text.contains("certificate")) {
+        return format!(
+            "if that is the right server, name the certificate authority that vouches for it with --ca-file or {}",
+            env::CA_FILE
+        );
+    }
     format!(
         "start one with `bailey server`, or name another with --url or {}",
         env::URL
@@ -146,10 +173,10 @@ fn no_token() -> String {
 
 impl Api {
     /// A server with a token for it.
-    pub(crate) fn new(url: &str, token: &str) -> Result<Self, Failure> {
+    fn new(options: &ClientOptions, url: &str, token: &str) -> Result<Self, Failure> {
         Ok(Self {
-            client: client(&ClientOptions::default())?,
-            streams: stream_client(&ClientOptions::default())?,
+            client: client(options)?,
+            streams: stream_client(options)?,
             url: url.to_owned(),
             token: Secret::new(token.to_owned()),
         })
@@ -335,12 +362,8 @@ impl Api {
     }
 
     async fn exchange(&self, request: Request<Full<bytes::Bytes>>) -> Result<Answer, Failure> {
-        let response = self
-            .client
-            .request(request)
-            .await
-            .doing(|| format!("cannot reach a server at {}", self.url))
-            .hint(unreachable)?;
+        let response = self.client.request(request).await;
+        let response = response.map_err(|error| self.unreached(error))?;
         let (head, body) = response.into_parts();
         let body = body
             .collect()
@@ -352,6 +375,12 @@ impl Api {
             headers: head.headers,
             body,
         })
+    }
+
+    fn unreached(&self, error: impl std::error::Error + Send + Sync + 'static) -> Failure {
+        let hint = unreachable(&error);
+        let error = anyhow::Error::new(error).context(format!("cannot reach a server at {}", self.url));
+        Failure::from(error).hint(hint)
     }
 
     fn refused(&self, status: http::StatusCode, body: &[u8]) -> Failure {
@@ -369,6 +398,7 @@ impl Api {
         let failure = Failure::new(text);
         match problem.code.as_str() {
             "token_missing" | "token_invalid" => failure.hint(no_token()),
+            "https_required" => failure.hint(format!("name the server with https:// in --url or {}", env::URL)),
             _ => failure.hint(format!("{}{} explains `{}`", self.url, problem.kind, problem.code)),
         }
     }

@@ -31,6 +31,12 @@ pub(crate) struct ServerArgs {
     /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:7080]
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Option<String>,
+    /// Certificate to speak TLS with, and those that vouch for it, PEM; read again when it changes [default: plain HTTP]
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's key, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
     /// What is logged, such as `info` or `info,bailey_gate=debug` [default: info]
     #[arg(long, value_name = "FILTER")]
     log_level: Option<String>,
@@ -50,6 +56,8 @@ impl ConfigArgs {
     pub(crate) fn read(&self, more: &ServerArgs, env: &BTreeMap<String, String>) -> Result<Config, ConfigErrors> {
         let flags = Overrides {
             listen: more.listen.clone(),
+            tls_cert: more.tls_cert.clone(),
+            tls_key: more.tls_key.clone(),
             data_dir: self.data_dir.clone(),
             database_url: self.database_url.clone().map(Secret::new),
             log_level: more.log_level.clone(),

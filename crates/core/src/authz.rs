@@ -1,10 +1,19 @@
-//! What may be done, and who may: a closed list of actions, and the built-in roles as one readable table.
+//! What may be done, and who may: a closed list of actions, the built-in roles as one readable table, custom roles as sets of
+//! actions with their reach, and what somebody's roles come to together.
+
+mod extent;
+mod permissions;
+mod role;
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+pub use extent::Extent;
+pub use permissions::{AnyRole, CustomRole, Grant, Held, Holder, PermissionError, Permissions, Subject};
+pub use role::Role;
 
 macro_rules! actions {
     ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
@@ -51,6 +60,10 @@ actions! {
     TokenCreate = "tokens.create";
     /// Revoke API tokens.
     TokenRevoke = "tokens.revoke";
+    /// See roles and who holds them.
+    RoleRead = "roles.read";
+    /// Make, change and delete custom roles, and grant roles or take them away.
+    RoleWrite = "roles.write";
     /// See who is signed in where.
     SessionRead = "sessions.read";
     /// End sessions.
@@ -89,82 +102,37 @@ pub enum Reach {
     All,
 }
 
-/// The built-in roles.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Role {
-    /// Everything.
-    Owner,
-    /// Templates; sees all workspaces, has own.
-    TemplateAdmin,
-    /// Own workspaces, keys and spend.
-    Member,
-    /// Reads everything, changes nothing.
-    Auditor,
-}
+impl Reach {
+    /// Every reach, the narrowest first.
+    pub const ALL: [Self; 3] = [Self::Own, Self::Group, Self::All];
 
-impl Role {
-    /// Every role.
-    pub const ALL: [Self; 4] = [Self::Owner, Self::TemplateAdmin, Self::Member, Self::Auditor];
-
-    /// The name used in text, JSON and the database.
+    /// The name used in text and JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Owner => "owner",
-            Self::TemplateAdmin => "template-admin",
-            Self::Member => "member",
-            Self::Auditor => "auditor",
+            Self::Own => "own",
+            Self::Group => "group",
+            Self::All => "all",
         }
     }
+}
 
-    /// The table: how far `action` reaches for this role; `None` = not at all.
-    pub const fn reach(self, action: Action) -> Option<Reach> {
-        use Action as A;
-        use Reach::{All, Own};
-        match (self, action) {
-            // Nobody enters another person's workspace, whatever their role; an auditor has none.
-            (Self::Owner, A::WorkspaceAccess)
-            | (
-                Self::Member | Self::TemplateAdmin,
-                A::KeyRead
-                | A::KeyCreate
-                | A::KeyUpdate
-                | A::KeyRevoke
-                | A::PersonRead
-                | A::GroupRead
-                | A::BudgetRead
-                | A::LedgerRead
-                | A::TokenRead
-                | A::TokenCreate
-                | A::TokenRevoke
-                | A::SessionRead
-                | A::SessionEnd
-                | A::WorkspaceCreate
-                | A::WorkspaceUpdate
-                | A::WorkspaceDelete
-                | A::WorkspaceAccess,
-            )
-            | (Self::Member, A::WorkspaceRead)
-            // An auditor has a token of their own to read with.
-            | (Self::Auditor, A::TokenCreate | A::TokenRevoke | A::SessionEnd) => Some(Own),
-            (Self::Owner, _)
-            | (
-                Self::Auditor,
-                A::KeyRead
-                | A::PersonRead
-                | A::GroupRead
-                | A::BudgetRead
-                | A::TokenRead
-                | A::SessionRead
-                | A::LedgerRead
-                | A::ModelRead
-                | A::HealthRead
-                | A::TemplateRead
-                | A::WorkspaceRead,
-            )
-            | (Self::TemplateAdmin, A::TemplateWrite | A::WorkspaceRead)
-            | (Self::Member | Self::TemplateAdmin, A::ModelRead | A::TemplateRead) => Some(All),
-            _ => None,
+impl Action {
+    /// How far the action can reach at all. What decides over others' authority and limits, or belongs to nobody, reaches
+    /// everything or nothing; nobody goes into another person's workspace.
+    pub const fn reaches(self) -> &'static [Reach] {
+        use Reach::{All, Group, Own};
+        match self {
+            Self::PersonWrite
+            | Self::GroupWrite
+            | Self::BudgetWrite
+            | Self::RoleWrite
+            | Self::ModelRead
+            | Self::HealthRead
+            | Self::TemplateWrite => &[All],
+            // One's own templates are those that one may use.
+            Self::TemplateRead => &[Own, All],
+            Self::WorkspaceAccess => &[Own],
+            _ => &[Own, Group, All],
         }
     }
 }
@@ -177,6 +145,17 @@ pub struct UnknownName {
     pub what: &'static str,
     /// The names there are.
     pub known: String,
+}
+
+impl FromStr for Reach {
+    type Err = UnknownName;
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        let found = Self::ALL.into_iter().find(|reach| reach.as_str() == text);
+        found.ok_or_else(|| UnknownName {
+            what: "reach",
+            known: "own, group, all".to_owned(),
+        })
+    }
 }
 
 impl FromStr for Action {
@@ -194,27 +173,7 @@ impl FromStr for Action {
     }
 }
 
-impl FromStr for Role {
-    type Err = UnknownName;
-    fn from_str(text: &str) -> Result<Self, UnknownName> {
-        let known = || Self::ALL.iter().map(|a| a.as_str()).collect::<Vec<_>>().join(", ");
-        Self::ALL
-            .into_iter()
-            .find(|a| a.as_str() == text)
-            .ok_or_else(|| UnknownName {
-                what: "role",
-                known: known(),
-            })
-    }
-}
-
 impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -271,51 +230,6 @@ impl TokenScopes {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_auditor_changes_nothing_of_others() {
-        for action in Action::ALL {
-            let writes = action.as_str().rsplit('.').next() != Some("read");
-            if writes {
-                assert!(Role::Auditor.reach(*action).is_none_or(|r| r == Reach::Own), "{action}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_member_sets_no_limit() {
-        assert_eq!(Role::Member.reach(Action::BudgetWrite), None);
-        assert_eq!(Role::Member.reach(Action::PersonWrite), None);
-        assert_eq!(Role::Member.reach(Action::GroupWrite), None);
-    }
-
-    #[test]
-    fn nobody_enters_a_workspace_of_others() {
-        for role in Role::ALL {
-            assert!(
-                role.reach(Action::WorkspaceAccess).is_none_or(|r| r == Reach::Own),
-                "{role}"
-            );
-        }
-        assert_eq!(Role::Auditor.reach(Action::WorkspaceAccess), None);
-        assert_eq!(Role::Owner.reach(Action::WorkspaceDelete), Some(Reach::All));
-    }
-
-    #[test]
-    fn a_template_admin_sees_all_workspaces_and_changes_their_own() {
-        let reach = |action| Role::TemplateAdmin.reach(action);
-        assert_eq!(reach(Action::TemplateWrite), Some(Reach::All));
-        assert_eq!(reach(Action::WorkspaceRead), Some(Reach::All));
-        for own in [
-            Action::WorkspaceCreate,
-            Action::WorkspaceUpdate,
-            Action::WorkspaceDelete,
-        ] {
-            assert_eq!(reach(own), Some(Reach::Own), "{own}");
-        }
-        assert_eq!(Role::Member.reach(Action::TemplateWrite), None);
-        assert_eq!(Role::Member.reach(Action::WorkspaceRead), Some(Reach::Own));
-    }
 
     #[test]
     fn a_token_cannot_grant_more_than_it_has() {

@@ -102,6 +102,10 @@ ids! {
     InvitationId = "inv";
     /// Somebody at an identity provider.
     IdentityId = "idn";
+    /// A role that somebody made.
+    RoleId = "rol";
+    /// A grant of a role.
+    GrantId = "grt";
     /// A budget.
     BudgetId = "bud";
     /// A workspace.
@@ -118,6 +122,8 @@ ids! {
     AttemptId = "att";
     /// A running server, known by its data directory.
     ReplicaId = "rep";
+    /// Whoever writes one chain of the audit log.
+    AuditWriterId = "aud";
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::authz::Role;
+use crate::workspace::Quota;
 use crate::{GroupId, OrgId, PersonId, Timestamp, TokenId};
 
 /// Whether a person may use Bailey.
@@ -13,14 +14,20 @@ pub enum PersonStatus {
     Active,
     /// May not; tokens and keys are refused.
     Suspended,
+    /// Never will again. The record stays, so that what they did can be named.
+    Deleted,
 }
 
 impl PersonStatus {
+    /// Every status.
+    pub const ALL: [Self; 3] = [Self::Active, Self::Suspended, Self::Deleted];
+
     /// The name used in text, JSON and the database.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
             Self::Suspended => "suspended",
+            Self::Deleted => "deleted",
         }
     }
 }
@@ -57,6 +64,15 @@ pub struct Group {
     pub display_name: String,
     /// When the record was made.
     pub created_at: Timestamp,
+}
+
+/// What being in a group says of its members' limits. What is not said is as it would be without the group.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GroupLimits {
+    /// The models that members may use. Somebody in several groups that say it may use those of each.
+    pub models: Option<Vec<String>>,
+    /// What each member may have, in the place of what the deployment says.
+    pub quota: Quota,
 }
 
 /// The organization. There is one.

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use idle::{StopReason, stop_due};
 pub use name::{NameError, valid_name};
 pub use plan::{Action, Goal, Observed, SeenAgent, plan};
-pub use quota::{Asked, Exceeded, Quota, Usage};
+pub use quota::{Asked, Bound, Bounds, Exceeded, Quota, Usage};
 pub use record::{Build, LogLine, Workspace};
 
 /// What a build does to a workspace.

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bailey_core::budget::BudgetSubject;
-use bailey_core::key::Key;
+use bailey_core::key::{Key, Tier};
 use bailey_core::limit::MinuteWindow;
 use bailey_core::people::{Person, PersonStatus};
-use bailey_core::{GroupId, KeyId, Timestamp};
+use bailey_core::{GroupId, KeyId, PersonId, Timestamp};
 use bailey_store::{KeyChain, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 
@@ -30,12 +30,38 @@ struct Counters {
 }
 
 /// The part of a key that outlives changes to it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct KeyState {
+    /// Who answers for it.
+    person: PersonId,
     counters: Mutex<Counters>,
     under_way: AtomicU32,
+    /// Requests whose clients are still served.
+    served: AtomicU32,
     /// Cancelled when the key's streams must end at once.
     ended: CancellationToken,
+}
+
+impl KeyState {
+    fn of(person: PersonId) -> Self {
+        Self {
+            person,
+            counters: Mutex::default(),
+            under_way: AtomicU32::new(0),
+            served: AtomicU32::new(0),
+            ended: CancellationToken::new(),
+        }
+    }
+}
+
+/// A client that is served; dropped when it gets nothing more, whatever is still to be settled.
+#[derive(Debug)]
+pub struct Served(Arc<KeyState>);
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.0.served.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// A key and its chain.
@@ -47,6 +73,8 @@ pub struct KeyEntry {
     pub person: Person,
     /// The group that is charged.
     pub group: Option<GroupId>,
+    /// The models that the person's groups allow them; `None` = no group says so.
+    pub models: Option<Vec<String>>,
     /// The budgets of key, person, group and organization.
     pub budgets: Vec<BudgetIx>,
     state: Arc<KeyState>,
@@ -90,6 +118,21 @@ impl KeyEntry {
         &self.state.ended
     }
 
+    /// Whether a model of this name and label may be asked for: by the key, and by the groups of its person.
+    pub fn allows(&self, model: &str, tier: Option<Tier>) -> bool {
+        let by_groups = self
+            .models
+            .as_ref()
+            .is_none_or(|names| names.iter().any(|name| name == model));
+        by_groups && self.key.models.allows(model, tier)
+    }
+
+    /// Notes that a client is served from now on.
+    pub fn serve(&self) -> Served {
+        self.state.served.fetch_add(1, Ordering::Relaxed);
+        Served(Arc::clone(&self.state))
+    }
+
     /// Whether the key may be used at `now`.
     pub fn usable(&self, now: Timestamp) -> Result<(), Refused> {
         if self.key.revoked_at.is_some() || self.state.ended.is_cancelled() {
@@ -100,7 +143,7 @@ impl KeyEntry {
         }
         match self.person.status {
             PersonStatus::Active => Ok(()),
-            PersonStatus::Suspended => Err(Refused::Suspended),
+            PersonStatus::Suspended | PersonStatus::Deleted => Err(Refused::Suspended),
         }
     }
 
@@ -135,6 +178,25 @@ impl KeyEntry {
             state: Arc::clone(&self.state),
             tokens,
         })
+    }
+}
+
+fn served<'a>(states: impl Iterator<Item = &'a Arc<KeyState>>) -> u64 {
+    states.map(|s| u64::from(s.served.load(Ordering::Relaxed))).sum()
+}
+
+/// Streams that were cut.
+#[derive(Debug)]
+pub struct Ending {
+    states: Vec<Arc<KeyState>>,
+    before: u64,
+}
+
+impl Ending {
+    /// How many have ended, and whether all have.
+    pub fn ended(&self) -> (u64, bool) {
+        let left = served(self.states.iter());
+        (self.before.saturating_sub(left), left == 0)
     }
 }
 
@@ -217,6 +279,7 @@ impl Directory {
             key,
             person,
             group,
+            models,
             org,
             budgets: list,
         } = chain;
@@ -233,13 +296,18 @@ impl Directory {
                 (b, s)
             })
             .collect();
-        let state = Arc::clone(self.states().entry(key.id).or_default());
+        let state = {
+            let mut states = self.states();
+            let state = states.entry(key.id);
+            Arc::clone(state.or_insert_with(|| Arc::new(KeyState::of(person.id))))
+        };
         let budgets = budgets.register(&named, now);
         let group = group.map(|g| g.id);
         KeyEntry {
             key,
             person,
             group,
+            models,
             budgets,
             state,
             used: AtomicI64::new(now.seconds()),
@@ -263,6 +331,34 @@ impl Directory {
         if let Some(state) = self.states().remove(&id) {
             state.ended.cancel();
         }
+    }
+
+    /// How many clients are served with keys of a person.
+    pub fn served_of(&self, person: PersonId) -> u64 {
+        let states = self.states();
+        served(states.values().filter(|s| s.person == person))
+    }
+
+    /// Loads every key of a person anew at its next use, and cuts their streams; what was cut is to be watched.
+    pub fn end_person(&self, person: PersonId) -> Ending {
+        {
+            let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+            self.epoch.fetch_add(1, Ordering::SeqCst);
+            entries.retain(|_, e| e.person.id != person);
+        }
+        let mut ending = Vec::new();
+        self.states().retain(|_, state| {
+            let is_theirs = state.person == person;
+            if is_theirs {
+                ending.push(Arc::clone(state));
+            }
+            !is_theirs
+        });
+        let before = served(ending.iter());
+        for state in &ending {
+            state.ended.cancel();
+        }
+        Ending { states: ending, before }
     }
 
     /// Loads every key anew at its next use.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bailey_core::budget::LeasePolicy;
-use bailey_core::{BudgetId, KeyId, ReplicaId};
+use bailey_core::{BudgetId, KeyId, PersonId, ReplicaId};
 use bailey_runtime::{Clock, Tasks};
 use bailey_store::{JournalPosition, Store, StoreError};
 use tokio::sync::watch;
@@ -29,6 +29,8 @@ const FENCE_SECONDS: i64 = 5;
 const SWEEP: Duration = Duration::from_secs(30);
 /// How long [`Gate::flush`] waits for the store.
 const FLUSH_WAIT: Duration = Duration::from_secs(10);
+/// How often streams that were cut are looked at.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// What a gate is made from.
 #[derive(Clone)]
@@ -260,6 +262,22 @@ impl Gate {
     /// A key was revoked: it is refused from now on, and its open streams end at once.
     pub fn end_key(&self, id: KeyId) {
         self.directory.end(id);
+    }
+
+    /// How many clients are served with keys of a person.
+    pub fn served_of(&self, person: PersonId) -> u64 {
+        self.directory.served_of(person)
+    }
+
+    /// A person was suspended or deleted: their keys are refused from now on, and their open streams end at once. Waits
+    /// until they have, at most `patience`; answers with how many have, and whether those are all.
+    pub async fn end_person(&self, person: PersonId, patience: Duration) -> (u64, bool) {
+        let ending = self.directory.end_person(person);
+        let began = tokio::time::Instant::now();
+        while !ending.ended().1 && began.elapsed() < patience {
+            tokio::time::sleep(LOOK).await;
+        }
+        ending.ended()
     }
 
     /// People, groups, memberships or the organization changed: every key is loaded anew at its next use, and the streams

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bailey_core::ledger::{Outcome, Usage};
 use bailey_gate::Call;
 use bailey_gate::call::{CallInfo, Closing};
-use bailey_gate::directory::KeyEntry;
+use bailey_gate::directory::{KeyEntry, Served};
 use bailey_gate::grant::{Attempt, Bill};
 use bailey_llm::{Bounds, Protocol, Refusal, RefusalKind, RequestView, Vendor};
 use http::{HeaderMap, Response};
@@ -78,6 +78,7 @@ impl Gateway {
         let vendor = job.endpoint.vendor();
         let label = job.label();
         let ended = job.entry.ended().clone();
+        let served = job.entry.serve();
         let cancels = Arc::clone(&job.cancels);
         // A self-hosted provider stops as soon as nobody waits; one that bills is asked to the end.
         let abandoned = async {
@@ -97,7 +98,7 @@ impl Gateway {
             Ok(answering) => {
                 // The request's body is gone; only the answer is in memory now.
                 self.metrics.open.inc();
-                self.pass_on(answering, reply, label).await;
+                self.pass_on(answering, reply, served, label).await;
                 self.metrics.open.dec();
             }
             // A client that has left is answered by nobody; the row is written all the same.
@@ -166,7 +167,7 @@ impl Gateway {
             let message = format!("the model `{name}` does not exist here; see `GET /v1/models`");
             return Err(refusal(RefusalKind::ModelUnknown, "model_unknown", message));
         };
-        if !job.entry.key.models.allows(name, model.tier) {
+        if !job.entry.allows(name, model.tier) {
             let refused = bailey_gate::Refused::ModelNotAllowed { model: name.to_owned() };
             return Err(refusal_of(&refused, String::new()));
         }
@@ -219,7 +220,7 @@ impl Gateway {
     }
 
     /// Sends the head, passes the body on, and settles.
-    async fn pass_on(&self, answering: Box<Answering>, reply: Reply, label: &'static str) {
+    async fn pass_on(&self, answering: Box<Answering>, reply: Reply, served: Served, label: &'static str) {
         let Answering {
             grant,
             status,
@@ -263,12 +264,14 @@ impl Gateway {
         let client = match (client, cut) {
             (Some(client), Some(cut)) => {
                 if cut != Cut::HungUp {
-                    words.tell(&client, cut.code()).await;
+                    // One that takes nothing more does not hold up what is told to others.
+                    let _ = tokio::time::timeout(PARTING, words.tell(&client, cut.code())).await;
                 }
                 None
             }
             (client, _) => client,
         };
+        let served = client.is_some().then_some(served);
         let ending = relay.conclude(cut, &watch).await;
         let (bill, outcome, code) = judge(&mut relay, ending, cut, input_bound);
         // No provider bills a count.
@@ -296,6 +299,7 @@ impl Gateway {
         if let Some(client) = &client {
             words.tell(client, ending.code()).await;
         }
+        drop(served);
     }
 
     /// Answers with the failure of the last attempt.
@@ -386,6 +390,8 @@ fn estimate(tokens: Vec<u8>) -> Response<Body> {
 
 /// How long a client may take to make room for the last words.
 const LAST_WORDS: Duration = Duration::from_secs(5);
+/// The same for one that is cut off.
+const PARTING: Duration = Duration::from_secs(2);
 
 /// How a client is told that its answer is over.
 struct Words {

@@ -181,7 +181,7 @@ impl Gateway {
             created: 0,
             owned_by: "bailey".to_owned(),
         };
-        let allowed = |name: &str, tier| entry.key.models.allows(name, tier);
+        let allowed = |name: &str, tier| entry.allows(name, tier);
         let mut models: Vec<ModelInfo> = self
             .routes
             .named()

@@ -185,9 +185,11 @@ fn read(root: &mut Section<'_>, file: Option<&Path>) -> Config {
     // With nothing but the mock there is nothing that tiers could tell apart.
     let any_tier = providers.values().all(|provider| provider.kind == ProviderKind::Mock)
         && models.iter().all(|model| model.tier.is_none());
+    let server = root.section("server", sections::server);
+    let tls = server.speaks_tls();
     Config {
         file: file.map(Path::to_owned),
-        server: root.section("server", sections::server),
+        server,
         database: root.section("database", sections::database),
         log: root.section("log", sections::log),
         limits: root.section("limits", sections::limits),
@@ -196,7 +198,7 @@ fn read(root: &mut Section<'_>, file: Option<&Path>) -> Config {
         drain: root.section("drain", sections::drain),
         prices: root.section("prices", prices::prices),
         bounds,
-        apps: root.section("apps", apps::apps),
+        apps: root.section("apps", |s| apps::apps(s, tls)),
         egress: root.section("egress", apps::egress),
         workspaces: root.section("workspaces", workspaces::workspaces),
         sign_in: root.section("sign_in", sign_in::sign_in),

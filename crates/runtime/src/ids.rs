@@ -1,8 +1,8 @@
 //! New ids and random bytes.
 
 use bailey_core::{
-    AttemptId, BudgetId, BuildId, GroupId, IdentityId, InvitationId, KeyId, OrgId, PersonId, ReplicaId, RequestId,
-    SessionId, TemplateId, TemplateVersionId, Timestamp, TokenId, WorkspaceId,
+    AttemptId, AuditWriterId, BudgetId, BuildId, GrantId, GroupId, IdentityId, InvitationId, KeyId, OrgId, PersonId, ReplicaId,
+    RequestId, RoleId, SessionId, TemplateId, TemplateVersionId, Timestamp, TokenId, WorkspaceId,
 };
 use uuid::Uuid;
 
@@ -50,8 +50,10 @@ macro_rules! new_ids {
 
 new_ids!(
     AttemptId,
+    AuditWriterId,
     BudgetId,
     BuildId,
+    GrantId,
     GroupId,
     IdentityId,
     InvitationId,
@@ -60,6 +62,7 @@ new_ids!(
     PersonId,
     ReplicaId,
     RequestId,
+    RoleId,
     SessionId,
     TemplateId,
     TemplateVersionId,

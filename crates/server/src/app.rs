@@ -8,8 +8,10 @@ mod caller;
 mod checks;
 mod cursor;
 mod error;
+mod grants;
 mod groups;
 mod health;
+mod homes;
 mod identities;
 mod invitations;
 mod keys;
@@ -19,7 +21,11 @@ mod lookup;
 mod me;
 mod models;
 mod names;
+mod offboarding;
 mod organization;
+mod policy;
+mod quota;
+mod roles;
 mod provider_sessions;
 mod provider_sign_in;
 mod second_factor;
@@ -44,6 +50,7 @@ use bailey_store::Store;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::apps::{Apps, AppsOptions, AppsParts};
+use crate::audit::AuditLog;
 use crate::fleet::Fleet;
 use crate::folder::Folder;
 use crate::identity::{Identity, IdentityOptions};
@@ -74,6 +81,8 @@ pub struct AppParts {
     pub identity: IdentityOptions,
     /// The folder of templates.
     pub templates: Folder,
+    /// The audit log.
+    pub audit: AuditLog,
 }
 
 /// The application. Cheap to clone.
@@ -140,12 +149,22 @@ impl App {
         &self.0.parts.gateway
     }
 
+    #[cfg(test)]
+    pub(crate) fn gateway_shared(&self) -> Arc<Gateway> {
+        Arc::clone(&self.0.parts.gateway)
+    }
+
     pub(crate) fn defaults(&self) -> &DefaultsConfig {
         &self.0.parts.defaults
     }
 
     pub(crate) fn fleet(&self) -> &Fleet {
         &self.0.parts.fleet
+    }
+
+    /// The audit log.
+    pub(crate) fn audit(&self) -> &AuditLog {
+        &self.0.parts.audit
     }
 
     /// The folder of templates.

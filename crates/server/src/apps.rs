@@ -59,8 +59,8 @@ const OPEN_PATH: &str = "/.bailey/open";
 pub struct AppsOptions {
     /// `[apps]`.
     pub config: AppsConfig,
-    /// The port in apps' addresses, where nothing stands in front of the server.
-    pub port: u16,
+    /// The port in apps' addresses; `None` = the scheme's own.
+    pub port: Option<u16>,
     /// Where Bailey's own pages are: whoever is not signed in to an app is sent there.
     pub platform: String,
     /// What sessions are sealed with. It outlives the process, and so do they.
@@ -69,7 +69,20 @@ pub struct AppsOptions {
 
 /// A connection's place among those that the server holds; kept for as long as the connection lives, whatever its protocol.
 #[derive(Clone)]
-pub(crate) struct Place(#[expect(dead_code, reason = "it is held, not used")] pub(crate) Arc<OwnedSemaphorePermit>);
+pub(crate) struct Place {
+    _permit: Arc<OwnedSemaphorePermit>,
+    /// Closes the connection, if it has not changed its protocol.
+    pub(crate) cut: CancellationToken,
+}
+
+impl Place {
+    pub(crate) fn new(permit: OwnedSemaphorePermit) -> Self {
+        Self {
+            _permit: Arc::new(permit),
+            cut: CancellationToken::new(),
+        }
+    }
+}
 
 /// The apps of all workspaces. Cheap to clone.
 #[derive(Clone)]
@@ -77,7 +90,7 @@ pub(crate) struct Apps(Arc<Inner>);
 
 struct Inner {
     config: AppsConfig,
-    port: u16,
+    port: Option<u16>,
     platform: String,
     access: Access,
     codes: Codes,
@@ -215,7 +228,12 @@ impl Apps {
             .access
             .may(&site, label.app(), session.as_ref(), self.now())
             .await?;
-        Ok(may.then_some(Visit { label, site, session }))
+        Ok(may.then(|| Visit {
+            label,
+            site,
+            session,
+            end: CancellationToken::new(),
+        }))
     }
 
     /// The answer to whoever is not let in: a person who opens a page is sent to sign in, whether there is an app or not.
@@ -317,12 +335,8 @@ impl Apps {
             return Ok(None);
         };
         let code = self.0.codes.issue(grant)?;
-        let AppsConfig { domain, https, .. } = &self.0.config;
-        let port = if *https {
-            String::new()
-        } else {
-            format!(":{}", self.0.port)
-        };
+        let AppsConfig { domain, .. } = &self.0.config;
+        let port = self.0.port.map(|port| format!(":{port}")).unwrap_or_default();
         let scheme = self.scheme();
         let mut url = format!("{scheme}://{label}.{domain}{port}{OPEN_PATH}?code={}", code.expose());
         if let Some(path) = path.and_then(origin::own_path) {
@@ -347,12 +361,18 @@ impl Apps {
         let session = Session::of_actor(&caller.actor, workspace.id, TERMINAL);
         let site = Arc::new(site(workspace, TERMINAL, self.max_sharing())?);
         let session = Some(session);
-        Some(Visit { label, site, session })
+        Some(Visit {
+            label,
+            site,
+            session,
+            end: CancellationToken::new(),
+        })
     }
 
     /// Waits until a visit is over, or the server stops.
     pub(crate) async fn until_over(&self, visit: &Visit) {
         tokio::select! {
+            () = visit.end.cancelled() => {}
             () = self.0.access.until_over(visit, || self.now()) => {}
             () = self.0.closing.cancelled() => {}
         }
@@ -371,8 +391,13 @@ impl Apps {
         format!("{}://{}", self.scheme(), host.to_ascii_lowercase())
     }
 
+    /// Whether browsers come over https.
+    pub(crate) fn https(&self) -> bool {
+        self.0.config.https
+    }
+
     fn scheme(&self) -> &'static str {
-        if self.0.config.https { "https" } else { "http" }
+        if self.https() { "https" } else { "http" }
     }
 
     fn now(&self) -> bailey_core::Timestamp {

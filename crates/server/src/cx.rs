@@ -1,10 +1,14 @@
 //! What a handler gets to know of the request.
 
+use std::convert::Infallible;
+
 use axum::extract::FromRequestParts;
 use bailey_api::Code;
 use http::request::Parts;
 
 use crate::app::{App, Caller, Visitor};
+use crate::apps::Place;
+use crate::audit::Trail;
 use crate::reject::Reject;
 use crate::way::Way;
 
@@ -15,6 +19,8 @@ pub(crate) struct RequestCx {
     pub(crate) caller: Caller,
     /// How the request came.
     pub(crate) way: Way,
+    /// The connection that it came over.
+    pub(crate) connection: Option<Place>,
 }
 
 impl RequestCx {
@@ -37,7 +43,17 @@ impl FromRequestParts<App> for RequestCx {
             app: app.clone(),
             caller,
             way,
+            connection: parts.extensions.get::<Place>().cloned(),
         })
+    }
+}
+
+impl FromRequestParts<App> for Trail {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Infallible> {
+        // The guard puts it there where it lets everybody in; elsewhere the caller has it.
+        Ok(parts.extensions.get::<Self>().cloned().unwrap_or_default())
     }
 }
 
@@ -46,6 +62,9 @@ impl FromRequestParts<App> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Reject> {
         let way = app.identity().ways.of(&parts.extensions, &parts.headers);
-        Ok(app.visitor(way, &parts.method, &parts.headers).await?)
+        let mut visitor = app.visitor(way, &parts.method, &parts.headers).await?;
+        let Ok(trail) = Trail::from_request_parts(parts, app).await;
+        visitor.trail = trail;
+        Ok(visitor)
     }
 }

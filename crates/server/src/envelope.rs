@@ -11,6 +11,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use tracing::Instrument;
 
 use crate::app::App;
+use crate::audit::Causal;
 use crate::reject::Reject;
 
 /// The header that names a request.
@@ -18,9 +19,10 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-bailey-requ
 
 /// Gives the request an id, and the answer the id and the headers that all have. A problem document gets the id, too;
 /// an error that is no problem document becomes one.
-pub(crate) async fn envelope(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(crate) async fn envelope(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let id = RequestId::new_at(app.now());
     let span = tracing::info_span!("api", request.id = %id, method = %request.method(), path = request.uri().path());
+    request.extensions_mut().insert(Causal(id));
     let mut response = next.run(request).instrument(span.clone()).await;
     let status = response.status();
     let problem = response.extensions_mut().remove::<Reject>();

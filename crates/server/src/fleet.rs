@@ -36,6 +36,7 @@ use crate::outbound::{Limits, Outbound};
 use crate::serve::ServeOptions;
 use layers::{Layers, LayersParts};
 use places::Places;
+pub use suspend::HomeError;
 use turns::Turns;
 
 /// What [`Fleet::new`] needs.

@@ -245,6 +245,7 @@ async fn from_folder(store: &Store) -> Result<BTreeSet<String>, StoreError> {
     let filter = TemplateFilter {
         name: None,
         source: Some(TemplateSource::Folder),
+        usable_by: None,
     };
     let mut names = BTreeSet::new();
     let mut page = ListPage::first(ListPage::<bailey_core::TemplateId>::MOST);

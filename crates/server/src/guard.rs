@@ -4,7 +4,7 @@
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use bailey_core::authz::{Action, Reach, TokenScopes};
+use bailey_core::authz::{Action, Extent, TokenScopes};
 use bailey_core::identity::Session;
 use bailey_core::people::{ApiToken, PersonStatus};
 use bailey_core::{PersonId, SessionId, TokenId};
@@ -15,8 +15,9 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method};
 
 use crate::app::{App, AppError, Caller};
+use crate::audit::{Asked, Causal, Trail, Who};
 use crate::identity;
-use crate::origin::{self, Asked};
+use crate::origin;
 use crate::reject::Reject;
 use crate::way::Way;
 
@@ -35,24 +36,44 @@ pub(crate) enum Access {
 
 /// Lets a request pass if its token or session allows what the route needs.
 pub(crate) async fn guard(State((app, access)): State<(App, Access)>, mut request: Request, next: Next) -> Response {
-    if access == Access::Public {
-        return next.run(request).await;
-    }
     let way = app.identity().ways.of(request.extensions(), request.headers());
-    let asked = Credentials {
-        way: &way,
+    let trail = app
+        .audit()
+        .trail(way.address, request.extensions().get::<Causal>().copied());
+    let asked = Asked {
         method: request.method().clone(),
-        headers: request.headers(),
+        path: request.uri().path().to_owned(),
+        action: match access {
+            Access::Needs(action) => action.as_str(),
+            Access::Public | Access::Anyone | Access::Session => "request",
+        },
     };
-    // On the heap: it would stand on the stack of every request below.
-    match Box::pin(authorize(&app, access, asked)).await {
-        Ok(caller) => {
-            request.extensions_mut().insert(caller);
-            request.extensions_mut().insert(way);
-            next.run(request).await
+    let (who, response) = match access {
+        Access::Public => {
+            request.extensions_mut().insert(trail.clone());
+            (None, next.run(request).await)
         }
-        Err(error) => Reject::from(error).into_response(),
-    }
+        _ => {
+            let credentials = Credentials {
+                way: &way,
+                method: request.method().clone(),
+                headers: request.headers(),
+            };
+            // On the heap: it would stand on the stack of every request below.
+            let (who, allowed) = Box::pin(authorize(&app, access, credentials)).await;
+            let response = match allowed {
+                Ok(mut caller) => {
+                    caller.trail = trail.clone();
+                    request.extensions_mut().insert(caller);
+                    request.extensions_mut().insert(way);
+                    next.run(request).await
+                }
+                Err(error) => Reject::from(error).into_response(),
+            };
+            (who, response)
+        }
+    };
+    Box::pin(trail.finish(who, asked, response)).await
 }
 
 /// What a request says of who asks.
@@ -62,16 +83,23 @@ struct Credentials<'a> {
     headers: &'a HeaderMap,
 }
 
-async fn authorize(app: &App, access: Access, asked: Credentials<'_>) -> Result<Caller, AppError> {
-    let actor = authenticate(app, asked).await?;
-    Ok(match access {
-        Access::Needs(action) => Caller::authorize(actor, action)?,
-        Access::Session if actor.session.is_none() => return Err(AppError::SessionRequired),
-        Access::Public | Access::Anyone | Access::Session => Caller {
+/// Who asks, as far as that is known, and whether they may.
+async fn authorize(app: &App, access: Access, asked: Credentials<'_>) -> (Option<Who>, Result<Caller, AppError>) {
+    let actor = match authenticate(app, asked).await {
+        Ok(actor) => actor,
+        Err(error) => return (None, Err(error)),
+    };
+    let who = Who::from(&actor);
+    let caller = match access {
+        Access::Needs(action) => Caller::authorize(actor, action).map_err(AppError::from),
+        Access::Session if actor.session.is_none() => Err(AppError::SessionRequired),
+        Access::Public | Access::Anyone | Access::Session => Ok(Caller {
             actor,
-            reach: Reach::Own,
-        },
-    })
+            reach: Extent::Own,
+            trail: Trail::default(),
+        }),
+    };
+    (Some(who), caller)
 }
 
 const FORM: AppError = AppError::TokenInvalid("the header must be `Authorization: Bearer bly_...`, once");
@@ -108,6 +136,9 @@ async fn by_token(app: &App, value: &HeaderValue) -> Result<Actor, AppError> {
 
 /// How often it is noted that a session is used, in seconds.
 const NOTED: i64 = 60;
+/// Says with the value `1` that a page asks by itself and nobody is at it: a session that is only asked with in this way lies
+/// unused. It counts for what changes nothing.
+pub(crate) const BACKGROUND: &str = "x-bailey-background";
 
 async fn by_session(app: &App, asked: Credentials<'_>) -> Result<Actor, AppError> {
     let Some(text) = identity::only(asked.headers, identity::COOKIE_NAME) else {
@@ -126,14 +157,19 @@ async fn by_session(app: &App, asked: Credentials<'_>) -> Result<Actor, AppError
         .filter(|s| token::matches(&s.hash, &parsed.hash))
         .ok_or(AppError::SessionEnded)?;
     let actor = of_session(app, &session).await?;
-    if now.seconds().saturating_sub(session.last_used_at.seconds()) >= NOTED {
+    if !in_background(&asked) && now.seconds().saturating_sub(session.last_used_at.seconds()) >= NOTED {
         app.store().session_touch(session.id, now).await?;
     }
     Ok(actor)
 }
 
+/// Whether nobody is at the page that asks.
+fn in_background(asked: &Credentials<'_>) -> bool {
+    asked.method == Method::GET && asked.headers.get(BACKGROUND).is_some_and(|value| value == "1")
+}
+
 fn from_own_page(asked: &Credentials<'_>) -> bool {
-    origin::allowed(Asked {
+    origin::allowed(origin::Asked {
         own: &asked.way.origin,
         method: &asked.method,
         headers: asked.headers,
@@ -195,20 +231,13 @@ async fn actor(
     person: PersonId,
     (scopes, token, session): (TokenScopes, Option<TokenId>, Option<SessionId>),
 ) -> Result<Option<Actor>, AppError> {
-    let Some(person) = app.store().person_get(person).await? else {
+    let Some(holder) = app.store().holder(person).await? else {
         return Ok(None);
     };
-    if person.status != PersonStatus::Active {
+    if holder.person.status != PersonStatus::Active {
         return Err(Denied::Suspended.into());
     }
-    let groups = app.store().groups_of(person.id).await?;
-    Ok(Some(Actor {
-        person,
-        scopes,
-        groups: groups.iter().map(|g| g.id).collect(),
-        token,
-        session,
-    }))
+    Ok(Some(Actor::of(holder, scopes, token, session)))
 }
 
 /// The same caller as things are now, for what lasts longer than a request: the token or session, the person and their role

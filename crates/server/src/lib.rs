@@ -2,6 +2,7 @@
 
 pub mod app;
 mod apps;
+pub mod audit;
 pub mod bootstrap;
 mod bridge;
 mod csv;
@@ -26,15 +27,18 @@ pub mod run;
 mod serve;
 pub mod starters;
 mod streams;
+mod tls;
 mod way;
 mod web;
 
 pub use app::{App, AppParts};
 pub use apps::AppsOptions;
+pub use audit::{AuditError, AuditLog, AuditOptions};
 pub use door::DoorError;
 pub use identity::{HashError, IdentityOptions, MasterKey, VaultError};
 pub use prices::PricesError;
 pub use providers::Providers;
 pub use reject::Reject;
 pub use run::{RunError, run};
-pub use way::Peer;
+pub use tls::{TlsError, check as check_certificate};
+pub use way::{Encrypted, Peer};

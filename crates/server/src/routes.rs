@@ -3,15 +3,20 @@
 mod apps;
 mod auth;
 mod budgets;
+mod grants;
 mod groups;
+mod health;
+mod homes;
 mod invitations;
 mod keys;
 mod me;
 mod models;
 mod organization;
+mod policy;
 mod prices;
 mod public;
 mod requests;
+mod roles;
 mod sessions;
 mod sign_in;
 mod spend;
@@ -78,6 +83,16 @@ fn rows_of_identity() -> Vec<Row> {
         row(Session, routes!(me::confirm::handler)),
         row(Anyone, routes!(me::identities::handler)),
         row(Session, routes!(me::identity_remove::handler)),
+        // For others than oneself it takes more, which the use-case looks after.
+        row(Anyone, routes!(policy::handler)),
+        row(Needs(A::RoleWrite), routes!(roles::create::handler)),
+        row(Needs(A::RoleRead), routes!(roles::list::handler)),
+        row(Needs(A::RoleRead), routes!(roles::get::handler)),
+        row(Needs(A::RoleWrite), routes!(roles::update::handler)),
+        row(Needs(A::RoleWrite), routes!(roles::delete::handler)),
+        row(Needs(A::RoleWrite), routes!(grants::create::handler)),
+        row(Needs(A::RoleRead), routes!(grants::list::handler)),
+        row(Needs(A::RoleWrite), routes!(grants::delete::handler)),
         row(Session, routes!(me::password::handler)),
         row(Session, routes!(me::factor_begin::handler)),
         row(Session, routes!(me::factor_confirm::handler)),
@@ -110,6 +125,10 @@ fn rows_of_the_gate() -> Vec<Row> {
         row(Needs(A::PersonRead), routes!(users::list::handler)),
         row(Needs(A::PersonRead), routes!(users::get::handler)),
         row(Needs(A::PersonWrite), routes!(users::update::handler)),
+        row(Needs(A::PersonWrite), routes!(users::suspend::handler)),
+        row(Needs(A::PersonRead), routes!(users::suspension::handler)),
+        row(Needs(A::PersonWrite), routes!(users::reactivate::handler)),
+        row(Needs(A::PersonWrite), routes!(users::delete::handler)),
         row(Needs(A::GroupWrite), routes!(groups::create::handler)),
         row(Needs(A::GroupRead), routes!(groups::list::handler)),
         row(Needs(A::GroupRead), routes!(groups::get::handler)),
@@ -131,6 +150,7 @@ fn rows_of_the_gate() -> Vec<Row> {
         row(Needs(A::LedgerRead), routes!(requests::list::handler)),
         row(Needs(A::LedgerRead), routes!(requests::get::handler)),
         row(Needs(A::LedgerRead), routes!(spend::handler)),
+        row(Needs(A::HealthRead), routes!(health::handler)),
         row(Needs(A::ModelRead), routes!(models::handler)),
         row(Needs(A::ModelRead), routes!(prices::handler)),
     ]
@@ -145,6 +165,8 @@ fn rows_of_workspaces() -> Vec<Row> {
         row(Needs(A::TemplateRead), routes!(templates::list::handler)),
         row(Needs(A::TemplateRead), routes!(templates::get::handler)),
         row(Needs(A::TemplateWrite), routes!(templates::delete::handler)),
+        row(Needs(A::TemplateRead), routes!(templates::access::get)),
+        row(Needs(A::TemplateWrite), routes!(templates::access::set)),
         row(Needs(A::TemplateRead), routes!(templates::versions::handler)),
         row(Needs(A::TemplateRead), routes!(templates::version::handler)),
         row(Needs(A::TemplateRead), routes!(templates::archive::handler)),
@@ -154,11 +176,14 @@ fn rows_of_workspaces() -> Vec<Row> {
         row(Needs(A::TemplateWrite), routes!(templates::promote::handler)),
         row(Needs(A::TemplateWrite), routes!(templates::rollback::handler)),
         row(Needs(A::WorkspaceAccess), routes!(apps::open::handler)),
+        row(Needs(A::WorkspaceRead), routes!(me::quota::handler)),
         row(Needs(A::WorkspaceCreate), routes!(workspaces::create::handler)),
         row(Needs(A::WorkspaceRead), routes!(workspaces::list::handler)),
         row(Needs(A::WorkspaceRead), routes!(workspaces::get::handler)),
         row(Needs(A::WorkspaceUpdate), routes!(workspaces::settings::handler)),
         row(Needs(A::WorkspaceDelete), routes!(workspaces::delete::handler)),
+        row(Needs(A::WorkspaceRead), routes!(homes::list::handler)),
+        row(Needs(A::WorkspaceDelete), routes!(homes::delete::handler)),
         row(Needs(A::WorkspaceUpdate), routes!(workspaces::start::handler)),
         row(Needs(A::WorkspaceUpdate), routes!(workspaces::stop::handler)),
         row(Needs(A::WorkspaceUpdate), routes!(workspaces::restart::handler)),

@@ -17,13 +17,15 @@ use bailey_runtime::config::{AuditMode, Config};
 use bailey_runtime::http::ClientError;
 use bailey_runtime::ids::{self, NewId};
 use bailey_runtime::{Clock, Tasks, metrics};
-use bailey_store::{Store, StoreError, Target};
+use bailey_store::{AuditWriterKind, Store, StoreError, Target};
+use http::Uri;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, AppParts};
 use crate::apps::AppsOptions;
+use crate::audit::{AuditLog, AuditOptions};
 use crate::bootstrap::{self, AdminError};
 use crate::door::{self, DoorError};
 use crate::fleet::{self, Fleet, FleetOptions};
@@ -31,7 +33,8 @@ use crate::folder::{Folder, FolderEvent};
 use crate::identity::{IdentityOptions, MasterKey, Purpose};
 use crate::prices::{self, PricesError};
 use crate::providers::Providers;
-use crate::serve::{ServeOptions, serve};
+use crate::serve::{ServeOptions, Serving, serve};
+use crate::tls::{Certificates, TlsError};
 
 /// How long a server says that it is not ready before it stops accepting: load balancers look every second or so.
 const NOTICE: Duration = Duration::from_millis(500);
@@ -80,6 +83,9 @@ pub enum RunError {
     /// The link that claims the owner cannot be made.
     #[error(transparent)]
     Claim(#[from] AdminError),
+    /// The certificate or its key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Signals cannot be waited for.
     #[error("cannot wait for signals")]
     Signals(#[source] std::io::Error),
@@ -109,6 +115,8 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let clock = Clock::system();
     let dir = data_dir(&config)?;
     let _lock = lock(dir)?;
+    // Before anything listens: nobody is to come over a connection that is not what it is meant to be.
+    let certificates = Certificates::configured(&config, clock.now())?;
     let listener = listen(&config).await?;
     let store = Store::open(&target(&config)).await?;
     let fresh = bootstrap::ensure(&store, clock.now()).await?;
@@ -123,6 +131,10 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let prices = prices::load(&config, &store, &clock).await?;
     let door = door::build(&config).await?;
     let mut registry = metrics::Registry::new(env!("CARGO_PKG_VERSION"), clock.now());
+    let tls = match &certificates {
+        Some(certificates) => Some(certificates.acceptor(registry.families())?),
+        None => None,
+    };
     let gateway = gateway(&config, &gate, door.routes, Arc::clone(&prices), &mut registry);
     let stop = CancellationToken::new();
     let fleet = Fleet::new(
@@ -137,6 +149,14 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         &mut registry,
     );
     let key = secret_key(dir).map_err(data_dir_error(dir))?;
+    let audit = AuditLog::start(AuditOptions {
+        store: store.clone(),
+        clock: clock.clone(),
+        tasks: tasks.clone(),
+        replica: replica(dir, &clock).map_err(data_dir_error(dir))?,
+        kind: AuditWriterKind::Server,
+    })
+    .await?;
     let app = App::new(AppParts {
         gate: Arc::clone(&gate),
         gateway: Arc::clone(&gateway),
@@ -150,7 +170,11 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         ),
         identity: identity_options(&config, key)?,
         templates: folder.clone(),
+        audit: audit.clone(),
     });
+    // Before anything is served: it counts what has ended with the server before.
+    app.take_up_suspensions().await?;
+    tasks.spawn(app.clone().watch_access(stop.clone()));
     tasks.spawn(folder.watch(store.clone(), clock.clone(), stop.clone()));
     tasks.spawn(prices::watch(
         prices,
@@ -159,13 +183,20 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         clock.clone(),
         stop.clone(),
     ));
+    if let Some(certificates) = certificates {
+        tasks.spawn(certificates.watch(clock.clone(), stop.clone()));
+    }
     tasks.spawn(app.clone().watch_provider_sessions(stop.clone()));
-    let router = crate::routes::router(&app);
-    let options = ServeOptions::new(&config);
-    let accepting = tasks.spawn({
-        let (tasks, stop, apps) = (tasks.clone(), stop.clone(), app.apps().clone());
-        async move { serve(listener, router, gateway, apps, options, &tasks, stop).await }
-    });
+    let serving = Serving {
+        router: crate::routes::router(&app),
+        gateway,
+        apps: app.apps().clone(),
+        ways: app.identity().ways.clone(),
+        options: ServeOptions::new(&config),
+        tls,
+        tasks: tasks.clone(),
+    };
+    let accepting = tasks.spawn(serve(listener, serving, stop.clone()));
     fleet.start().await?;
     announce(&config, fresh, &store, &clock).await?;
     wait_for_signal().await?;
@@ -181,6 +212,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     for mock in door.mocks {
         mock.stop().await;
     }
+    audit.close().await;
     tasks.wait(Duration::from_secs(5)).await;
     store.close().await;
     let _ = std::fs::remove_file(config.server.data_dir.join(ADDRESS));
@@ -296,9 +328,19 @@ fn secret_key(dir: &Path) -> Result<MasterKey, std::io::Error> {
 fn apps_options(config: &Config, port: u16, key: &MasterKey) -> AppsOptions {
     AppsOptions {
         config: config.apps.clone(),
-        port,
+        port: apps_port(config, port),
         platform: base_url(config),
         key: key.derive(Purpose::AppSessions),
+    }
+}
+
+/// The port that browsers reach apps at.
+fn apps_port(config: &Config, own: u16) -> Option<u16> {
+    match (config.server.speaks_tls(), &config.server.public_url) {
+        // Where somebody else leads browsers to the own port, the public address says from which.
+        (true, Some(url)) => url.parse::<Uri>().ok().and_then(|url| url.port_u16()),
+        (true, None) => Some(own).filter(|port| *port != 443),
+        (false, _) => Some(own).filter(|_| !config.apps.https),
     }
 }
 
@@ -381,16 +423,21 @@ pub fn base_url(config: &Config) -> String {
     let bound = file.and_then(|text| text.trim().parse().ok());
     let address: std::net::SocketAddr = bound.unwrap_or(config.server.listen);
     // Signing in without https works on the machine itself; by this name, as apps are below it.
+    let scheme = scheme(config);
     if address.ip().is_unspecified() || address.ip().is_loopback() {
-        return format!("http://localhost:{}", address.port());
+        return format!("{scheme}://localhost:{}", address.port());
     }
-    format!("http://{address}")
+    format!("{scheme}://{address}")
+}
+
+const fn scheme(config: &Config) -> &'static str {
+    if config.server.speaks_tls() { "https" } else { "http" }
 }
 
 async fn announce(config: &Config, fresh: bool, store: &Store, clock: &Clock) -> Result<(), RunError> {
     let dir = config.server.data_dir.display();
     let address = std::fs::read_to_string(config.server.data_dir.join(ADDRESS)).unwrap_or_default();
-    tracing::info!(data_dir = %dir, "Bailey answers at http://{}", address.trim());
+    tracing::info!(data_dir = %dir, "Bailey answers at {}://{}", scheme(config), address.trim());
     if fresh {
         let secret = bootstrap::claim_create(store, clock.now(), bootstrap::OWNER).await?;
         let link = bootstrap::claim_link(&base_url(config), &secret);

@@ -5,19 +5,17 @@
 
 pub(crate) mod files;
 mod held;
+mod open;
 pub(crate) mod query;
 
-use std::collections::HashMap;
-use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::extract::ws::{WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use bailey_api::Code;
 use bailey_api::agent::Purpose;
+use bailey_core::WorkspaceId;
 use bailey_core::workspace::WorkspaceStatus;
-use bailey_core::{PersonId, WorkspaceId};
 use bailey_link::Stream;
 
 use crate::app::{App, AppError, Caller};
@@ -25,10 +23,8 @@ use crate::apps::{self, Visit};
 use crate::bridge::{self, MAX_FRAME, READ_BUFFER};
 use crate::links::LinkError;
 
-/// The most streams that are open at the same time into one workspace.
-const PER_WORKSPACE: usize = 64;
-/// The most that one person has open.
-const PER_PERSON: usize = 128;
+pub(crate) use open::{Inside, Kind, Open, Place};
+
 /// How long an agent may take to accept a stream.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -76,88 +72,29 @@ pub enum StreamError {
     Upgrade,
 }
 
-/// How many streams are open. Cheap to clone.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Open(Arc<Mutex<Counts>>);
-
-#[derive(Debug, Default)]
-struct Counts {
-    workspaces: HashMap<WorkspaceId, usize>,
-    people: HashMap<PersonId, usize>,
-}
-
-/// A stream's place among those that are open. It is given up when this is dropped.
-#[derive(Debug)]
-pub(crate) struct Place {
-    open: Open,
-    /// `None` = it leads into none.
-    workspace: Option<WorkspaceId>,
-    person: PersonId,
-}
-
-impl Open {
-    /// A place for a stream into a workspace.
-    pub(crate) fn enter(&self, workspace: WorkspaceId, person: PersonId) -> Result<Place, StreamError> {
-        self.take(Some(workspace), person)
-    }
-
-    /// A place for somebody who follows a log. It leads into no workspace: whoever reads logs keeps nobody out of one.
-    pub(crate) fn enter_log(&self, person: PersonId) -> Result<Place, StreamError> {
-        self.take(None, person)
-    }
-
-    fn take(&self, workspace: Option<WorkspaceId>, person: PersonId) -> Result<Place, StreamError> {
-        // Nothing that can panic happens under the lock.
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let full = |whose, most| StreamError::TooMany { whose, most };
-        let taken = workspace.and_then(|id| counts.workspaces.get(&id).copied());
-        if taken.is_some_and(|n| n >= PER_WORKSPACE) {
-            return Err(full("the workspace", PER_WORKSPACE));
-        }
-        if counts.people.get(&person).is_some_and(|n| *n >= PER_PERSON) {
-            return Err(full("the person", PER_PERSON));
-        }
-        if let Some(workspace) = workspace {
-            *counts.workspaces.entry(workspace).or_default() += 1;
-        }
-        *counts.people.entry(person).or_default() += 1;
-        Ok(Place {
-            open: self.clone(),
-            workspace,
-            person,
-        })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut counts = self.open.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(workspace) = &self.workspace {
-            leave(&mut counts.workspaces, workspace);
-        }
-        leave(&mut counts.people, &self.person);
-    }
-}
-
-fn leave<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: &K) {
-    if let Some(count) = counts.get_mut(key) {
-        *count = count.saturating_sub(1);
-        if *count == 0 {
-            counts.remove(key);
-        }
-    }
-}
-
 /// Somebody who was let into a workspace.
 #[derive(Debug)]
 pub(crate) struct Admitted {
     pub(crate) visit: Visit,
-    _place: Place,
+    place: Place,
+}
+
+impl Admitted {
+    /// The same with the connection that it comes over, where that carries no WebSocket.
+    pub(crate) fn over(mut self, connection: Option<&apps::Place>) -> Self {
+        self.place = self.place.over(connection);
+        self
+    }
 }
 
 impl App {
     /// Lets somebody into a workspace, if it is theirs, more than the browser leads in, and it is there.
-    pub(crate) async fn stream_admit(&self, caller: &Caller, id: WorkspaceId) -> Result<Admitted, AppError> {
+    pub(crate) async fn stream_admit(
+        &self,
+        caller: &Caller,
+        id: WorkspaceId,
+        kind: Kind,
+    ) -> Result<Admitted, AppError> {
         let workspace = self.workspace_within(caller, id).await?;
         let name = workspace.name.clone();
         if workspace.resolved.browser_only || self.fleet().settings().browser_only {
@@ -170,9 +107,14 @@ impl App {
             }
             .into());
         }
-        let place = self.streams().enter(id, caller.person())?;
-        let visit = self.apps().visit(caller, workspace).ok_or(AppError::NotFound)?;
-        Ok(Admitted { visit, _place: place })
+        let inside = Inside {
+            workspace: id,
+            owner: workspace.owner,
+        };
+        let place = self.streams().enter(inside, caller.person(), kind)?;
+        let mut visit = self.apps().visit(caller, workspace).ok_or(AppError::NotFound)?;
+        visit.end = place.end();
+        Ok(Admitted { visit, place })
     }
 
     /// Opens a stream for somebody who was let in.
@@ -216,35 +158,5 @@ impl App {
                 }
                 drop((admitted, connection));
             }))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use bailey_core::Timestamp;
-    use bailey_runtime::ids::NewId;
-
-    use super::*;
-
-    #[test]
-    fn places_are_counted_and_given_up() {
-        let open = Open::default();
-        let at = Timestamp::from_seconds(1);
-        let (ann, busy) = (PersonId::new_at(at), WorkspaceId::new_at(at));
-        let mut places: Vec<_> = (0..PER_WORKSPACE).map(|_| open.enter(busy, ann).unwrap()).collect();
-        assert!(open.enter(busy, PersonId::new_at(at)).is_err());
-        for _ in PER_WORKSPACE..PER_PERSON {
-            places.push(open.enter(WorkspaceId::new_at(at), ann).unwrap());
-        }
-        assert!(open.enter(WorkspaceId::new_at(at), ann).is_err());
-        places.pop();
-        places.push(open.enter(WorkspaceId::new_at(at), ann).unwrap());
-        drop(places);
-        let logs: Vec<_> = (0..PER_PERSON).map(|_| open.enter_log(ann).unwrap()).collect();
-        assert!(open.enter_log(ann).is_err(), "logs count by person");
-        assert!(open.enter(busy, PersonId::new_at(at)).is_ok(), "and keep nobody out");
-        drop(logs);
-        let counts = open.0.lock().unwrap();
-        assert!(counts.workspaces.is_empty() && counts.people.is_empty());
     }
 }

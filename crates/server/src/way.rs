@@ -16,6 +16,10 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub IpAddr);
 
+/// That a request's connection speaks TLS with this server. The server puts it into each such request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Encrypted;
+
 /// How a request came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Way {
@@ -43,26 +47,35 @@ impl Ways {
 
     /// How a request of these parts came.
     pub(crate) fn of(&self, extensions: &Extensions, headers: &HeaderMap) -> Way {
-        let peer = extensions
-            .get::<Peer>()
-            .map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.0);
-        let peer = peer.to_canonical();
-        let trusted = self.is_proxy(peer);
-        let host = headers
-            .get(HOST)
-            .and_then(|host| host.to_str().ok())
-            .unwrap_or_default();
-        let host = host.to_ascii_lowercase();
-        let public = self.public.as_deref().and_then(|url| url.split_once("://"));
-        let public = public.filter(|(_, authority)| *authority == host);
-        let said = trusted.then(|| only(headers, &FORWARDED_PROTO)).flatten();
-        let https = said == Some("https") || public.is_some_and(|(scheme, _)| scheme == "https");
+        let host = host(headers).to_ascii_lowercase();
+        let https = self.is_https(extensions, headers);
         let origin = format!("{}://{host}", if https { "https" } else { "http" });
         Way {
-            address: if trusted { self.client(peer, headers) } else { peer },
+            address: self.address(peer(extensions), headers),
             keeps_cookies: https || is_loopback(&host),
             base: self.public.clone().unwrap_or_else(|| origin.clone()),
             origin,
+        }
+    }
+
+    /// Whether a browser came over https: to the proxy that says so, to this server, or to the public address.
+    pub(crate) fn is_https(&self, extensions: &Extensions, headers: &HeaderMap) -> bool {
+        if self.is_proxy(peer(extensions).0.to_canonical())
+            && let Some(said) = only(headers, &FORWARDED_PROTO)
+        {
+            return said == "https";
+        }
+        let public = self.public.as_deref().and_then(|url| url.strip_prefix("https://"));
+        extensions.get::<Encrypted>().is_some() || public.is_some_and(|own| own.eq_ignore_ascii_case(host(headers)))
+    }
+
+    /// Who asks, as far as that is known.
+    pub(crate) fn address(&self, peer: Peer, headers: &HeaderMap) -> IpAddr {
+        let peer = peer.0.to_canonical();
+        if self.is_proxy(peer) {
+            self.client(peer, headers)
+        } else {
+            peer
         }
     }
 
@@ -80,7 +93,9 @@ impl Ways {
             .collect();
         for text in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
             let text = text.trim();
-            let parsed = text
+            let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+            let parsed = bare
+                .unwrap_or(text)
                 .parse::<IpAddr>()
                 .or_else(|_| text.parse::<SocketAddr>().map(|at| at.ip()));
             let Ok(address) = parsed else { break };
@@ -91,6 +106,18 @@ impl Ways {
         }
         nearest
     }
+}
+
+fn peer(extensions: &Extensions) -> Peer {
+    let unknown = Peer(Ipv4Addr::UNSPECIFIED.into());
+    extensions.get::<Peer>().copied().unwrap_or(unknown)
+}
+
+fn host(headers: &HeaderMap) -> &str {
+    headers
+        .get(HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or_default()
 }
 
 /// The value of a header that is there once, in lower case already.

@@ -6,9 +6,10 @@ use bailey_core::{BuildId, KeyId, PersonId, TemplateVersionId, Timestamp, Worksp
 
 use crate::bulk::Bulk;
 use crate::conn::Conn;
+use crate::groups::bounds_of_person;
 use crate::keys::revoke_of_workspace;
 use crate::page::cut;
-use crate::sql::{Assembly, same, statements};
+use crate::sql::{Assembly, each, same, statements};
 use crate::store::transaction;
 use crate::value::{Row, Texts, Value, json};
 use crate::workspaces::{Begun, active_owner, usage_alone, workspace};
@@ -30,6 +31,15 @@ statements! {
          started_at, finished_at, lines, agent_lines) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, 0)",
     );
     GET = same(select!(" WHERE workspace = $1 AND number = $2"));
+    /// The last builds of workspaces.
+    LAST = each(
+        "SELECT b.id, b.workspace, b.number, b.transition, b.state, b.version, b.initiator, b.reason, b.error, \
+         b.created_at, b.started_at, b.finished_at FROM workspaces w JOIN builds b ON b.workspace = w.id AND b.number = w.build \
+         WHERE w.id IN (SELECT unhex(value) FROM json_each($1))",
+        "SELECT b.id, b.workspace, b.number, b.transition, b.state, b.version, b.initiator, b.reason, b.error, \
+         b.created_at, b.started_at, b.finished_at FROM workspaces w JOIN builds b ON b.workspace = w.id AND b.number = w.build \
+         WHERE w.id = ANY($1)",
+    );
     UNFINISHED = same(select!(" WHERE state IN ('queued', 'running') ORDER BY id"));
     NEXT = same("UPDATE workspaces SET build = build + 1, keep_home = $2 WHERE id = $1 AND deleted_at IS NULL");
     CHANGE = same(
@@ -215,7 +225,8 @@ fn full() -> String {
 
 impl Store {
     /// Begins a build. While another one is active this is a conflict of the workspace's `build`; a workspace that is gone
-    /// is [`StoreError::NotFound`]. With a quota, what the workspace needs must fit beside what its owner runs, and an owner
+    /// is [`StoreError::NotFound`]. With a quota, what the workspace needs must fit beside what its owner runs,
+    /// within what their groups say in the quota's place; and an owner
     /// who is suspended is a conflict of its `owner`.
     pub async fn build_begin(
         &self,
@@ -229,6 +240,7 @@ impl Store {
             if let Some(quota) = quota {
                 active_owner(tx, before.owner).await?;
                 let usage = usage_alone(tx, before.owner, id).await?;
+                let quota = bounds_of_person(tx, before.owner, quota).await?.quota();
                 let resolved = new.change.as_ref().map_or(&before.resolved, |change| &change.2);
                 let exceeded = quota.exceeded(&usage, &Asked::of(&resolved.resources, false));
                 if !exceeded.is_empty() {
@@ -292,6 +304,12 @@ impl Store {
             }
             revoke_of_workspace(tx, build.workspace, now).await.map(Some)
         })
+    }
+
+    /// The last build of each of these workspaces, in no order.
+    pub async fn builds_last(&self, workspaces: &[WorkspaceId]) -> Result<Vec<Build>, StoreError> {
+        let ids = workspaces.iter().map(|id| id.uuid()).collect();
+        self.reader().await?.read_all(LAST.bind(Value::Uuids(ids)), read).await
     }
 
     /// A build by its number.

@@ -96,6 +96,9 @@ const UNIQUE: &[(&str, &str, &str, &str)] = &[
     ),
     ("groups.name", "groups_name", "group", "name"),
     ("people.name", "people_name", "person", "name"),
+    ("roles.name", "roles_name", "role", "name"),
+    ("grants.person", "grants_person", "grant", "role"),
+    ("grants.group_id", "grants_group", "grant", "role"),
     (
         "invitations.public_id",
         "invitations_public_id",
@@ -111,6 +114,13 @@ const UNIQUE: &[(&str, &str, &str, &str)] = &[
     ("workspaces.owner", "workspaces_owner_name", "workspace", "name"),
     ("workspaces.host_slot", "workspaces_host_slot", "workspace", "host_slot"),
     ("builds.workspace", "builds_active", "workspace", "build"),
+    ("audit_rows.writer", "audit_rows_pkey", "audit writer", "head"),
+    (
+        "audit_writers.replica",
+        "audit_writers_replica_kind",
+        "audit writer",
+        "replica",
+    ),
 ];
 
 impl From<sqlx::Error> for StoreError {

@@ -1,14 +1,18 @@
 //! Groups and their members.
 
-use bailey_core::people::{Group, Person};
+use std::collections::HashMap;
+
+use bailey_core::people::{Group, GroupLimits, Person};
+use bailey_core::workspace::{Bounds, Quota};
 use bailey_core::{GroupId, PersonId};
 
 use crate::conn::Conn;
 use crate::page::cut;
 use crate::people;
+use crate::roles::alone;
 use crate::sql::{Assembly, same, statements};
 use crate::store::transaction;
-use crate::value::Row;
+use crate::value::{Row, json};
 use crate::{LedgerReach, ListPage, Store, StoreError};
 
 statements! {
@@ -27,6 +31,12 @@ statements! {
         "SELECT p.id, p.name, p.display_name, p.email, p.role, p.status, p.charged_group, p.created_at \
          FROM group_members m JOIN people p ON p.id = m.person WHERE m.group_id = $1 ORDER BY p.name",
     );
+    LIMITS = same("SELECT models, quota FROM groups WHERE id = $1");
+    SET_LIMITS = same("UPDATE groups SET models = $2, quota = $3 WHERE id = $1");
+    LIMITS_OF_PERSON = same(
+        "SELECT g.name, g.models, g.quota FROM group_members m JOIN groups g ON g.id = m.group_id \
+         WHERE m.person = $1 AND (g.models IS NOT NULL OR g.quota IS NOT NULL) ORDER BY g.name",
+    );
     OF_PERSON = same(
         "SELECT g.id, g.name, g.display_name, g.created_at \
          FROM group_members m JOIN groups g ON g.id = m.group_id WHERE m.person = $1 ORDER BY g.name",
@@ -40,6 +50,50 @@ fn read(row: &Row) -> Result<Group, StoreError> {
         display_name: row.get("display_name")?,
         created_at: row.get("created_at")?,
     })
+}
+
+fn read_limits(row: &Row) -> Result<GroupLimits, StoreError> {
+    let parsed = |column| match row.get::<Option<String>>(column)? {
+        Some(_) => row.json(column).map(Some),
+        None => Ok(None),
+    };
+    let quota = match row.get::<Option<String>>("quota")? {
+        Some(_) => row.json("quota")?,
+        None => Quota::default(),
+    };
+    Ok(GroupLimits {
+        models: parsed("models")?,
+        quota,
+    })
+}
+
+/// What the groups of a person say of their limits, by the groups' names.
+pub(crate) async fn limits_of_person(
+    conn: &mut Conn,
+    person: PersonId,
+) -> Result<Vec<(String, GroupLimits)>, StoreError> {
+    let read = |row: &Row| Ok((row.get("name")?, read_limits(row)?));
+    conn.read_all(LIMITS_OF_PERSON.bind(person), read).await
+}
+
+/// The models that a person's groups allow them; `None` = none of them says so.
+pub(crate) async fn models_of_person(conn: &mut Conn, person: PersonId) -> Result<Option<Vec<String>>, StoreError> {
+    let limits = limits_of_person(conn, person).await?;
+    let said: Vec<_> = limits.into_iter().filter_map(|(_, limits)| limits.models).collect();
+    if said.is_empty() {
+        return Ok(None);
+    }
+    let mut models: Vec<_> = said.into_iter().flatten().collect();
+    models.sort_unstable();
+    models.dedup();
+    Ok(Some(models))
+}
+
+/// What a person may have for whom the deployment says `default`.
+pub(crate) async fn bounds_of_person(conn: &mut Conn, person: PersonId, default: &Quota) -> Result<Bounds, StoreError> {
+    let limits = limits_of_person(conn, person).await?;
+    let quotas: Vec<_> = limits.into_iter().map(|(name, limits)| (name, limits.quota)).collect();
+    Ok(Bounds::of(default, &quotas))
 }
 
 pub(crate) async fn group(conn: &mut Conn, id: GroupId) -> Result<Option<Group>, StoreError> {
@@ -118,6 +172,54 @@ impl Store {
                 _ => Ok(()),
             }
         })
+    }
+
+    /// What being in a group says of its members' limits.
+    pub async fn group_limits(&self, id: GroupId) -> Result<GroupLimits, StoreError> {
+        let found = self.reader().await?.read_optional(LIMITS.bind(id), read_limits).await?;
+        found.ok_or(StoreError::NotFound { what: "group" })
+    }
+
+    /// The same for several groups. One that does not exist is not in the answer.
+    pub async fn groups_limits(&self, groups: &[GroupId]) -> Result<HashMap<GroupId, GroupLimits>, StoreError> {
+        let mut query = Assembly::new(self.backend(), "SELECT id, models, quota FROM groups");
+        query.among(" WHERE id", groups.iter().map(|id| id.uuid()).collect());
+        let read = |row: &Row| Ok((row.get("id")?, read_limits(row)?));
+        let found = self.reader().await?.read_all(query.finish(), read).await?;
+        Ok(found.into_iter().collect())
+    }
+
+    /// Sets what being in a group says of its members' limits.
+    pub async fn group_limits_set(&self, id: GroupId, limits: &GroupLimits) -> Result<(), StoreError> {
+        let models = limits
+            .models
+            .as_ref()
+            .map(|models| json("models", models))
+            .transpose()?;
+        let said = limits.quota != Quota::default();
+        let quota = said.then(|| json("quota", &limits.quota)).transpose()?;
+        transaction!(self, async |tx| {
+            // Nobody makes a workspace by the quota of a moment ago.
+            alone(tx).await?;
+            let set = SET_LIMITS.bind(id).bind(models.as_deref()).bind(quota.as_deref());
+            match tx.execute(set).await? {
+                0 => Err(StoreError::NotFound { what: "group" }),
+                _ => Ok(()),
+            }
+        })
+    }
+
+    /// What a person may have for whom the deployment says `default`, with where each limit comes from.
+    pub async fn person_bounds(&self, person: PersonId, default: &Quota) -> Result<Bounds, StoreError> {
+        bounds_of_person(&mut self.reader().await?, person, default).await
+    }
+
+    /// Everyone in any of these groups.
+    pub async fn people_in(&self, groups: &[GroupId]) -> Result<Vec<PersonId>, StoreError> {
+        let mut query = Assembly::new(self.backend(), "SELECT DISTINCT person FROM group_members");
+        query.among(" WHERE group_id", groups.iter().map(|id| id.uuid()).collect());
+        let read = |row: &Row| row.get("person");
+        self.reader().await?.read_all(query.finish(), read).await
     }
 
     /// Makes a person a member. `false` if they were one already.

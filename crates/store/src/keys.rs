@@ -7,7 +7,7 @@ use bailey_core::{GroupId, KeyId, PersonId, Timestamp, WorkspaceId};
 
 use crate::budgets::{chain_budgets, insert_budget};
 use crate::conn::Conn;
-use crate::groups::group;
+use crate::groups::{group, models_of_person};
 use crate::organization::organization;
 use crate::page::cut;
 use crate::people::person;
@@ -98,6 +98,8 @@ pub struct KeyChain {
     pub person: Person,
     /// The group that is charged: the key's own, or else the person's.
     pub group: Option<Group>,
+    /// The models that the person's groups allow them; `None` = no group says so.
+    pub models: Option<Vec<String>>,
     /// The organization.
     pub org: Organization,
     /// The budgets of the key, the person, the charged group and the organization.
@@ -344,6 +346,7 @@ impl Store {
             None => None,
         };
         let org = organization(&mut conn).await?;
+        let models = models_of_person(&mut conn, person.id).await?;
         let subjects = [key.id.uuid(), person.id.uuid(), org.id.uuid()]
             .into_iter()
             .chain(group.iter().map(|g| g.id.uuid()));
@@ -353,6 +356,7 @@ impl Store {
             key,
             person,
             group,
+            models,
             org,
             budgets,
         }))

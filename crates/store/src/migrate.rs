@@ -33,7 +33,10 @@ pub(crate) const STEPS: &[Step] = steps! {
     3 "0003_workspaces";
     4 "0004_identity";
     5 "0005_builds";
+    6 "0006_roles";
+    7 "0007_audit";
     8 "0008_identities";
+    9 "0009_offboarding";
 };
 
 fn migrator(text: impl Fn(&Step) -> &'static str) -> Migrator {

@@ -1,13 +1,15 @@
 //! People.
 
+use bailey_core::authz::Role;
 use bailey_core::people::{Person, PersonStatus};
 use bailey_core::{GroupId, PersonId};
 
 use crate::conn::Conn;
 use crate::page::cut;
-use crate::sql::{Assembly, same, statements};
+use crate::roles::alone;
+use crate::sql::{Assembly, each, same, statements};
 use crate::store::transaction;
-use crate::value::Row;
+use crate::value::{Row, Value};
 use crate::{LedgerReach, ListPage, Store, StoreError};
 
 macro_rules! select {
@@ -26,21 +28,29 @@ statements! {
     );
     GET = same(select!(" WHERE id = $1"));
     BY_NAME = same(select!(" WHERE name = $1"));
+    NAMES = each(
+        "SELECT id, name FROM people WHERE id IN (SELECT unhex(value) FROM json_each($1))",
+        "SELECT id, name FROM people WHERE id = ANY($1)",
+    );
     UPDATE = same(
         "UPDATE people SET name = $2, display_name = $3, email = $4, role = $5, status = $6, charged_group = $7 \
          WHERE id = $1",
     );
     JOIN_GROUP = same("INSERT INTO group_members (group_id, person) VALUES ($1, $2) ON CONFLICT DO NOTHING");
+    ANOTHER_OWNER = same("SELECT id FROM people WHERE role = 'owner' AND status = 'active' AND id <> $1 LIMIT 1");
     IS_MEMBER = same("SELECT person FROM group_members WHERE group_id = $1 AND person = $2");
 }
 
-/// Which people to list. What is `None` does not limit.
+/// Which people to list. What is `None` does not limit, but for those who are deleted: they are listed where that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PersonFilter {
     /// Members of this group.
     pub group: Option<GroupId>,
     /// People of this status.
     pub status: Option<PersonStatus>,
+    /// Those whose login name, display name or e-mail address has this in it, whatever its letters' case. SQLite knows the
+    /// case of ASCII letters alone.
+    pub text: Option<String>,
     /// Who may be seen.
     pub reach: LedgerReach,
 }
@@ -51,6 +61,7 @@ impl PersonFilter {
         Self {
             group: None,
             status: None,
+            text: None,
             reach,
         }
     }
@@ -64,9 +75,7 @@ pub(crate) fn read(row: &Row) -> Result<Person, StoreError> {
         email: row.get("email")?,
         role: row.parse("role", |text| text.parse().ok())?,
         status: row.parse("status", |text| {
-            [PersonStatus::Active, PersonStatus::Suspended]
-                .into_iter()
-                .find(|s| s.as_str() == text)
+            PersonStatus::ALL.into_iter().find(|s| s.as_str() == text)
         })?,
         charged_group: row.get("charged_group")?,
         created_at: row.get("created_at")?,
@@ -95,6 +104,23 @@ pub(crate) async fn person(conn: &mut Conn, id: PersonId) -> Result<Option<Perso
     conn.read_optional(GET.bind(id), read).await
 }
 
+pub(crate) fn is_owner(person: &Person) -> bool {
+    person.role == Role::Owner && person.status == PersonStatus::Active
+}
+
+/// Refuses what would leave no active owner, as a conflict of the person's `last_owner`: `person` is to be one no more. Roles
+/// that are granted do not count, for a provider may take them away. Nobody else is demoted until this transaction is over.
+pub(crate) async fn another_owner(tx: &mut Conn, person: PersonId) -> Result<(), StoreError> {
+    alone(tx).await?;
+    match tx.fetch_optional(ANOTHER_OWNER.bind(person)).await? {
+        Some(_) => Ok(()),
+        None => Err(StoreError::Conflict {
+            what: "person",
+            field: "last_owner",
+        }),
+    }
+}
+
 impl Store {
     /// Inserts a person, and makes them a member of the group they are charged to. A name that is taken is a conflict.
     pub async fn person_insert(&self, person: &Person) -> Result<(), StoreError> {
@@ -111,6 +137,13 @@ impl Store {
         self.reader().await?.read_optional(BY_NAME.bind(name), read).await
     }
 
+    /// The login names of these people, in no order. Who is not there is left out.
+    pub async fn person_names(&self, people: &[PersonId]) -> Result<Vec<(PersonId, String)>, StoreError> {
+        let ids = people.iter().map(|id| id.uuid()).collect();
+        let name = |row: &Row| Ok((row.get("id")?, row.get("name")?));
+        self.reader().await?.read_all(NAMES.bind(Value::Uuids(ids)), name).await
+    }
+
     /// People, newest first, and where to go on if there are more.
     pub async fn people_list(
         &self,
@@ -121,10 +154,23 @@ impl Store {
         query
             .when(" AND id < ", page.after)
             .when(" AND status = ", filter.status.map(PersonStatus::as_str));
+        if filter.status.is_none() {
+            query.push(" AND status <> 'deleted'");
+        }
         if let Some(group) = filter.group {
             query
                 .push(" AND id IN (SELECT person FROM group_members WHERE group_id = ")
                 .bind(group)
+                .push(")");
+        }
+        if let Some(text) = &filter.text {
+            query
+                .push(" AND (")
+                .contains("name", text)
+                .push(" OR ")
+                .contains("display_name", text)
+                .push(" OR ")
+                .contains("COALESCE(email, '')", text)
                 .push(")");
         }
         filter.reach.limit(&mut query, " AND id");
@@ -134,8 +180,16 @@ impl Store {
     }
 
     /// Replaces a person's record, but for its id and the time it was made. The charged group must be one of the person's.
-    pub async fn person_update(&self, person: &Person) -> Result<(), StoreError> {
+    /// The last active owner stays one: what would change that is a conflict of `last_owner`.
+    pub async fn person_update(&self, new: &Person) -> Result<(), StoreError> {
         transaction!(self, async |tx| {
+            if !is_owner(new) {
+                alone(tx).await?;
+                if person(tx, new.id).await?.is_some_and(|before| is_owner(&before)) {
+                    another_owner(tx, new.id).await?;
+                }
+            }
+            let person = new;
             if let Some(group) = person.charged_group
                 && tx
                     .fetch_optional(IS_MEMBER.bind(group).bind(person.id))

@@ -185,6 +185,15 @@ impl Assembly {
         self
     }
 
+    /// Adds that `column` has `text` in it, whatever their letters' case. No character of it means anything else than itself.
+    pub(crate) fn contains(&mut self, column: &'static str, text: &str) -> &mut Self {
+        self.push(match self.backend {
+            Backend::Sqlite => "instr(lower(",
+            Backend::Postgres => "strpos(lower(",
+        });
+        self.push(column).push("), ").bind(text.to_lowercase()).push(") > 0")
+    }
+
     /// Adds `piece` and a list to choose from, as in `AND person IN (...)`. An empty list has nothing in it.
     pub(crate) fn among(&mut self, piece: &'static str, ids: Vec<uuid::Uuid>) -> &mut Self {
         self.push(piece);

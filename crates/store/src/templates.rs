@@ -4,9 +4,10 @@ use bailey_core::{PersonId, TemplateId, TemplateVersionId, Timestamp};
 
 use crate::conn::Conn;
 use crate::page::cut;
-use crate::sql::{Assembly, same, statements};
+use crate::sql::{Assembly, each, same, statements};
 use crate::store::transaction;
-use crate::value::Row;
+use crate::template_access::usable;
+use crate::value::{Row, Value};
 use crate::{ListPage, Store, StoreError};
 
 macro_rules! template {
@@ -51,8 +52,27 @@ statements! {
     VERSION_BY_NUMBER = same(version!(" WHERE template = $1 AND number = $2"));
     VERSION_BY_DIGEST = same(version!(" WHERE template = $1 AND digest = $2"));
     VERSION_LAST = same(version!(" WHERE template = $1 ORDER BY number DESC LIMIT 1"));
+    VERSION_NAMES = each(
+        "SELECT v.id, v.number, t.name, t.active FROM template_versions v JOIN templates t ON t.id = v.template \
+         WHERE v.id IN (SELECT unhex(value) FROM json_each($1))",
+        "SELECT v.id, v.number, t.name, t.active FROM template_versions v JOIN templates t ON t.id = v.template \
+         WHERE v.id = ANY($1)",
+    );
     MANIFEST = same("SELECT manifest FROM template_versions WHERE id = $1");
     ARCHIVE = same("SELECT archive FROM template_versions WHERE id = $1");
+}
+
+/// What a version is called, in passing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionName {
+    /// The version.
+    pub id: TemplateVersionId,
+    /// Its number.
+    pub number: u32,
+    /// The name of its template.
+    pub template: String,
+    /// The number of the template's version in force.
+    pub active: Option<u32>,
 }
 
 /// Where a template came from.
@@ -152,6 +172,8 @@ pub struct TemplateFilter {
     pub name: Option<String>,
     /// Those from here.
     pub source: Option<TemplateSource>,
+    /// Those that this person may use.
+    pub usable_by: Option<PersonId>,
 }
 
 fn read(row: &Row) -> Result<TemplateRecord, StoreError> {
@@ -344,9 +366,29 @@ impl Store {
             .when(" AND id < ", page.after)
             .when(" AND name = ", filter.name.as_deref())
             .when(" AND source = ", filter.source.map(TemplateSource::as_str));
+        if let Some(person) = filter.usable_by {
+            usable(&mut query, person);
+        }
         query.push(" ORDER BY id DESC LIMIT ").bind(page.rows());
         let templates = self.reader().await?.read_all(query.finish(), read).await?;
         Ok(cut(templates, page.rows(), |template| template.id))
+    }
+
+    /// What these versions are called, in no order.
+    pub async fn template_version_names(&self, versions: &[TemplateVersionId]) -> Result<Vec<VersionName>, StoreError> {
+        let ids = versions.iter().map(|id| id.uuid()).collect();
+        let read = |row: &Row| {
+            Ok(VersionName {
+                id: row.get("id")?,
+                number: row.get("number")?,
+                template: row.get("name")?,
+                active: row.get("active")?,
+            })
+        };
+        self.reader()
+            .await?
+            .read_all(VERSION_NAMES.bind(Value::Uuids(ids)), read)
+            .await
     }
 
     /// The version of this id.

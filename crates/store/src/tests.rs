@@ -11,9 +11,12 @@ use crate::{Backend, Cursor, LedgerReach, RequestFilter, Store, Target};
 
 /// The statements of every file.
 const FILES: &[(&str, &[(&str, Statement)])] = &[
+    ("audit/append", crate::audit::APPEND),
+    ("audit/read", crate::audit::READ),
     ("budgets", crate::budgets::ALL),
     ("builds", crate::builds::ALL),
     ("credentials", crate::credentials::ALL),
+    ("grants", crate::grants::ALL),
     ("groups", crate::groups::ALL),
     ("identities", crate::identities::ALL),
     ("invitations", crate::invitations::ALL),
@@ -21,12 +24,15 @@ const FILES: &[(&str, &[(&str, Statement)])] = &[
     ("leases", crate::leases::ALL),
     ("ledger/apply", crate::ledger::APPLY),
     ("ledger/read", crate::ledger::READ),
+    ("offboarding", crate::offboarding::ALL),
     ("organization", crate::organization::ALL),
     ("people", crate::people::ALL),
     ("prices", crate::prices::ALL),
     ("replicas", crate::replicas::ALL),
+    ("roles", crate::roles::ALL),
     ("sessions", crate::sessions::ALL),
     ("store", crate::store::ALL),
+    ("template_access", crate::template_access::ALL),
     ("templates", crate::templates::ALL),
     ("tokens", crate::tokens::ALL),
     ("workspaces", crate::workspaces::ALL),
@@ -122,7 +128,7 @@ fn requests_are_listed_by_index() {
 fn every_file_with_statements_is_in_the_list() {
     let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = 0;
-    for dir in [source.clone(), source.join("ledger")] {
+    for dir in [source.clone(), source.join("audit"), source.join("ledger")] {
         for entry in std::fs::read_dir(dir).unwrap() {
             let path = entry.unwrap().path();
             if path.is_file() && std::fs::read_to_string(&path).unwrap().contains("\nstatements! {") {
@@ -149,8 +155,9 @@ fn every_migration_exists_for_both_databases_and_is_in_the_list() {
     let listed: Vec<String> = STEPS.iter().map(|step| format!("{}.sql", step.name)).collect();
     assert_eq!(names("sqlite"), listed);
     assert_eq!(names("postgres"), listed);
-    for (step, number) in STEPS.iter().zip(1..) {
-        assert_eq!(step.version, number);
-        assert!(step.name.starts_with(&format!("{number:04}_")), "{}", step.name);
+    for step in STEPS {
+        let number = format!("{:04}_", step.version);
+        assert!(step.name.starts_with(&number), "{}", step.name);
     }
+    assert!(STEPS.is_sorted_by(|a, b| a.version < b.version));
 }

@@ -7,6 +7,7 @@ use bailey_core::{PersonId, TemplateId, TemplateVersionId, Timestamp, WorkspaceI
 
 use crate::builds::{auto_stop, insert_build};
 use crate::conn::Conn;
+use crate::groups::bounds_of_person;
 use crate::page::cut;
 use crate::people::person;
 use crate::sql::{Assembly, each, same, statements};
@@ -90,10 +91,24 @@ statements! {
     ));
     /// Those of people who are suspended that are up or on their way up.
     SUSPENDED = same(concat!(
-        select!(" JOIN people p ON p.id = w.owner WHERE p.status = 'suspended' AND w.deleted_at IS NULL"),
+        select!(" JOIN people p ON p.id = w.owner WHERE p.status <> 'active' AND w.deleted_at IS NULL"),
         " AND b.transition IN ('start', 'restart', 'update') AND b.state IN ('queued', 'running', 'succeeded') \
          ORDER BY w.id"
     ));
+    OF_OWNER = same(select!(" WHERE w.owner = $1 AND w.deleted_at IS NULL ORDER BY w.id"));
+    /// Those of people who are deleted, and were not handed over, that are not being deleted.
+    OF_DELETED = same(concat!(
+        select!(" JOIN people p ON p.id = w.owner WHERE p.status = 'deleted' AND w.deleted_at IS NULL"),
+        " AND b.state NOT IN ('queued', 'running') ORDER BY w.id"
+    ));
+    HOME = same(select!(" WHERE w.id = $1 AND w.deleted_at IS NOT NULL AND w.keep_home = $2"));
+    HOMES_OF_DELETED = same(concat!(
+        select!(" JOIN people p ON p.id = w.owner WHERE p.status = 'deleted' AND w.deleted_at IS NOT NULL"),
+        " AND w.keep_home = $1 ORDER BY w.id"
+    ));
+    HOME_GONE = same(
+        "UPDATE workspaces SET keep_home = $2, host_slot = NULL WHERE id = $1 AND deleted_at IS NOT NULL AND keep_home <> $2",
+    );
     TOUCH = same("UPDATE workspaces SET last_active_at = $2 WHERE id = $1 AND last_active_at < $2");
     SET_AUTO_STOP = same(
         "UPDATE workspaces SET auto_stop = $2, auto_stop_asked = $3 WHERE id = $1 AND deleted_at IS NULL",
@@ -141,6 +156,8 @@ pub struct WorkspaceFilter {
     pub template: Option<TemplateId>,
     /// Those of this name.
     pub name: Option<String>,
+    /// Those whose name, or whose owner's or template's name, has this in it, whatever its letters' case.
+    pub text: Option<String>,
     /// Whose workspaces may be seen.
     pub reach: LedgerReach,
 }
@@ -152,6 +169,7 @@ impl WorkspaceFilter {
             owner: None,
             template: None,
             name: None,
+            text: None,
             reach,
         }
     }
@@ -183,6 +201,11 @@ pub(crate) async fn workspace(conn: &mut Conn, id: WorkspaceId) -> Result<Option
     conn.read_optional(GET.bind(id), read).await
 }
 
+/// A person's workspaces that are not deleted.
+pub(crate) async fn of_owner(conn: &mut Conn, owner: PersonId) -> Result<Vec<Workspace>, StoreError> {
+    conn.read_all(OF_OWNER.bind(owner), read).await
+}
+
 /// What a person has beside one workspace. Nobody else adds to it until this transaction is over.
 pub(crate) async fn usage_alone(tx: &mut Conn, owner: PersonId, beside: WorkspaceId) -> Result<Usage, StoreError> {
     tx.fetch_all(ALONE.query()).await?;
@@ -210,7 +233,7 @@ pub(crate) async fn active_owner(tx: &mut Conn, owner: PersonId) -> Result<(), S
         .ok_or(StoreError::NotFound { what: "person" })?;
     match found.status {
         PersonStatus::Active => Ok(()),
-        PersonStatus::Suspended => Err(StoreError::Conflict {
+        PersonStatus::Suspended | PersonStatus::Deleted => Err(StoreError::Conflict {
             what: "workspace",
             field: "owner",
         }),
@@ -239,7 +262,8 @@ async fn insert(tx: &mut Conn, new: &NewWorkspace, asked: &Asked) -> Result<(), 
 }
 
 impl Store {
-    /// Makes a workspace and its first build, if its owner's quota has room for it. The quota is looked at in the same
+    /// Makes a workspace and its first build, if its owner's quota has room for it: `quota`, or what their groups say in its
+    /// place. It is looked at in the same
     /// transaction, so two at the same time cannot both have the last place. A name that is taken is a conflict, and an owner who is suspended is one of `owner`.
     pub async fn workspace_create(
         &self,
@@ -251,6 +275,7 @@ impl Store {
         transaction!(self, async |tx| {
             active_owner(tx, new.owner).await?;
             let usage = usage_alone(tx, new.owner, new.id).await?;
+            let quota = bounds_of_person(tx, new.owner, quota).await?.quota();
             let exceeded = quota.exceeded(&usage, &asked);
             if !exceeded.is_empty() {
                 return Ok(Begun::Beyond(exceeded));
@@ -301,6 +326,16 @@ impl Store {
             .when(" AND w.owner = ", filter.owner)
             .when(" AND w.template = ", filter.template)
             .when(" AND w.name = ", filter.name.as_deref());
+        if let Some(text) = &filter.text {
+            query
+                .push(" AND (")
+                .contains("w.name", text)
+                .push(" OR w.owner IN (SELECT p.id FROM people p WHERE ")
+                .contains("p.name", text)
+                .push(") OR w.template IN (SELECT t.id FROM templates t WHERE ")
+                .contains("t.name", text)
+                .push("))");
+        }
         filter.reach.limit(&mut query, " AND w.owner");
         query.push(" ORDER BY w.id DESC LIMIT ").bind(page.rows());
         let found = self.reader().await?.read_all(query.finish(), read).await?;
@@ -315,6 +350,51 @@ impl Store {
     /// Every workspace that is up or on its way up although its owner is suspended.
     pub async fn workspaces_of_suspended(&self) -> Result<Vec<Workspace>, StoreError> {
         self.reader().await?.read_all(SUSPENDED.query(), read).await
+    }
+
+    /// Every workspace of a person, stopped ones included.
+    pub async fn workspaces_of(&self, owner: PersonId) -> Result<Vec<Workspace>, StoreError> {
+        of_owner(&mut self.reader().await?, owner).await
+    }
+
+    /// Every workspace of a person who is deleted of which no build is under way: they are to be deleted, too.
+    pub async fn workspaces_of_deleted(&self) -> Result<Vec<Workspace>, StoreError> {
+        self.reader().await?.read_all(OF_DELETED.query(), read).await
+    }
+
+    /// The deleted workspace of this id, if its home was kept.
+    pub async fn home_get(&self, id: WorkspaceId) -> Result<Option<Workspace>, StoreError> {
+        self.reader().await?.read_optional(HOME.bind(id).bind(true), read).await
+    }
+
+    /// Homes that were kept when their workspaces were deleted, newest first, and where to go on if there are more.
+    pub async fn homes_list(
+        &self,
+        filter: &WorkspaceFilter,
+        page: ListPage<WorkspaceId>,
+    ) -> Result<(Vec<Workspace>, Option<WorkspaceId>), StoreError> {
+        let mut query = Assembly::new(self.backend(), select!(" WHERE w.deleted_at IS NOT NULL"));
+        query
+            .when(" AND w.keep_home = ", Some(true))
+            .when(" AND w.id < ", page.after)
+            .when(" AND w.owner = ", filter.owner)
+            .when(" AND w.template = ", filter.template)
+            .when(" AND w.name = ", filter.name.as_deref());
+        filter.reach.limit(&mut query, " AND w.owner");
+        query.push(" ORDER BY w.id DESC LIMIT ").bind(page.rows());
+        let found = self.reader().await?.read_all(query.finish(), read).await?;
+        Ok(cut(found, page.rows(), |w| w.id))
+    }
+
+    /// Kept homes of people who are deleted, and were not handed over.
+    pub async fn homes_of_deleted(&self) -> Result<Vec<Workspace>, StoreError> {
+        self.reader().await?.read_all(HOMES_OF_DELETED.bind(true), read).await
+    }
+
+    /// Notes that a kept home is gone: its place on the host is free again. `false` if it was gone already.
+    pub async fn home_gone(&self, id: WorkspaceId) -> Result<bool, StoreError> {
+        let rows = transaction!(self, async |tx| tx.execute(HOME_GONE.bind(id).bind(false)).await)?;
+        Ok(rows > 0)
     }
 
     /// Notes when something was last done in workspaces. An earlier time than the known one changes nothing.

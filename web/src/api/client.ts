@@ -1,5 +1,6 @@
 import createClient from "openapi-fetch";
 
+import { away } from "../lib/presence";
 import type { components, paths } from "./schema";
 
 export type Schemas = components["schemas"];
@@ -7,6 +8,14 @@ export type Problem = Schemas["Problem"];
 
 /** The API of the server that this page came from. The session's cookie goes with each request. */
 export const api = createClient<paths>({ credentials: "same-origin" });
+
+api.use({
+  onRequest({ request }) {
+    // A page that is left open asks on, and its session ends all the same.
+    if (request.method === "GET" && away()) request.headers.set("x-bailey-background", "1");
+    return request;
+  },
+});
 
 /** What the API refused, or why it could not be asked. */
 export class ProblemError extends Error {

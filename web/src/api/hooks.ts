@@ -1,4 +1,4 @@
-import { useInfiniteQuery, useMutation, useQueryClient, useSuspenseQuery } from "@tanstack/react-query";
+import { keepPreviousData, useInfiniteQuery, useMutation, useQueryClient, useSuspenseQuery } from "@tanstack/react-query";
 
 import * as queries from "./queries";
 
@@ -14,7 +14,10 @@ export function useRows<T>(list: queries.List<T>, enabled = true) {
     queryFn: ({ pageParam, signal }) => list.fetch(pageParam, signal),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.next_cursor ?? undefined,
-    refetchInterval: list.refetchInterval ?? false,
+    // The more of a list is there, the more seldom it is asked for: the load stays the same.
+    refetchInterval: (asked) => (list.refetchInterval ? list.refetchInterval * Math.max(1, asked.state.data?.pages.length ?? 1) : false),
+    // While something else is searched for, what was found before stays.
+    placeholderData: keepPreviousData,
     enabled,
   });
   return {

@@ -1,4 +1,4 @@
-import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { queryOptions } from "@tanstack/react-query";
 
 import { api, call, type Schemas } from "./client";
 
@@ -15,17 +15,17 @@ interface Listed<T> {
 export interface List<T> {
   queryKey: readonly unknown[];
   fetch: (cursor: string | undefined, signal: AbortSignal) => Promise<Listed<T>>;
-  refetchInterval?: number;
+  refetchInterval: number;
 }
 
-function list<T>(queryKey: readonly unknown[], fetch: List<T>["fetch"], refetchInterval?: number): List<T> {
-  return refetchInterval === undefined ? { queryKey, fetch } : { queryKey, fetch, refetchInterval };
+function list<T>(queryKey: readonly unknown[], fetch: List<T>["fetch"], refetchInterval = SLOW): List<T> {
+  return { queryKey, fetch, refetchInterval };
 }
 
-export const me = queryOptions({ queryKey: ["me"], queryFn: () => call(api.GET("/api/v1/me")), staleTime: 60_000 });
+export const me = queryOptions({ queryKey: ["me"], queryFn: () => call(api.GET("/api/v1/me")), staleTime: 60_000, refetchInterval: 60_000 });
 
-export const workspaces = (owner?: string) =>
-  list(["workspaces", { owner }], (cursor, signal) => call(api.GET("/api/v1/workspaces", { params: { query: { owner, limit: 100, cursor } }, signal })), LIVE);
+export const workspaces = (owner?: string, q?: string) =>
+  list(["workspaces", { owner, q }], (cursor, signal) => call(api.GET("/api/v1/workspaces", { params: { query: { owner, q: q || undefined, limit: 100, cursor } }, signal })), LIVE);
 
 export const workspace = (id: string) =>
   queryOptions({
@@ -82,16 +82,8 @@ export interface RequestFilter {
   outcome?: Schemas["Outcome"] | undefined;
 }
 
-export const requests = (filter: RequestFilter, following: boolean) =>
-  infiniteQueryOptions({
-    queryKey: ["requests", filter],
-    queryFn: ({ pageParam, signal }) => call(api.GET("/api/v1/requests", { params: { query: { ...filter, limit: 100, cursor: pageParam } }, signal })),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page) => (page as Schemas["Page_Request"]).next_cursor ?? undefined,
-    select: (data) => data.pages.flatMap((page) => (page as Schemas["Page_Request"]).items),
-    // Only the first page is fetched while one looks at the newest: older rows do not change.
-    refetchInterval: (query) => (following && (query.state.data?.pages.length ?? 1) === 1 ? LIVE : false),
-  });
+export const requests = async (filter: RequestFilter, limit: number, cursor: string | undefined, signal: AbortSignal) =>
+  (await call(api.GET("/api/v1/requests", { params: { query: { ...filter, limit, cursor } }, signal }))) as Schemas["Page_Request"];
 
 export const request = (id: string) =>
   queryOptions({ queryKey: ["requests", id], queryFn: ({ signal }) => call(api.GET("/api/v1/requests/{id}", { params: { path: { id } }, signal })) });
@@ -111,36 +103,28 @@ export const spend = (by: Schemas["Dimension"][], filter: SpendFilter) =>
 export const budgets = (subject?: { kind: Schemas["SubjectKind"]; id: string }) =>
   list(["budgets", subject], (cursor, signal) => call(api.GET("/api/v1/budgets", { params: { query: { ...subject, limit: 200, cursor } }, signal })), SLOW);
 
-export const users = (group?: string) =>
-  list(["users", { group }], (cursor, signal) => call(api.GET("/api/v1/users", { params: { query: { group, limit: 200, cursor } }, signal })));
+export const users = (q?: string) =>
+  list(["users", { q }], (cursor, signal) => call(api.GET("/api/v1/users", { params: { query: { q: q || undefined, limit: 100, cursor } }, signal })));
 
 export const user = (id: string) =>
-  queryOptions({ queryKey: ["users", id], queryFn: ({ signal }) => call(api.GET("/api/v1/users/{id}", { params: { path: { id } }, signal })) });
+  queryOptions({ queryKey: ["users", id], queryFn: ({ signal }) => call(api.GET("/api/v1/users/{id}", { params: { path: { id } }, signal })), refetchInterval: SLOW });
 
 export const groups = list(["groups"], (cursor, signal) => call(api.GET("/api/v1/groups", { params: { query: { limit: 200, cursor } }, signal })));
 
 export const group = (id: string) =>
-  queryOptions({ queryKey: ["groups", id], queryFn: ({ signal }) => call(api.GET("/api/v1/groups/{id}", { params: { path: { id } }, signal })) });
+  queryOptions({ queryKey: ["groups", id], queryFn: ({ signal }) => call(api.GET("/api/v1/groups/{id}", { params: { path: { id } }, signal })), refetchInterval: SLOW });
 
 export const organization = queryOptions({ queryKey: ["organization"], queryFn: ({ signal }) => call(api.GET("/api/v1/organization", { signal })) });
 
 export const tokens = (person?: string) =>
   list(["tokens", { person }], (cursor, signal) => call(api.GET("/api/v1/tokens", { params: { query: { person, limit: 100, cursor } }, signal })));
 
-/** Readiness answers with what is wrong, too: its 503 is no failure of asking. */
-export const readiness = queryOptions({
-  queryKey: ["readyz"],
-  queryFn: async ({ signal }) => {
-    const { data, error } = await api.GET("/readyz", { signal });
-    return (data ?? error) as Schemas["Readiness"];
-  },
-  refetchInterval: 5_000,
-});
+export const health = queryOptions({ queryKey: ["health"], queryFn: ({ signal }) => call(api.GET("/api/v1/health", { signal })), refetchInterval: 5_000 });
 
 export const templates = list(["templates"], (cursor, signal) => call(api.GET("/api/v1/templates", { params: { query: { limit: 200, cursor } }, signal })));
 
 export const template = (id: string) =>
-  queryOptions({ queryKey: ["templates", id], queryFn: ({ signal }) => call(api.GET("/api/v1/templates/{id}", { params: { path: { id } }, signal })) });
+  queryOptions({ queryKey: ["templates", id], queryFn: ({ signal }) => call(api.GET("/api/v1/templates/{id}", { params: { path: { id } }, signal })), refetchInterval: SLOW });
 
 export const templateVersions = (id: string) =>
   list(["templates", id, "versions"], (cursor, signal) => call(api.GET("/api/v1/templates/{id}/versions", { params: { path: { id }, query: { limit: 50, cursor } }, signal })));
@@ -151,3 +135,9 @@ export const sessions = (person?: string) =>
   list(["sessions", { person }], (cursor, signal) => call(api.GET("/api/v1/sessions", { params: { query: { person, limit: 100, cursor } }, signal })), SLOW);
 
 export const invitations = list(["invitations"], (cursor, signal) => call(api.GET("/api/v1/invitations", { params: { query: { limit: 100, cursor } }, signal })));
+
+/** What ended when somebody was suspended: asked for quickly, for it fills while the last things end. */
+export const suspension = (id: string, suspended: boolean) =>
+  queryOptions({ queryKey: ["suspension", id], queryFn: ({ signal }) => call(api.GET("/api/v1/users/{id}/suspension", { params: { path: { id } }, signal })), refetchInterval: LIVE, enabled: suspended });
+
+export const homes = list(["homes"], (cursor, signal) => call(api.GET("/api/v1/homes", { params: { query: { limit: 100, cursor } }, signal })));

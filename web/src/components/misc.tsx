@@ -85,13 +85,15 @@ interface ConfirmProps {
   dangerous?: boolean;
   /** What has to be ticked first. */
   acknowledge?: string;
+  /** Whether something has to be chosen first. */
+  disabled?: boolean;
   run: () => void;
   pending: boolean;
   error: unknown;
 }
 
 /** Asks before something happens, and says what. */
-export function Confirm({ opened, onClose, title, children, action, dangerous, acknowledge, run, pending, error }: ConfirmProps) {
+export function Confirm({ opened, onClose, title, children, action, dangerous, acknowledge, disabled, run, pending, error }: ConfirmProps) {
   const [ticked, setTicked] = useState(false);
   const close = () => {
     setTicked(false);
@@ -105,7 +107,7 @@ export function Confirm({ opened, onClose, title, children, action, dangerous, a
         <ProblemNote error={error} />
         <Group justify="flex-end">
           <Button variant="default" onClick={close}>Cancel</Button>
-          <Button color={dangerous ? "red.9" : undefined} onClick={run} loading={pending} disabled={acknowledge !== undefined && !ticked}>{action}</Button>
+          <Button color={dangerous ? "red.9" : undefined} onClick={run} loading={pending} disabled={disabled === true || (acknowledge !== undefined && !ticked)}>{action}</Button>
         </Group>
       </Stack>
     </Modal>

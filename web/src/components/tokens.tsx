@@ -7,6 +7,7 @@ import * as queries from "../api/queries";
 import { may } from "../lib/permissions";
 import { Icon } from "./icons";
 import { CodeLine, Confirm, SecretDialog, Status } from "./misc";
+import { PersonName } from "./named";
 import { Empty, Rows, Section } from "./page";
 import { ProblemNote } from "./problem";
 import { type Column, DataTable } from "./table";
@@ -62,7 +63,7 @@ function Create({ opened, onClose }: { opened: boolean; onClose: () => void }) {
 }
 
 /** API tokens: one's own, or all that one may see. */
-export function Tokens({ person, names }: { person?: string; names?: Map<string, string> }) {
+export function Tokens({ person }: { person?: string }) {
   const me = useMe();
   const { query, rows, more, loading } = useRows(queries.tokens(person));
   const [creating, setCreating] = useState(false);
@@ -73,7 +74,7 @@ export function Tokens({ person, names }: { person?: string; names?: Map<string,
   const over = (token: Token) => Boolean(token.revoked_at) || (token.expires_at != null && Date.parse(token.expires_at) < Date.now());
   const columns: Column<Token>[] = [
     { label: "Name", lead: true, render: (token) => <><Text span fw={600}>{token.name}</Text>{token.id === me.token ? <Text span size="sm" c="dimmed"> (this one)</Text> : null}</> },
-    ...(names ? [{ label: "Person", render: (token: Token) => names.get(token.person) ?? token.person }] : []),
+    ...(person ? [] : [{ label: "Person", render: (token: Token) => <PersonName id={token.person} /> }]),
     { label: "State", render: (token) => (token.revoked_at ? <Status tone="bad">Revoked</Status> : over(token) ? <Status tone="off">Expired</Status> : <Status tone="good">Active</Status>) },
     { label: "Begins with", render: (token) => <span className="mono">{token.prefix}…</span> },
     { label: "For", render: (token) => (token.scopes.includes("*") ? "everything" : token.scopes.join(", ")) },

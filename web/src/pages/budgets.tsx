@@ -6,32 +6,21 @@ import { useAction, useMe, useRows } from "../api/hooks";
 import * as queries from "../api/queries";
 import { GroupSelect, PersonSelect } from "../components/chooser";
 import { Icon } from "../components/icons";
-import { TextLink } from "../components/links";
 import { BudgetBar, Confirm } from "../components/misc";
+import { GroupName, KeyName, PersonName } from "../components/named";
 import { Empty, Page, Rows, Section } from "../components/page";
 import { ProblemNote } from "../components/problem";
 import { DataTable } from "../components/table";
 import { dollars, words } from "../lib/format";
-import { may, reach } from "../lib/permissions";
+import { may } from "../lib/permissions";
 
 type Budget = Schemas["Budget"];
 
-/** Names of what budgets limit, as far as one may see them. */
-function useNames() {
-  const me = useMe();
-  const people = useRows(queries.users(), reach(me, "people.read") === "all");
-  const groups = useRows(queries.groups, may(me, "groups.read"));
-  const keys = useRows(queries.keys(), may(me, "keys.read"));
-  const names = new Map<string, string>([[me.user.id, me.user.name]]);
-  for (const { id, name } of [...(people.rows ?? []), ...(groups.rows ?? []), ...(keys.rows ?? [])]) names.set(id, name);
-  return names;
-}
-
-function SubjectOf({ budget, names }: { budget: Budget; names: Map<string, string> }) {
+function SubjectOf({ budget }: { budget: Budget }) {
   const { kind, id } = budget.subject;
   if (kind === "organization") return <Text span fw={600}>The organization</Text>;
-  const to = { key: "/keys/$id", person: "/people/$id", group: "/groups/$id" }[kind];
-  return <TextLink to={to} params={{ id }} fw={600}>{names.get(id) ?? id}</TextLink>;
+  const Named = { key: KeyName, person: PersonName, group: GroupName }[kind];
+  return <Text span fw={600}><Named id={id} /></Text>;
 }
 
 function Edit({ budget, onClose }: { budget: Budget | "new"; onClose: () => void }) {
@@ -84,7 +73,6 @@ export function BudgetsPage() {
   const me = useMe();
   const writes = may(me, "budgets.write");
   const { query, rows, more, loading } = useRows(queries.budgets());
-  const names = useNames();
   const [edited, setEdited] = useState<Budget | "new" | null>(null);
   const [dropped, setDropped] = useState<Budget | null>(null);
   const drop = useAction((id: string) => call(api.DELETE("/api/v1/budgets/{id}", { params: { path: { id } } })), ["budgets", "keys"], () => setDropped(null));
@@ -103,9 +91,9 @@ export function BudgetsPage() {
             more={more}
             loading={loading}
             columns={[
-              { label: "For", lead: true, render: (budget) => <SubjectOf budget={budget} names={names} /> },
+              { label: "For", lead: true, render: (budget) => <SubjectOf budget={budget} /> },
               { label: "Kind", render: (budget) => words(budget.subject.kind) },
-              { label: "Left", render: (budget) => <BudgetBar budget={budget} label={`Budget of ${names.get(budget.subject.id) ?? budget.subject.kind}`} /> },
+              { label: "Left", render: (budget) => <BudgetBar budget={budget} label={`Budget of ${budget.subject.kind} ${budget.subject.id}`} /> },
               { label: "Spent", end: true, render: (budget) => dollars(budget.spent) },
               { label: "Overrun", end: true, render: (budget) => (budget.overrun.nanos > 0 ? dollars(budget.overrun) : "–") },
               ...(writes
@@ -115,7 +103,7 @@ export function BudgetsPage() {
                       bare: true,
                       end: true,
                       render: (budget: Budget) => {
-                        const name = names.get(budget.subject.id) ?? budget.subject.kind;
+                        const name = `${budget.subject.kind} ${budget.subject.id}`;
                         return (
                           <Group gap={4} justify="flex-end" wrap="nowrap">
                             <Button size="xs" variant="default" onClick={() => setEdited(budget)} aria-label={`Change the budget of ${name}`}>Change</Button>

@@ -1,5 +1,6 @@
 import { Box, Kbd, Modal, Stack, Text, TextInput, UnstyledButton } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { useDebouncedValue } from "@mantine/hooks";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { type KeyboardEvent, useState } from "react";
 
@@ -22,9 +23,11 @@ export function Palette({ opened, onClose }: { opened: boolean; onClose: () => v
   const navigate = useNavigate();
   const [text, setText] = useState("");
   const [at, setAt] = useState(0);
+  const [typed] = useDebouncedValue(text.trim(), 150);
   const found = useQuery({
-    queryKey: ["palette", "workspaces"],
-    queryFn: ({ signal }) => call(api.GET("/api/v1/workspaces", { params: { query: { limit: 200 } }, signal })),
+    queryKey: ["palette", typed],
+    queryFn: ({ signal }) => call(api.GET("/api/v1/workspaces", { params: { query: { limit: 20, q: typed || undefined } }, signal })),
+    placeholderData: keepPreviousData,
     enabled: opened && may(me, "workspaces.read"),
   });
 

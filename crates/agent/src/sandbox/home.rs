@@ -42,7 +42,7 @@ fn create(path: &Path, bytes: u64) -> Result<(), Failure> {
     let unfinished = path.with_extension("new");
     let step = "make the home image";
     if template(path, bytes).is_some_and(|template| copy(&template, &unfinished).is_ok()) {
-        return fs::rename(&unfinished, path).step(step);
+        return put_in_place(&unfinished, path).step(step);
     }
     format(path, &unfinished, bytes)
 }
@@ -139,14 +139,22 @@ fn format(path: &Path, unfinished: &Path, bytes: u64) -> Result<(), Failure> {
         ])
         .arg(unfinished);
     run(command, step)?;
-    fs::rename(unfinished, path).step(step)
+    put_in_place(unfinished, path).step(step)
+}
+
+/// Under its own name only when it is on the disk: after a loss of power there is a whole image or none.
+fn put_in_place(unfinished: &Path, path: &Path) -> io::Result<()> {
+    File::open(unfinished)?.sync_all()?;
+    fs::rename(unfinished, path)?;
+    path.parent()
+        .map_or(Ok(()), |directory| File::open(directory)?.sync_all())
 }
 
 fn grow(path: &Path, bytes: u64) -> Result<(), Failure> {
     let step = "grow the home image";
     let file = OpenOptions::new().write(true).open(path).step(step)?;
     // Before it is touched: what a former sandbox still writes would undo it.
-    until_free(&file).step(step)?;
+    until_free(&file, path).step(step)?;
     file.set_len(bytes).step(step)?;
     let mut check = Command::new("e2fsck");
     check.args(["-f", "-p"]).arg(path);
@@ -215,7 +223,7 @@ fn image(path: &Path) -> Result<OwnedFd, Failure> {
         .custom_flags(libc::O_NOFOLLOW)
         .open(path)
         .step("open the home image")?;
-    until_free(&file).step("wait until the home image is free")?;
+    until_free(&file, path).step("wait until the home image is free")?;
     // Held until the file system is mounted: without a user the device would let go of the file.
     let (device, name) = loop_device(&file).step("tie the home image to a loop device")?;
     let mount = mounts::new(
@@ -230,18 +238,22 @@ fn image(path: &Path) -> Result<OwnedFd, Failure> {
 
 /// Waits until no loop device is tied to the image: a file system that is mounted twice is soon destroyed. A sandbox that was
 /// ended may need a moment, with processes in it that write.
-fn until_free(image: &File) -> io::Result<()> {
+fn until_free(image: &File, path: &Path) -> io::Result<()> {
     let (device, number) = (image.metadata()?.dev(), image.metadata()?.ino());
     for _ in 0..IN_USE_TRIES {
         let mut in_use = false;
         for entry in fs::read_dir("/sys/block")? {
             let entry = entry?;
-            if entry.path().join("loop").exists()
-                && let Ok(other) = File::open(Path::new("/dev").join(entry.file_name()))
-                && let Ok(tied) = sys::loop_status(&other)
-            {
-                in_use |= tied == (device, number);
-            }
+            let Ok(backing) = fs::read_to_string(entry.path().join("loop/backing_file")) else {
+                continue;
+            };
+            let status =
+                File::open(Path::new("/dev").join(entry.file_name())).and_then(|other| sys::loop_status(&other));
+            in_use |= match status {
+                Ok(tied) => tied == (device, number),
+                // The kernel cannot be asked: the name that it shows, in which the workspace's id is, must do.
+                Err(_) => same_end(Path::new(backing.trim_end()), path),
+            };
         }
         if !in_use {
             return Ok(());
@@ -249,6 +261,18 @@ fn until_free(image: &File) -> io::Result<()> {
         std::thread::sleep(IN_USE_PAUSE);
     }
     Err(io::Error::other("another sandbox has it mounted"))
+}
+
+/// Whether the file's and its directory's names are the same; what is above them depends on who looks.
+fn same_end(one: &Path, other: &Path) -> bool {
+    let end = |path: &Path| {
+        path.components()
+            .rev()
+            .take(2)
+            .map(|part| part.as_os_str().to_owned())
+            .collect::<Vec<_>>()
+    };
+    end(one) == end(other)
 }
 
 fn loop_device(file: &File) -> io::Result<(File, String)> {

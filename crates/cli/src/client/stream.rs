@@ -8,7 +8,7 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt as _, Limited};
 
-use super::{Api, NO_HEADER, unreachable};
+use super::{Api, NO_HEADER};
 use crate::failure::{Explain, Failure};
 
 /// How long a server may take to answer for a stream.
@@ -114,10 +114,8 @@ impl Api {
         }
     }
 
-    fn no_server(&self, error: impl Into<Failure>) -> NoStream {
-        let failed: Result<(), Failure> = Err(error.into());
-        let failed = failed.doing(|| format!("cannot reach a server at {}", self.url));
-        NoStream::passing(failed.hint(unreachable).err().unwrap_or_else(|| Failure::new("")))
+    fn no_server(&self, error: impl std::error::Error + Send + Sync + 'static) -> NoStream {
+        NoStream::passing(self.unreached(error))
     }
 
     /// What an answer says that is not one of success.

@@ -86,6 +86,7 @@ pub(crate) async fn run(arguments: &Arguments, env: &Env) -> Result<(), Failure>
             checks.push(machine::data_dir(&config));
             checks.push(machine::disk(&config));
             checks.push(machine::port(&config).await);
+            checks.extend(machine::certificate(&config));
             checks.push(machine::descriptors(&config));
             checks.push(database::database(&config).await);
             checks.extend(providers::providers(&config).await);

@@ -9,7 +9,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::Env;
-use crate::client::{Api, Remote, segment};
+use crate::client::{Remote, segment};
 use crate::credentials::Credentials;
 use crate::failure::{Explain, Failure};
 use crate::output::{self, understood};
@@ -60,7 +60,13 @@ pub(crate) async fn login(arguments: Login, env: &Env) -> Result<(), Failure> {
     let body = json!({ "code": code.trim(), "verifier": verifier.expose() });
     let made: TokenWithSecret = understood(api.post("/login-codes/redeem", &body).await?)?;
     credentials.keep(&url, &made.token)?;
-    let me: Me = understood(Api::new(&url, &made.token)?.get("/me", &()).await?)?;
+    let me: Me = understood(
+        arguments
+            .remote
+            .with_token(env, &url, &made.token)?
+            .get("/me", &())
+            .await?,
+    )?;
     let until = made.record.expires_at.map(crate::table::time).unwrap_or_default();
     output::note(&format!(
         "signed in to {url} as {} until {until} UTC; the token is in {}",
@@ -78,7 +84,7 @@ pub(crate) async fn logout(arguments: Logout, env: &Env) -> Result<(), Failure> 
         output::note(&format!("there is no token for {url}"));
         return Ok(());
     };
-    let api = Api::new(&url, token.expose())?;
+    let api = arguments.remote.with_token(env, &url, token.expose())?;
     // A token that is good no more needs no end.
     let revoked = async {
         let me: Me = understood(api.get("/me", &()).await?)?;

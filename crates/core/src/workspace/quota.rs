@@ -73,6 +73,70 @@ pub struct Exceeded {
     pub limit: u64,
 }
 
+/// A limit of a quota, and where it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bound {
+    /// The most there may be; `None` = no limit.
+    pub limit: Option<u64>,
+    /// The group that says so; `None` = the deployment does.
+    pub group: Option<String>,
+}
+
+/// What holds for one person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bounds {
+    /// Workspaces.
+    pub workspaces: Bound,
+    /// Workspaces that run.
+    pub running: Bound,
+    /// Thousandths of CPUs.
+    pub cpu_milli: Bound,
+    /// Bytes of memory.
+    pub memory: Bound,
+    /// Bytes of home directories.
+    pub disk: Bound,
+}
+
+impl Bounds {
+    /// What a person may have for whom the deployment says `default`, and their groups what is in `groups`. What a group says
+    /// takes the deployment's place; of several groups the most generous counts.
+    pub fn of(default: &Quota, groups: &[(String, Quota)]) -> Self {
+        let bound = |field: fn(&Quota) -> Option<u64>| {
+            let said = groups.iter().filter_map(|(name, quota)| Some((field(quota)?, name)));
+            // The first of the greatest, so that it is the same each time.
+            let most = said.rev().max_by_key(|(limit, _)| *limit);
+            match most {
+                Some((limit, name)) => Bound {
+                    limit: Some(limit),
+                    group: Some(name.clone()),
+                },
+                None => Bound {
+                    limit: field(default),
+                    group: None,
+                },
+            }
+        };
+        Self {
+            workspaces: bound(|quota| quota.workspaces),
+            running: bound(|quota| quota.running),
+            cpu_milli: bound(|quota| quota.cpu_milli),
+            memory: bound(|quota| quota.memory),
+            disk: bound(|quota| quota.disk),
+        }
+    }
+
+    /// The limits alone.
+    pub const fn quota(&self) -> Quota {
+        Quota {
+            workspaces: self.workspaces.limit,
+            running: self.running.limit,
+            cpu_milli: self.cpu_milli.limit,
+            memory: self.memory.limit,
+            disk: self.disk.limit,
+        }
+    }
+}
+
 impl Quota {
     /// Every limit that `usage` would pass with `asked`. The usage is without the workspace that is asked for.
     pub fn exceeded(&self, usage: &Usage, asked: &Asked) -> Vec<Exceeded> {
@@ -102,6 +166,37 @@ impl Quota {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_most_generous_group_takes_the_place_of_the_deployment() {
+        let quota = |workspaces, memory| Quota {
+            workspaces,
+            memory,
+            ..Quota::default()
+        };
+        let default = Quota {
+            running: Some(10),
+            ..quota(Some(20), Some(100))
+        };
+        assert_eq!(Bounds::of(&default, &[]).quota(), default);
+        let groups = [
+            ("interns".to_owned(), quota(Some(2), None)),
+            ("leads".to_owned(), quota(Some(5), Some(7))),
+            ("also".to_owned(), quota(Some(5), None)),
+        ];
+        let bounds = Bounds::of(&default, &groups);
+        assert_eq!(
+            bounds.workspaces,
+            Bound {
+                limit: Some(5),
+                group: Some("leads".into())
+            },
+            "less than the deployment's, and the first of two that say the same"
+        );
+        assert_eq!(bounds.memory.limit, Some(7));
+        assert_eq!((bounds.running.limit, bounds.running.group.clone()), (Some(10), None));
+        assert_eq!(Bounds::of(&default, &groups[..1]).quota().workspaces, Some(2));
+    }
 
     #[test]
     fn limits_hold_at_their_edge() {

@@ -11,7 +11,7 @@ use super::reader::{Section, boolean, list, parsed};
 pub struct AppsConfig {
     /// The domain below which each app has a host of its own.
     pub domain: String,
-    /// Whether something in front of the server speaks https for that domain.
+    /// Whether browsers reach that domain over https: of the server itself, or of something in front of it.
     pub https: bool,
     /// The widest sharing there is, whatever templates say.
     pub max_sharing: Sharing,
@@ -29,16 +29,23 @@ pub(super) fn as_text<S: Serializer>(nets: &[Net], serializer: S) -> Result<S::O
     serializer.collect_seq(nets.iter().map(ToString::to_string))
 }
 
-pub(super) fn apps(s: &mut Section<'_>) -> AppsConfig {
+/// `tls` = the server speaks TLS itself, to apps' hosts as to every other.
+pub(super) fn apps(s: &mut Section<'_>, tls: bool) -> AppsConfig {
     let config = AppsConfig {
         domain: s.or("domain", "localhost".to_owned(), parsed(domain)),
-        https: s.or("https", false, boolean),
+        https: s.or("https", tls, boolean),
         max_sharing: s.or("max_sharing", Sharing::Authenticated, parsed(sharing)),
     };
-    if !config.https && !is_loopback(&config.domain) {
+    if tls && !config.https {
+        s.note(
+            "https",
+            "must be true where the server speaks TLS: apps are served at the same port",
+        );
+    }
+    if !config.https && !tls && !is_loopback(&config.domain) {
         s.note(
             "domain",
-            "browsers keep an app's session on https or below localhost alone; put a proxy that speaks https in front and set apps.https = true",
+            "browsers keep an app's session on https or below localhost alone; give the server a certificate (server.tls_cert and server.tls_key), or put a proxy that speaks https in front and set apps.https = true",
         );
     }
     config

@@ -13,6 +13,8 @@ pub struct EnvVar {
 pub const URL: &str = "BAILEY_URL";
 /// The API token that commands present.
 pub const TOKEN: &str = "BAILEY_TOKEN";
+/// Certificates that commands trust besides the system's.
+pub const CA_FILE: &str = "BAILEY_CA_FILE";
 /// Where configuration of a person's own lies.
 pub const CONFIG_HOME: &str = "XDG_CONFIG_HOME";
 /// A person's own folder.
@@ -31,6 +33,10 @@ pub const ALL: &[EnvVar] = &[
     EnvVar {
         name: TOKEN,
         about: "API token that commands present",
+    },
+    EnvVar {
+        name: CA_FILE,
+        about: "certificates (PEM) that commands trust besides the system's",
     },
     EnvVar {
         name: "BAILEY__SECTION__KEY",

@@ -14,6 +14,10 @@ use super::tree::{Node, Origin, Table, Value};
 pub struct Overrides {
     /// `--listen`: address and port.
     pub listen: Option<String>,
+    /// `--tls-cert`.
+    pub tls_cert: Option<PathBuf>,
+    /// `--tls-key`.
+    pub tls_key: Option<PathBuf>,
     /// `--data-dir`.
     pub data_dir: Option<PathBuf>,
     /// `--database-url`.
@@ -27,11 +31,13 @@ pub struct Overrides {
 impl Overrides {
     /// Section, key, flag and text of each flag that was given.
     fn given(&self) -> Vec<([&'static str; 2], &'static str, String)> {
-        let data_dir = self.data_dir.as_ref().map(|dir| dir.to_string_lossy().into_owned());
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
         let url = self.database_url.as_ref().map(|url| url.expose().clone());
         let all = [
             (["server", "listen"], "--listen", self.listen.clone()),
-            (["server", "data_dir"], "--data-dir", data_dir),
+            (["server", "data_dir"], "--data-dir", path(&self.data_dir)),
+            (["server", "tls_cert"], "--tls-cert", path(&self.tls_cert)),
+            (["server", "tls_key"], "--tls-key", path(&self.tls_key)),
             (["database", "url"], "--database-url", url),
             (["log", "level"], "--log-level", self.log_level.clone()),
             (["log", "format"], "--log-format", self.log_format.clone()),

@@ -22,6 +22,12 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// Where everything of the server lies.
     pub data_dir: PathBuf,
+    /// The certificate that the server speaks TLS with, and those that vouch for it, PEM; `None` = plain HTTP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's key, PEM. It is there where the certificate is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_key: Option<PathBuf>,
     /// Host names accepted besides loopback names and the address listened on. Empty with an address that is not
     /// loopback: any.
     pub allowed_hosts: Vec<String>,
@@ -37,6 +43,13 @@ pub struct ServerConfig {
     /// How long shutdown waits for open streams.
     #[serde(serialize_with = "as_duration")]
     pub shutdown_grace: Duration,
+}
+
+impl ServerConfig {
+    /// Whether the server speaks TLS itself.
+    pub const fn speaks_tls(&self) -> bool {
+        self.tls_cert.is_some()
+    }
 }
 
 /// `[database]`
@@ -160,14 +173,26 @@ pub(super) fn server(s: &mut Section<'_>) -> ServerConfig {
     }
     let host = |node: &super::tree::Node| parsed(host_name)(node);
     let net = |node: &super::tree::Node| parsed(str::parse::<Net>)(node);
+    let (tls_cert, tls_key) = (s.path("tls_cert"), s.path("tls_key"));
+    for (key, there, other) in [("tls_cert", &tls_cert, &tls_key), ("tls_key", &tls_key, &tls_cert)] {
+        if there.is_none() && other.is_some() && !s.failed(key) {
+            s.note(key, "missing; TLS needs a certificate and its key");
+        }
+    }
+    let public_url = s.get("public_url", parsed(public_url));
+    if tls_cert.is_some() && public_url.as_deref().is_some_and(|url| url.starts_with("http://")) {
+        s.note("public_url", "must begin with https:// where the server speaks TLS");
+    }
     ServerConfig {
+        tls_cert,
+        tls_key,
         listen: s.or("listen", SocketAddr::from(([127, 0, 0, 1], 7080)), parsed(address)),
         data_dir: s
             .path("data_dir")
             .or(default_dir)
             .unwrap_or_else(|| PathBuf::from("bailey-data")),
         allowed_hosts: s.or("allowed_hosts", Vec::new(), |node| list(node, host)),
-        public_url: s.get("public_url", parsed(public_url)),
+        public_url,
         trusted_proxies: s.or("trusted_proxies", Vec::new(), |node| list(node, net)),
         header_timeout: s.or("header_timeout", Duration::from_secs(10), duration),
         shutdown_grace: s.or("shutdown_grace", Duration::from_secs(90), duration),

@@ -10,8 +10,11 @@ use bailey_core::period::Period;
 use bailey_runtime::ids::NewId;
 use bailey_store::{BudgetFilter, LedgerReach, ListPage};
 
+use serde_json::json;
+
 use super::caller::sees;
 use super::{App, AppError, Caller, cursor, view};
+use crate::audit::{Change, Resource};
 
 const CURSOR: u8 = b'b';
 
@@ -38,6 +41,12 @@ impl App {
             limit: ask.limit.0,
             created_at: now,
         };
+        let change = Change::new("budgets.create", Resource::new("budget", budget.id)).after(&json!({
+            "subject": { "kind": ask.subject.kind, "id": ask.subject.id },
+            "period": budget.period.to_string(),
+            "limit": budget.limit.to_string(),
+        }));
+        caller.record(change).await?;
         self.store().budget_insert(&budget, now).await?;
         self.gate().budget_changed(budget.id).await?;
         self.budget_view(&reach, budget.id).await
@@ -97,7 +106,11 @@ impl App {
         id: BudgetId,
         ask: BudgetUpdate,
     ) -> Result<BudgetView, AppError> {
-        let reach = self.all_budgets(caller, id).await?;
+        let (reach, before) = self.all_budgets(caller, id).await?;
+        let change = Change::new("budgets.update", Resource::new("budget", id))
+            .before(&before)
+            .after(&json!({ "limit": ask.limit.0.to_string() }));
+        caller.record(change).await?;
         self.store().budget_update_limit(id, ask.limit.0).await?;
         self.gate().budget_changed(id).await?;
         self.budget_view(&reach, id).await
@@ -105,7 +118,9 @@ impl App {
 
     /// Deletes a budget. The ledger stays.
     pub async fn budget_delete(&self, caller: &Caller, id: BudgetId) -> Result<(), AppError> {
-        self.all_budgets(caller, id).await?;
+        let (_, before) = self.all_budgets(caller, id).await?;
+        let change = Change::new("budgets.delete", Resource::new("budget", id)).before(&before);
+        caller.record(change).await?;
         // Given back first: of a budget that is gone nothing can be.
         self.gate().budget_changed(id).await?;
         self.store().budget_delete(id).await?;
@@ -114,11 +129,11 @@ impl App {
 
     /// Makes sure that the caller may set everyone's budgets: whoever may set only their own would write their own
     /// limit.
-    async fn all_budgets(&self, caller: &Caller, id: BudgetId) -> Result<LedgerReach, AppError> {
+    async fn all_budgets(&self, caller: &Caller, id: BudgetId) -> Result<(LedgerReach, BudgetView), AppError> {
         let reach = self.people_within(caller).await?;
-        self.budget_view(&reach, id).await?;
+        let budget = self.budget_view(&reach, id).await?;
         if reach == LedgerReach::All {
-            return Ok(reach);
+            return Ok((reach, budget));
         }
         Err(AppError::Beyond(Vec::new()))
     }

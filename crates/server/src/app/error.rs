@@ -6,7 +6,9 @@ use bailey_gate::authorize::Denied;
 use bailey_runtime::ids::RandomError;
 use bailey_store::StoreError;
 
+use crate::audit::AuditError;
 use crate::extract;
+use crate::fleet::HomeError;
 use crate::identity::{HashError, VaultError};
 use crate::reject::Reject;
 use crate::streams::StreamError;
@@ -90,9 +92,15 @@ pub enum AppError {
     /// There is no stream into a workspace.
     #[error(transparent)]
     Stream(#[from] StreamError),
+    /// What is to be done cannot be recorded, and so is not done.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
     /// The store failed.
     #[error(transparent)]
     Store(StoreError),
+    /// A kept home cannot be removed.
+    #[error(transparent)]
+    Home(HomeError),
     /// The gate failed.
     #[error(transparent)]
     Gate(#[from] GateError),
@@ -111,6 +119,15 @@ impl AppError {
     /// One wrong field of the body.
     pub(crate) fn field(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::Invalid(vec![FieldError::body(pointer, detail)])
+    }
+}
+
+impl From<HomeError> for AppError {
+    fn from(error: HomeError) -> Self {
+        match error {
+            HomeError::Store(error) => error.into(),
+            error @ HomeError::Driver(_) => Self::Home(error),
+        }
     }
 }
 
@@ -135,6 +152,23 @@ impl From<StoreError> for AppError {
             } => Self::Conflict {
                 code: Code::LastWayIn,
                 detail: "without it you could not sign in any more; link another identity first".to_owned(),
+            },
+            StoreError::Conflict {
+                field: "last_owner", ..
+            } => Self::Conflict {
+                code: Code::LastOwner,
+                detail: "this person is the last active owner; make another one first".to_owned(),
+            },
+            StoreError::Conflict {
+                what: "role",
+                field: "grants",
+            } => Self::Conflict {
+                code: Code::RoleInUse,
+                detail: "somebody holds this role; take it away from them first".to_owned(),
+            },
+            StoreError::Conflict { what: "grant", .. } => Self::Conflict {
+                code: Code::AlreadyExists,
+                detail: "they have this role already".to_owned(),
             },
             StoreError::Conflict { field: "owner", .. } => Self::Conflict {
                 code: Code::OwnerSuspended,
@@ -179,7 +213,9 @@ impl From<AppError> for Reject {
             AppError::Interrupted => Self::new(Code::Unavailable, detail).retry_after(RETRY_AFTER),
             AppError::Stream(error) => no_stream(&error, detail),
             AppError::Conflict { code, .. } => Self::new(code, detail),
+            AppError::Audit(error) => ours(Code::AuditUnavailable, &error, false).retry_after(RETRY_AFTER),
             AppError::Store(error) => ours(Code::Internal, &error, unavailable(&error)),
+            AppError::Home(error) => ours(Code::Internal, &error, false),
             AppError::Gate(error) => ours(Code::Unavailable, &error, true),
             AppError::Hash(error) => ours(Code::Internal, &error, matches!(error, HashError::Busy)),
             AppError::Vault(error) => ours(Code::Internal, &error, false),

@@ -2,18 +2,20 @@
 
 use bailey_api::invitations::{Invitation as Shown, InvitationCreate, InvitationListQuery, InvitationWithLink};
 use bailey_api::{Code, FieldError, Lifetime, Named, Page};
-use bailey_core::InvitationId;
-use bailey_core::authz::{Action, Reach, Role};
+use bailey_core::authz::{Action, AnyRole, Extent, Role};
 use bailey_core::identity::Invitation;
 use bailey_core::people::Group;
+use bailey_core::{GroupId, InvitationId};
+use bailey_gate::authorize::Actor;
 use bailey_gate::token::{self, Kind};
 use bailey_runtime::ids::NewId;
 use bailey_store::LedgerReach;
 
 use super::checks::Checks;
 use super::names::Names;
-use super::users::may_give;
+use super::roles::beyond;
 use super::{App, AppError, Caller, cursor};
+use crate::audit::{Change, Resource};
 use crate::way::Way;
 
 const CURSOR: u8 = b'i';
@@ -23,9 +25,9 @@ const LIFETIME: i64 = 7 * DAY;
 /// The longest that one is good.
 const LONGEST: i64 = 30 * DAY;
 
-/// Whether people of this role may invite others.
-pub(super) fn invites(role: Role) -> bool {
-    role.reach(Action::PersonWrite) == Some(Reach::All)
+/// An invitation as the audit log names it.
+fn resource(invitation: &Invitation) -> Resource {
+    Resource::new("invitation", invitation.id).named(&invitation.name)
 }
 
 impl App {
@@ -51,10 +53,10 @@ impl App {
         let groups = self.invited_groups(caller, &ask.groups, &mut checks).await?;
         checks.done()?;
         let role = ask.role.unwrap_or(Role::Member);
-        may_give(caller, role)?;
-        if !groups.is_empty() && caller.actor.may(Action::GroupWrite) != Ok(Reach::All) {
-            let error = FieldError::body("/groups", "you may not put people into groups");
-            return Err(AppError::Beyond(vec![error]));
+        let ids: Vec<_> = groups.iter().map(|group| group.id).collect();
+        let errors = self.beyond_invitation(&caller.actor, role, &ids).await?;
+        if !errors.is_empty() {
+            return Err(AppError::Beyond(errors));
         }
         if self.store().person_by_name(&ask.name).await?.is_some() {
             return Err(AppError::Conflict {
@@ -72,17 +74,20 @@ impl App {
             name: ask.name,
             display_name,
             role,
-            groups: groups.iter().map(|group| group.id).collect(),
+            groups: ids,
             created_by: Some(caller.person()),
             created_at: now,
             expires_at: now.plus_seconds(lifetime),
             accepted_at: None,
             revoked_at: None,
         };
+        let record = self.invitation_shown(invitation.clone(), &mut Names::default()).await?;
+        let change = Change::new("invitations.create", resource(&invitation)).after(&record);
+        caller.record(change).await?;
         self.store().invitation_insert(&invitation).await?;
         Ok(InvitationWithLink {
             link: format!("{}/invitation#{}", way.base, minted.text.expose()),
-            record: self.invitation_shown(invitation, &mut Names::default()).await?,
+            record,
         })
     }
 
@@ -102,9 +107,30 @@ impl App {
     }
 
     /// Withdraws an invitation. Again is as good as once.
-    pub(crate) async fn invitation_revoke(&self, id: InvitationId) -> Result<(), AppError> {
+    pub(crate) async fn invitation_revoke(&self, caller: &Caller, id: InvitationId) -> Result<(), AppError> {
+        let change = Change::new("invitations.revoke", Resource::new("invitation", id));
+        caller.record(change).await?;
         self.store().invitation_revoke(id, self.now()).await?;
         Ok(())
+    }
+
+    /// What stands against somebody's inviting a person of this role into these groups: they would give more than they have.
+    pub(super) async fn beyond_invitation(
+        &self,
+        actor: &Actor,
+        role: Role,
+        groups: &[GroupId],
+    ) -> Result<Vec<FieldError>, AppError> {
+        let mut errors: Vec<_> = beyond(actor, &AnyRole::BuiltIn(role), None, "/role")
+            .into_iter()
+            .collect();
+        if !groups.is_empty() && actor.may(Action::GroupWrite) != Ok(Extent::All) {
+            errors.push(FieldError::body("/groups", "you may not put people into groups"));
+        }
+        for (at, group) in groups.iter().enumerate() {
+            errors.extend(self.beyond_group(actor, *group, &format!("/groups/{at}")).await?);
+        }
+        Ok(errors)
     }
 
     async fn invited_groups(

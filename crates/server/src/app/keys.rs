@@ -11,10 +11,13 @@ use bailey_core::{GroupId, KeyId};
 use bailey_gate::token::{self, Kind};
 use bailey_store::{BudgetFilter, BudgetState, KeyFilter, LedgerReach, ListPage};
 
+use serde_json::json;
+
 use super::caller::sees;
 use super::checks::Checks;
 use super::names::Names;
 use super::{App, AppError, Caller, cursor, view};
+use crate::audit::{Change, Resource};
 
 const CURSOR: u8 = b'k';
 
@@ -45,6 +48,7 @@ impl App {
         filter.state = query.state.map(|state| (stored(state), now));
         let (keys, next) = self.store().keys_list(&filter, page).await?;
         let mut names = Names::default();
+        names.look_up(self, keys.iter().map(|key| key.person)).await?;
         let mut items = Vec::with_capacity(keys.len());
         for key in keys {
             items.push(self.key_view(key, &mut names).await?);
@@ -63,7 +67,8 @@ impl App {
 
     /// Revokes a key for good: it is refused from now on, and its open streams end. Again is as good as once.
     pub async fn key_revoke(&self, caller: &Caller, id: KeyId) -> Result<wire::Key, AppError> {
-        self.key_within(caller, id).await?;
+        let key = self.key_within(caller, id).await?;
+        caller.record(Change::new("keys.revoke", resource(&key))).await?;
         self.store().key_revoke(id, self.now()).await?;
         self.gate().end_key(id);
         self.key_get(caller, id).await
@@ -74,6 +79,10 @@ impl App {
         let key = self.key_within(caller, id).await?;
         unless_revoked(&key)?;
         let minted = token::mint(Kind::Key)?;
+        let change = Change::new("keys.rotate", resource(&key))
+            .before(&json!({ "prefix": key.public_id }))
+            .after(&json!({ "prefix": minted.public_id }));
+        caller.record(change).await?;
         self.store()
             .key_rotate(id, &minted.public_id, &minted.hash, self.now())
             .await?;
@@ -85,7 +94,7 @@ impl App {
     }
 
     /// The key of this id, if it is within reach.
-    async fn key_within(&self, caller: &Caller, id: KeyId) -> Result<Key, AppError> {
+    pub(super) async fn key_within(&self, caller: &Caller, id: KeyId) -> Result<Key, AppError> {
         let reach = self.people_within(caller).await?;
         let key = self.store().key_get(id).await?;
         key.filter(|key| sees(&reach, Some(key.person)))
@@ -138,6 +147,11 @@ impl App {
             budgets: budgets.into_iter().map(view::budget).collect(),
         })
     }
+}
+
+/// A key as the audit log names it.
+fn resource(key: &Key) -> Resource {
+    Resource::new("key", key.id).named(&key.name)
 }
 
 const fn stored(state: KeyState) -> bailey_store::KeyState {

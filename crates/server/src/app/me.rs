@@ -10,7 +10,7 @@ impl App {
     /// The asker, and all that they may do with the token they came with.
     pub async fn me(&self, actor: &Actor) -> Result<Me, AppError> {
         let groups = self.store().groups_of(actor.person.id).await?;
-        let allowed = |a: &Action| actor.may(*a).ok().map(|reach| Allowed::new(*a, reach));
+        let allowed = |a: &Action| actor.may(*a).ok().map(|extent| Allowed::new(*a, extent.reach()));
         Ok(Me {
             user: view::user(actor.person.clone()),
             groups: groups.into_iter().map(view::named_group).collect(),

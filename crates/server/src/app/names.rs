@@ -12,6 +12,17 @@ use super::{App, AppError};
 pub(crate) struct Names(HashMap<PersonId, String>);
 
 impl Names {
+    /// Looks these people up at once, so that naming them takes no more questions to the database.
+    pub(crate) async fn look_up(&mut self, app: &App, people: impl Iterator<Item = PersonId>) -> Result<(), AppError> {
+        let mut unknown: Vec<PersonId> = people.filter(|id| !self.0.contains_key(id)).collect();
+        unknown.sort_unstable();
+        unknown.dedup();
+        if !unknown.is_empty() {
+            self.0.extend(app.store().person_names(&unknown).await?);
+        }
+        Ok(())
+    }
+
     /// The person's id and name.
     pub(crate) async fn person(&mut self, app: &App, id: PersonId) -> Result<Named, AppError> {
         let name = if let Some(name) = self.0.get(&id) {

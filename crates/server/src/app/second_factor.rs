@@ -12,7 +12,8 @@ use bailey_gate::token::{self, Kind};
 use http::HeaderValue;
 
 use super::checks::Checks;
-use super::{App, AppError};
+use super::{App, AppError, Caller, users};
+use crate::audit::Change;
 use crate::identity::{self, CODES, Guess, RECOVERY_CODES, Totp, recovery_code, recovery_hash};
 use crate::way::Way;
 
@@ -20,10 +21,11 @@ impl App {
     /// Gives the asker another password, ends their other sessions, and gives this one another secret.
     pub(crate) async fn password_change(
         &self,
-        actor: &Actor,
+        caller: &Caller,
         way: &Way,
         ask: PasswordChange,
     ) -> Result<Option<HeaderValue>, AppError> {
+        let actor = &caller.actor;
         let person = &actor.person;
         let mut checks = Checks::default();
         checks.password("/new", &ask.new, &person.name);
@@ -34,6 +36,9 @@ impl App {
         self.own_password(person, way, ask.current, "/current").await?;
         let hash = self.identity().hashing.hash(Secret::new(ask.new)).await?;
         let now = self.now();
+        caller
+            .record(Change::new("me.password", users::resource(person)))
+            .await?;
         self.store().password_set(person.id, &hash, now).await?;
         self.store().sessions_end_of(person.id, actor.session, now).await?;
         self.session_renew(actor).await
@@ -42,14 +47,17 @@ impl App {
     /// Makes a secret for an authenticator. It is asked for when a code has confirmed it.
     pub(crate) async fn second_factor_begin(
         &self,
-        actor: &Actor,
+        caller: &Caller,
         way: &Way,
         ask: SecondFactorBegin,
     ) -> Result<SecondFactorSecret, AppError> {
-        let person = &actor.person;
+        let person = &caller.actor.person;
         self.own_password(person, way, ask.password, "/password").await?;
         let totp = Totp::new()?;
         let sealed = self.identity().vault.seal(person.id.uuid().as_bytes(), totp.bytes())?;
+        caller
+            .record(Change::new("me.second_factor_begin", users::resource(person)))
+            .await?;
         if !self.store().second_factor_begin(person.id, &sealed, self.now()).await? {
             return Err(AppError::Conflict {
                 code: Code::AlreadyExists,
@@ -65,9 +73,10 @@ impl App {
     /// Asks for the second factor from now on, and gives this session another secret.
     pub(crate) async fn second_factor_confirm(
         &self,
-        actor: &Actor,
+        caller: &Caller,
         ask: SecondFactorConfirm,
     ) -> Result<(RecoveryCodes, Option<HeaderValue>), AppError> {
+        let actor = &caller.actor;
         let (id, now) = (actor.person.id, self.now());
         let none = || AppError::Conflict {
             code: Code::AlreadyExists,
@@ -84,6 +93,9 @@ impl App {
             codes.push(recovery_code()?.expose().clone());
         }
         let hashes: Vec<[u8; 32]> = codes.iter().map(|code| recovery_hash(code)).collect();
+        caller
+            .record(Change::new("me.second_factor_confirm", users::resource(&actor.person)))
+            .await?;
         if !self.store().second_factor_confirm(id, step, &hashes, now).await? {
             return Err(none());
         }
@@ -94,16 +106,20 @@ impl App {
     /// Takes the asker's second factor away.
     pub(crate) async fn second_factor_remove(
         &self,
-        actor: &Actor,
+        caller: &Caller,
         way: &Way,
         ask: SecondFactorRemove,
     ) -> Result<Option<HeaderValue>, AppError> {
+        let actor = &caller.actor;
         let person = &actor.person;
         let factor = self.second_factor_of(person.id).await?.ok_or(AppError::NotFound)?;
         self.own_password(person, way, ask.password, "/password").await?;
         if !self.second_factor_passes(person.id, &factor, &ask.code).await? {
             return Err(wrong_code("/code"));
         }
+        caller
+            .record(Change::new("me.second_factor_remove", users::resource(person)))
+            .await?;
         self.store().second_factor_remove(person.id).await?;
         self.session_renew(actor).await
     }

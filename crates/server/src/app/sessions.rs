@@ -3,12 +3,16 @@
 use bailey_api::Page;
 use bailey_api::sessions::{OwnSession, Session, SessionListQuery};
 use bailey_core::SessionId;
+use bailey_core::identity::Session as Record;
 use bailey_gate::authorize::Actor;
 use bailey_store::SessionFilter;
+
+use serde_json::json;
 
 use super::caller::sees;
 use super::names::Names;
 use super::{App, AppError, Caller, cursor};
+use crate::audit::{Change, Resource};
 use crate::way::Way;
 
 const CURSOR: u8 = b's';
@@ -43,6 +47,9 @@ impl App {
         };
         let (sessions, next) = self.store().sessions_list(&filter, page).await?;
         let mut names = Names::default();
+        names
+            .look_up(self, sessions.iter().map(|session| session.person))
+            .await?;
         let mut items = Vec::with_capacity(sessions.len());
         for session in sessions {
             items.push(Session {
@@ -65,19 +72,37 @@ impl App {
 
     /// Ends a session within reach. Again is as good as once.
     pub(crate) async fn session_end(&self, caller: &Caller, id: SessionId) -> Result<(), AppError> {
-        let reach = self.people_within(caller).await?;
-        let session = self.store().session_get(id).await?;
-        let session = session.filter(|s| sees(&reach, Some(s.person)));
-        let session = session.ok_or(AppError::NotFound)?;
+        let session = self.session_within(caller, id).await?;
+        let before = json!({
+            "person": session.person,
+            "method": session.method.to_string(),
+            "address": session.address,
+            "agent": session.agent,
+        });
+        let change = Change::new("sessions.end", Resource::new("session", session.id)).before(&before);
+        caller.record(change).await?;
         self.store().session_end(session.id, self.now()).await?;
         Ok(())
     }
 
+    /// The session of this id, if it is within reach.
+    pub(super) async fn session_within(&self, caller: &Caller, id: SessionId) -> Result<Record, AppError> {
+        let reach = self.people_within(caller).await?;
+        let session = self.store().session_get(id).await?;
+        session
+            .filter(|s| sees(&reach, Some(s.person)))
+            .ok_or(AppError::NotFound)
+    }
+
     /// Ends the session that asks. Answers where the browser is sent to sign out at the identity provider, too.
-    pub(crate) async fn sign_out(&self, actor: &Actor, way: &Way) -> Result<Option<String>, AppError> {
-        let Some(id) = actor.session else { return Ok(None) };
+    pub(crate) async fn sign_out(&self, caller: &Caller, way: &Way) -> Result<Option<String>, AppError> {
+        let Some(id) = caller.actor.session else {
+            return Ok(None);
+        };
         // Read before the end, with which what there is of the provider's may go.
         let elsewhere = self.sign_out_elsewhere(id, way).await;
+        let change = Change::new("sign_out", Resource::new("session", id));
+        caller.record(change).await?;
         self.store().session_end(id, self.now()).await?;
         Ok(elsewhere)
     }

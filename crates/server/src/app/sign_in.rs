@@ -1,6 +1,7 @@
 //! Signing in with a browser: by password, by a link that claims a person, by an invitation.
 
 use bailey_api::sign_in::{Claim, InvitationAccept, PasswordSignIn, SignInOptions, SignInProvider, SignedIn};
+use bailey_core::authz::{Action, Extent};
 use bailey_core::identity::{Invitation, Session, SignInMethod};
 use bailey_core::people::{Person, PersonStatus};
 use bailey_core::{PersonId, Secret, SessionId};
@@ -10,10 +11,11 @@ use bailey_runtime::ids::NewId;
 use bailey_store::StoreError;
 use http::header::USER_AGENT;
 use http::{HeaderMap, HeaderValue, Method};
+use serde_json::json;
 
 use super::checks::Checks;
-use super::users::reaches;
-use super::{App, AppError};
+use super::{App, AppError, users, view};
+use crate::audit::{Change, Resource, Trail, Who};
 use crate::identity::{self, ADDRESS, Guess, NAME};
 use crate::origin::{self, Asked};
 use crate::way::Way;
@@ -27,6 +29,8 @@ const AGENT: usize = 256;
 #[derive(Debug, Clone)]
 pub(crate) struct Visitor {
     pub(crate) way: Way,
+    /// Where what comes of it is recorded.
+    pub(crate) trail: Trail,
     agent: String,
     /// The session that it has so far.
     pub(super) session: Option<SessionId>,
@@ -62,6 +66,7 @@ impl App {
         Ok(Visitor {
             agent: agent.chars().take(AGENT).collect(),
             session: self.session_of(headers).await?,
+            trail: Trail::default(),
             way,
         })
     }
@@ -102,6 +107,12 @@ impl App {
         }
         let name = ask.name.trim().to_ascii_lowercase();
         let person = self.store().person_by_name(&name).await?;
+        // A name that nobody has may be a password in the wrong field.
+        let tried = person
+            .as_ref()
+            .map_or_else(|| Resource::new("person", "unknown"), |person| users::resource(person));
+        let attempt = Change::new("sign_in.password", tried.clone());
+        visitor.trail.attempt(Who::anonymous(), attempt);
         let password = Secret::new(ask.password);
         self.guess_password(visitor.way.address, &name, person.as_ref(), password)
             .await?;
@@ -112,6 +123,11 @@ impl App {
         }
         if let Some(factor) = self.second_factor_of(person.id).await? {
             let Some(code) = ask.code else {
+                let asked = Change::new("sign_in.second_factor_asked", tried);
+                visitor
+                    .trail
+                    .record(Who::person(person.id, &person.name), asked)
+                    .await?;
                 return Ok(Began {
                     answer: SignedIn {
                         signed_in: false,
@@ -184,6 +200,9 @@ impl App {
         checks.done()?;
         let hash = self.identity().hashing.hash(Secret::new(ask.password)).await?;
         let names = (name.as_str(), display_name.as_str());
+        let claim = Change::new("claim", Resource::new("person", id).named(&name))
+            .after(&json!({ "name": name, "display_name": display_name }));
+        visitor.trail.record(Who::person(id, &name), claim).await?;
         let claimed = self
             .store()
             .invitation_claim(invitation.id, id, names, &hash, self.now());
@@ -215,6 +234,15 @@ impl App {
             charged_group: None,
             created_at: now,
         };
+        let accept = Change::new(
+            "invitations.accept",
+            Resource::new("invitation", invitation.id).named(&invitation.name),
+        )
+        .after(&view::user(person.clone()));
+        visitor
+            .trail
+            .record(Who::person(person.id, &person.name), accept)
+            .await?;
         let accepted = self.store().invitation_accept(&invitation, &person, &hash, now);
         accepted.await.map_err(used_up)?;
         self.session_begin(visitor, person.id, SignInMethod::Invitation).await
@@ -235,12 +263,14 @@ impl App {
         let Some(maker) = invitation.created_by else {
             return Ok(true);
         };
-        let maker = self.store().person_get(maker).await?;
-        Ok(maker.is_some_and(|maker| {
-            maker.status == PersonStatus::Active
-                && super::invitations::invites(maker.role)
-                && reaches(maker.role, invitation.role)
-        }))
+        let Some(maker) = self.actor_of(maker).await? else {
+            return Ok(false);
+        };
+        if maker.may(Action::PersonWrite) != Ok(Extent::All) {
+            return Ok(false);
+        }
+        let beyond = self.beyond_invitation(&maker, invitation.role, &invitation.groups);
+        Ok(beyond.await?.is_empty())
     }
 
     /// Begins a session, and ends the one that the browser had.
@@ -264,9 +294,6 @@ impl App {
         lifetime: i64,
     ) -> Result<(SessionId, Began), AppError> {
         let now = self.now();
-        if let Some(before) = visitor.session {
-            self.store().session_end(before, now).await?;
-        }
         let minted = token::mint(Kind::Session)?;
         let session = Session {
             id: SessionId::new_at(now),
@@ -281,6 +308,22 @@ impl App {
             expires_at: now.plus_seconds(lifetime),
             ended_at: None,
         };
+        let name = self
+            .store()
+            .person_get(person)
+            .await?
+            .map(|p| p.name)
+            .unwrap_or_default();
+        let sign_in = Change::new("sign_in", Resource::new("session", session.id)).after(&json!({
+            "method": session.method.to_string(),
+            "agent": session.agent,
+            "expires_at": session.expires_at.to_string(),
+            "ends": visitor.session,
+        }));
+        visitor.trail.record(Who::person(person, &name), sign_in).await?;
+        if let Some(before) = visitor.session {
+            self.store().session_end(before, now).await?;
+        }
         self.store().session_insert(&session).await?;
         tracing::info!(person.id = %person, session.id = %session.id, method = %session.method, address = %session.address, "signed in");
         let began = Began {

@@ -1,5 +1,6 @@
 //! Templates and their versions. What is stored never changes; what new workspaces get is one number.
 
+mod access;
 mod layer;
 mod push;
 mod view;
@@ -9,6 +10,7 @@ use bailey_api::templates::{
     TemplateVersionListQuery,
 };
 use bailey_api::{Code, Page};
+use bailey_core::authz::Extent;
 use bailey_core::{TemplateId, TemplateVersionId};
 use bailey_store::{StoreError, TemplateFilter, TemplateRecord, TemplateSource, TemplateVersionRecord};
 
@@ -32,13 +34,14 @@ impl App {
     /// Templates, newest first.
     pub async fn templates_list(
         &self,
-        _caller: &Caller,
+        caller: &Caller,
         query: TemplateListQuery,
     ) -> Result<Page<wire::Template>, AppError> {
         let page = cursor::page(CURSOR, query.limit, query.cursor.as_deref(), TemplateId::from_uuid)?;
         let filter = TemplateFilter {
             name: query.name,
             source: query.source.map(view::stored),
+            usable_by: (caller.reach != Extent::All).then(|| caller.person()),
         };
         let (found, next) = self.store().templates_list(&filter, page).await?;
         let mut names = Names::default();
@@ -53,19 +56,19 @@ impl App {
     }
 
     /// One template, by id or name, with what its version in force says.
-    pub async fn template_get(&self, _caller: &Caller, text: &str) -> Result<TemplateDetail, AppError> {
-        let template = self.template(text).await?;
+    pub async fn template_get(&self, caller: &Caller, text: &str) -> Result<TemplateDetail, AppError> {
+        let template = self.template(caller, text).await?;
         self.template_view(template, &mut Names::default()).await
     }
 
     /// Versions of a template, newest first.
     pub async fn template_versions_list(
         &self,
-        _caller: &Caller,
+        caller: &Caller,
         text: &str,
         query: TemplateVersionListQuery,
     ) -> Result<Page<TemplateVersion>, AppError> {
-        let template = self.template(text).await?;
+        let template = self.template(caller, text).await?;
         let cursor = query.cursor.as_deref();
         let page = cursor::page(VERSION_CURSOR, query.limit, cursor, TemplateVersionId::from_uuid)?;
         let (found, next) = self.store().template_versions_list(template.id, page).await?;
@@ -83,11 +86,11 @@ impl App {
     /// One version, with what it says.
     pub async fn template_version_get(
         &self,
-        _caller: &Caller,
+        caller: &Caller,
         text: &str,
         number: u32,
     ) -> Result<TemplateVersionDetail, AppError> {
-        let template = self.template(text).await?;
+        let template = self.template(caller, text).await?;
         let version = self.version(&template, number).await?;
         let parsed = self.version_parsed(version.id).await?;
         Ok(TemplateVersionDetail {
@@ -97,8 +100,8 @@ impl App {
     }
 
     /// A version's archive.
-    pub async fn template_archive(&self, _caller: &Caller, text: &str, number: u32) -> Result<Archive, AppError> {
-        let template = self.template(text).await?;
+    pub async fn template_archive(&self, caller: &Caller, text: &str, number: u32) -> Result<Archive, AppError> {
+        let template = self.template(caller, text).await?;
         let version = self.version(&template, number).await?;
         let bytes = self.store().template_archive(version.id).await?;
         Ok(Archive {
@@ -110,11 +113,11 @@ impl App {
     /// Puts a version in force.
     pub async fn template_promote(
         &self,
-        _caller: &Caller,
+        caller: &Caller,
         text: &str,
         ask: TemplatePromote,
     ) -> Result<wire::Template, AppError> {
-        let template = self.template(text).await?;
+        let template = self.template(caller, text).await?;
         let missing = || {
             AppError::field(
                 "/version",
@@ -130,8 +133,8 @@ impl App {
     }
 
     /// Brings the version back that was in force before.
-    pub async fn template_roll_back(&self, _caller: &Caller, text: &str) -> Result<wire::Template, AppError> {
-        let template = self.template(text).await?;
+    pub async fn template_roll_back(&self, caller: &Caller, text: &str) -> Result<wire::Template, AppError> {
+        let template = self.template(caller, text).await?;
         if !self.store().template_roll_back(template.id).await? {
             return Err(AppError::Conflict {
                 code: Code::NoPreviousVersion,
@@ -142,8 +145,8 @@ impl App {
     }
 
     /// Deletes a template that no workspace uses.
-    pub async fn template_delete(&self, _caller: &Caller, text: &str) -> Result<(), AppError> {
-        let template = self.template(text).await?;
+    pub async fn template_delete(&self, caller: &Caller, text: &str) -> Result<(), AppError> {
+        let template = self.template(caller, text).await?;
         self.not_managed(&template.name, Some(template.source))?;
         match self.store().template_delete(template.id, self.now()).await {
             Err(StoreError::Conflict { .. }) => Err(AppError::Conflict {
@@ -154,9 +157,11 @@ impl App {
         }
     }
 
-    /// The template of this id or name.
-    async fn template(&self, text: &str) -> Result<TemplateRecord, AppError> {
-        self.find_template(text).await?.ok_or(AppError::NotFound)
+    /// The template of this id or name, if the caller may see it.
+    pub(super) async fn template(&self, caller: &Caller, text: &str) -> Result<TemplateRecord, AppError> {
+        let template = self.find_template(text).await?.ok_or(AppError::NotFound)?;
+        let seen = caller.reach == Extent::All || self.store().template_usable(template.id, caller.person()).await?;
+        seen.then_some(template).ok_or(AppError::NotFound)
     }
 
     /// The template as it is now.

@@ -2,15 +2,18 @@
 
 use bailey_api::tokens::{Token, TokenCreate, TokenListQuery, TokenRotate, TokenWithSecret};
 use bailey_api::{Code, FieldError, Lifetime, Page};
-use bailey_core::TokenId;
 use bailey_core::authz::{Action, TokenScopes};
-use bailey_core::people::{Person, PersonStatus};
+use bailey_core::people::{ApiToken, Person, PersonStatus};
+use bailey_core::{PersonId, TokenId};
+use bailey_gate::authorize::Actor;
 use bailey_gate::token;
 use bailey_store::StoreError;
 
 use super::caller::sees;
 use super::checks::Checks;
+use super::roles::named;
 use super::{App, AppError, Caller, cursor, view};
+use crate::audit::{Change, Resource};
 
 const CURSOR: u8 = b't';
 /// How long a token lives if nothing is said: 90 days.
@@ -29,7 +32,7 @@ impl App {
         checks.text("/name", &ask.name);
         let expiry = checks.expiry(ask.expires_in, ask.expires_at, now);
         let scopes = match ask.scopes.as_deref() {
-            None => Some(caller.actor.scopes.clone()),
+            None => None,
             Some([]) => {
                 checks.wrong(
                     "/scopes",
@@ -42,11 +45,18 @@ impl App {
                 .ok(),
         };
         checks.done()?;
-        let scopes = scopes.unwrap_or_else(|| caller.actor.scopes.clone());
         let person = self.token_person(caller, ask.person.as_deref()).await?;
-        within_own(caller, &scopes, &person)?;
+        let other = self.another(caller, person.id).await?;
+        let scopes = match (scopes, &other) {
+            (Some(scopes), _) => scopes,
+            (None, None) => caller.actor.scopes.clone(),
+            (None, Some(other)) => shared(caller, other),
+        };
+        within_own(caller, &scopes, other.as_ref())?;
         let expires_at = expiry.unwrap_or_else(|| Some(now.plus_seconds(LIFETIME)));
         let (record, text) = token::api_token(now, ask.name, person.id, scopes, expires_at)?;
+        let change = Change::new("tokens.create", resource(&record)).after(&view::token(record.clone()));
+        caller.record(change).await?;
         self.store().token_insert(&record).await?;
         Ok(TokenWithSecret {
             token: text.expose().clone(),
@@ -93,13 +103,13 @@ impl App {
             }
         };
         checks.done()?;
-        let reach = self.people_within(caller).await?;
-        let old = self.store().token_get(id).await?;
-        let old = old.filter(|t| sees(&reach, Some(t.person))).ok_or(AppError::NotFound)?;
-        let person = self.store().person_get(old.person).await?.ok_or(AppError::NotFound)?;
-        within_own(caller, &old.scopes, &person)?;
+        let old = self.token_within(caller, id).await?;
+        let other = self.another(caller, old.person).await?;
+        within_own(caller, &old.scopes, other.as_ref())?;
         let expires_at = ask.expires_in.unwrap_or(Lifetime::Seconds(ROTATED)).end(now);
+        let change = Change::new("tokens.rotate", resource(&old)).before(&view::token(old.clone()));
         let (record, text) = token::api_token(now, old.name, old.person, old.scopes, expires_at)?;
+        caller.record(change.after(&view::token(record.clone()))).await?;
         let rotated = self
             .store()
             .token_rotate(id, now.plus_seconds(overlap), &record, now)
@@ -119,13 +129,28 @@ impl App {
 
     /// Revokes a token for good. Again is as good as once.
     pub async fn token_revoke(&self, caller: &Caller, id: TokenId) -> Result<(), AppError> {
-        let reach = self.people_within(caller).await?;
-        let token = self.store().token_get(id).await?;
-        let token = token
-            .filter(|t| sees(&reach, Some(t.person)))
-            .ok_or(AppError::NotFound)?;
+        let token = self.token_within(caller, id).await?;
+        let change = Change::new("tokens.revoke", resource(&token)).before(&view::token(token.clone()));
+        caller.record(change).await?;
         self.store().token_revoke(token.id, self.now()).await?;
         Ok(())
+    }
+
+    /// The token of this id, if it is within reach.
+    pub(super) async fn token_within(&self, caller: &Caller, id: TokenId) -> Result<ApiToken, AppError> {
+        let reach = self.people_within(caller).await?;
+        let token = self.store().token_get(id).await?;
+        token
+            .filter(|token| sees(&reach, Some(token.person)))
+            .ok_or(AppError::NotFound)
+    }
+
+    /// A person with their authority, if it is not the caller.
+    async fn another(&self, caller: &Caller, person: PersonId) -> Result<Option<Actor>, AppError> {
+        if person == caller.person() {
+            return Ok(None);
+        }
+        Ok(Some(self.actor_of(person).await?.ok_or(AppError::NotFound)?))
     }
 
     /// The person whose authority a token is to carry.
@@ -139,27 +164,43 @@ impl App {
         match person.status {
             PersonStatus::Active => Ok(person),
             PersonStatus::Suspended => Err(AppError::field("/person", "is suspended")),
+            PersonStatus::Deleted => Err(AppError::field("/person", "is deleted")),
         }
     }
 }
 
-/// A new token allows nothing that the one that asks for it does not: by its scopes, and by its person's role.
-fn within_own(caller: &Caller, scopes: &TokenScopes, person: &Person) -> Result<(), AppError> {
+/// A token as the audit log names it.
+fn resource(token: &ApiToken) -> Resource {
+    Resource::new("token", token.id).named(&token.name)
+}
+
+/// Refuses a token that allows what the one that asks for it does not: by its scopes, and for another person by what that
+/// person may do and the caller may not do on their things.
+fn within_own(caller: &Caller, scopes: &TokenScopes, other: Option<&Actor>) -> Result<(), AppError> {
     let mut beyond = Vec::new();
     if !caller.actor.scopes.includes(scopes) {
         let own = caller.actor.scopes.to_names().join(", ");
         beyond.push(FieldError::body("/scopes", format!("at most {own}")));
     }
-    let role = caller.actor.person.role;
-    if Action::ALL.iter().any(|a| person.role.reach(*a) > role.reach(*a)) {
-        beyond.push(FieldError::body(
-            "/person",
-            "has a role that reaches further than yours",
-        ));
+    if let Some(other) = other {
+        let won = caller.actor.beyond_person(other);
+        let won: Vec<_> = won.into_iter().filter(|action| scopes.allows(*action)).collect();
+        if !won.is_empty() {
+            let detail = format!("they may do what you may not do for them: {}", named(&won));
+            beyond.push(FieldError::body("/scopes", detail));
+        }
     }
     if beyond.is_empty() {
         Ok(())
     } else {
         Err(AppError::Beyond(beyond))
     }
+}
+
+/// What a token for another person may be used for where nothing is said: all of theirs that is the caller's as well.
+fn shared(caller: &Caller, other: &Actor) -> TokenScopes {
+    let won = caller.actor.beyond_person(other);
+    let both =
+        |action: &Action| other.may(*action).is_ok() && !won.contains(action) && caller.actor.scopes.allows(*action);
+    TokenScopes::Only(Action::ALL.iter().copied().filter(both).collect())
 }

@@ -1,15 +1,17 @@
 //! People.
 
 use bailey_api::users::{User, UserCreate, UserDetail, UserListQuery, UserUpdate};
-use bailey_api::{Code, FieldError, Page, Patch};
+use bailey_api::{FieldError, Page, Patch};
 use bailey_core::PersonId;
-use bailey_core::authz::{Action, Role, TokenScopes};
+use bailey_core::authz::{AnyRole, Role};
 use bailey_core::people::{Person, PersonStatus};
 use bailey_runtime::ids::NewId;
-use bailey_store::{LedgerReach, ListPage, PersonFilter};
+use bailey_store::PersonFilter;
 
 use super::checks::Checks;
-use super::{App, AppError, Caller, cursor, view};
+use super::roles::may_give;
+use super::{App, AppError, Caller, cursor, offboarding, view};
+use crate::audit::{Change, Resource};
 
 const CURSOR: u8 = b'u';
 
@@ -26,7 +28,7 @@ impl App {
         }
         checks.done()?;
         let role = ask.role.unwrap_or(Role::Member);
-        may_give(caller, role)?;
+        may_give(caller, &AnyRole::BuiltIn(role), None, "/role")?;
         let now = self.now();
         let person = Person {
             id: PersonId::new_at(now),
@@ -38,6 +40,8 @@ impl App {
             charged_group: None,
             created_at: now,
         };
+        let change = Change::new("users.create", resource(&person)).after(&view::user(person.clone()));
+        caller.record(change).await?;
         self.store().person_insert(&person).await?;
         Ok(view::user(person))
     }
@@ -56,8 +60,12 @@ impl App {
             };
             group = Some(found.id);
         }
-        let status = query.status;
-        let filter = PersonFilter { group, status, reach };
+        let filter = PersonFilter {
+            group,
+            status: query.status,
+            text: query.q,
+            reach,
+        };
         let (people, next) = self.store().people_list(page, &filter).await?;
         Ok(Page {
             items: people.into_iter().map(view::user).collect(),
@@ -81,36 +89,48 @@ impl App {
         if let Patch::Set(email) = &ask.email {
             checks.email("/email", email);
         }
-        checks.done()?;
-        // The record must not change between looking at who is an owner and writing.
-        let _owners = self.owners().lock().await;
-        let mut person = self.person_within(caller, text).await?;
-        if let Some(role) = ask.role {
-            may_give(caller, role)?;
-            may_give(caller, person.role)?;
+        if ask.status == Some(PersonStatus::Deleted) {
+            checks.wrong("/status", "is not set so; delete the person with DELETE");
         }
-        let (was_owner, was) = (is_owner(&person), person.status);
+        checks.done()?;
+        // The record must not change between reading and writing it.
+        let owners = self.owners().lock().await;
+        let mut person = self.person_within(caller, text).await?;
+        if person.status == PersonStatus::Deleted {
+            return Err(offboarding::deleted(&person));
+        }
+        if let Some(role) = ask.role {
+            may_give(caller, &AnyRole::BuiltIn(role), None, "/role")?;
+            may_give(caller, &AnyRole::BuiltIn(person.role), None, "/role")?;
+        }
+        let charged = person.charged_group;
+        let change = Change::new("users.update", resource(&person)).before(&view::user(person.clone()));
         person.charged_group = match ask.charged_group {
             Patch::Keep => person.charged_group,
             Patch::Clear => None,
             Patch::Set(text) => Some(self.group_of(&person, &text, "/charged_group").await?.id),
         };
+        if person.charged_group != charged && !caller.sets_limits() {
+            let detail = "only those who may set budgets have another group charged";
+            return Err(AppError::Beyond(vec![FieldError::body("/charged_group", detail)]));
+        }
         person.display_name = ask.display_name.unwrap_or(person.display_name);
         person.email = ask.email.or(person.email);
         person.role = ask.role.unwrap_or(person.role);
-        person.status = ask.status.unwrap_or(person.status);
-        if was_owner && !is_owner(&person) {
-            self.another_owner(person.id).await?;
-        }
+        caller.record(change.after(&view::user(person.clone()))).await?;
         self.store().person_update(&person).await?;
-        if person.status == PersonStatus::Suspended {
-            // They are refused already; and they do not come back when the person does.
-            self.store().sessions_end_of(person.id, None, self.now()).await?;
-        }
+        drop(owners);
         self.gate().forget_all().await?;
-        if person.status == PersonStatus::Suspended && was == PersonStatus::Active {
-            self.fleet().person_suspended(person.id).await?;
+        match ask.status {
+            Some(PersonStatus::Suspended) if person.status == PersonStatus::Active => {
+                self.suspend(caller, &person, None).await?;
+            }
+            Some(PersonStatus::Active) if person.status == PersonStatus::Suspended => {
+                self.reactivate(caller, &person).await?;
+            }
+            _ => {}
         }
+        let person = self.store().person_get(person.id).await?.ok_or(AppError::NotFound)?;
         self.user_detail(person).await
     }
 
@@ -127,53 +147,9 @@ impl App {
         let reach = self.people_within(caller).await?;
         self.find_person(text, &reach).await?.ok_or(AppError::NotFound)
     }
-
-    /// Makes sure that there is an active owner beside this person.
-    pub(super) async fn another_owner(&self, person: PersonId) -> Result<(), AppError> {
-        let filter = PersonFilter {
-            group: None,
-            status: Some(PersonStatus::Active),
-            reach: LedgerReach::All,
-        };
-        let mut page = ListPage::first(ListPage::<PersonId>::MOST);
-        loop {
-            let (people, next) = self.store().people_list(page, &filter).await?;
-            if people.iter().any(|p| p.id != person && is_owner(p)) {
-                return Ok(());
-            }
-            match next {
-                Some(_) => page.after = next,
-                None => break,
-            }
-        }
-        Err(AppError::Conflict {
-            code: Code::LastOwner,
-            detail: "this person is the last active owner; make another one first".to_owned(),
-        })
-    }
 }
 
-/// Whether a role reaches as far as another for every action.
-pub(super) fn reaches(role: Role, other: Role) -> bool {
-    Action::ALL.iter().all(|a| other.reach(*a) <= role.reach(*a))
-}
-
-fn is_owner(person: &Person) -> bool {
-    person.role == Role::Owner && person.status == PersonStatus::Active
-}
-
-/// Whether the caller may give somebody a role, or take it away: it must not reach further than their own, and a token
-/// that is narrowed to some actions gives no role that has others, but for a member's.
-pub(super) fn may_give(caller: &Caller, role: Role) -> Result<(), AppError> {
-    let within = reaches(caller.actor.person.role, role);
-    let whole = caller.actor.scopes == TokenScopes::All || role == Role::Member;
-    if within && whole {
-        return Ok(());
-    }
-    let detail = if within {
-        "this token is narrowed, so it gives only the role `member`"
-    } else {
-        "this role reaches further than yours"
-    };
-    Err(AppError::Beyond(vec![FieldError::body("/role", detail)]))
+/// A person as the audit log names them.
+pub(super) fn resource(person: &Person) -> Resource {
+    Resource::new("person", person.id).named(&person.name)
 }

@@ -3,8 +3,10 @@
 use bailey_api::budgets::{self, SubjectKind};
 use bailey_api::{Named, groups, organization, tokens, users};
 use bailey_core::budget::BudgetSubject;
-use bailey_core::people::{ApiToken, Group, Organization, Person};
+use bailey_core::people::{ApiToken, Group, GroupLimits, Organization, Person};
 use bailey_store::BudgetState;
+
+use super::quota;
 
 /// A person.
 pub(crate) fn user(person: Person) -> users::User {
@@ -21,8 +23,10 @@ pub(crate) fn user(person: Person) -> users::User {
 }
 
 /// A group.
-pub(crate) fn group(group: Group) -> groups::Group {
+pub(crate) fn group(group: Group, limits: GroupLimits) -> groups::Group {
     groups::Group {
+        models: limits.models,
+        quota: quota::shown(&limits.quota),
         id: group.id,
         name: group.name,
         display_name: group.display_name,

@@ -16,7 +16,6 @@ use bailey_store::WorkspaceFilter;
 
 use super::caller::sees;
 use super::{App, AppError, Caller, cursor};
-use view::Looked;
 
 const CURSOR: u8 = b'w';
 
@@ -51,16 +50,12 @@ impl App {
             owner,
             template,
             name: query.name,
+            text: query.q,
             reach,
         };
         let (found, next) = self.store().workspaces_list(&filter, page).await?;
-        let mut looked = Looked::default();
-        let mut items = Vec::with_capacity(found.len());
-        for workspace in found {
-            items.push(self.workspace_view(workspace, &mut looked).await?);
-        }
         Ok(Page {
-            items,
+            items: self.workspaces_view(found).await?,
             next_cursor: cursor::next(CURSOR, next.map(WorkspaceId::uuid)),
         })
     }
@@ -68,7 +63,7 @@ impl App {
     /// One workspace.
     pub async fn workspace_get(&self, caller: &Caller, id: WorkspaceId) -> Result<wire::Workspace, AppError> {
         let workspace = self.workspace_within(caller, id).await?;
-        self.workspace_view(workspace, &mut Looked::default()).await
+        self.workspace_view(workspace).await
     }
 
     /// What is live of a workspace.
@@ -126,7 +121,7 @@ impl App {
 }
 
 /// What a quota has no room for, as mistakes of the body.
-fn beyond(exceeded: &[Exceeded]) -> AppError {
+pub(super) fn beyond(exceeded: &[Exceeded]) -> AppError {
     let errors = exceeded.iter().map(|limit| FieldError::body("", limit.to_string()));
     AppError::Quota(errors.collect())
 }

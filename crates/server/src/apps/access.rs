@@ -3,16 +3,18 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bailey_core::authz::Action;
-use bailey_core::people::PersonStatus;
+use bailey_core::authz::{Action, TokenScopes};
 use bailey_core::template::{Sharing, Target};
 use bailey_core::workspace::{Workspace, WorkspaceStatus};
 use bailey_core::{PersonId, SessionId, Timestamp, TokenId, WorkspaceId};
+use bailey_gate::authorize::Actor;
 use bailey_store::{Store, StoreError};
+use tokio_util::sync::CancellationToken;
 
 use super::cache::Cache;
 use super::host::Label;
 use super::session::Session;
+use crate::streams::Inside;
 
 /// The app that Bailey itself serves: a terminal in the browser. It takes the place of a template's app of this name.
 pub(crate) const TERMINAL: &str = "terminal";
@@ -131,9 +133,9 @@ impl Access {
     /// Whether a person may go into workspaces at all.
     async fn active(&self, id: PersonId) -> Result<bool, StoreError> {
         let find = async || {
-            let person = self.store.person_get(id).await?;
-            Ok(person
-                .is_some_and(|p| p.status == PersonStatus::Active && p.role.reach(Action::WorkspaceAccess).is_some()))
+            let holder = self.store.holder(id).await?;
+            let actor = holder.map(|holder| Actor::of(holder, TokenScopes::All, None, None));
+            Ok(actor.is_some_and(|actor| actor.may(Action::WorkspaceAccess).is_ok()))
         };
         self.people.get(&id, find).await
     }
@@ -199,4 +201,16 @@ pub(crate) struct Visit {
     pub(crate) site: Arc<Site>,
     /// Who visits; `None` = somebody, where everyone may.
     pub(crate) session: Option<Session>,
+    /// Cancelled when it is to end at once.
+    pub(crate) end: CancellationToken,
+}
+
+impl Visit {
+    /// What it leads into.
+    pub(crate) fn inside(&self) -> Inside {
+        Inside {
+            workspace: self.site.workspace,
+            owner: self.site.owner,
+        }
+    }
 }

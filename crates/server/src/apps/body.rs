@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 
 use super::crowd::Seat;
 use super::pool::Lent;
+use crate::streams;
 
 /// Resolves when a visit is over.
 pub(crate) type Over = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -36,7 +37,7 @@ pub(crate) struct FromApp {
     pub(super) connection: Option<Lent>,
     pub(super) whole: bool,
     pub(super) over: Over,
-    pub(super) _seat: Seat,
+    pub(super) _held: (Seat, streams::Place),
 }
 
 impl Drop for FromApp {

@@ -20,6 +20,7 @@ use super::pool::{Lent, PoolError, ToApp};
 use super::tunnel::tunnel;
 use super::{Apps, Place};
 use crate::links::LinkError;
+use crate::streams;
 
 /// Why an app did not answer.
 #[derive(Debug, thiserror::Error)]
@@ -30,12 +31,19 @@ enum ProxyError {
     Over,
 }
 
+/// What a visit holds for as long as it lasts.
+struct Held {
+    seat: Seat,
+    open: streams::Place,
+    _place: Option<Place>,
+}
+
 impl Apps {
     /// Passes a request on that was let through.
     pub(super) async fn forward(
         &self,
         peer: IpAddr,
-        visit: Visit,
+        mut visit: Visit,
         mut request: Request<Incoming>,
     ) -> Response<AppBody> {
         if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
@@ -53,7 +61,16 @@ impl Apps {
         let upgrade = headers::upgrade(request.headers());
         let client = upgrade.as_ref().map(|_| hyper::upgrade::on(&mut request));
         let place = request.extensions_mut().remove::<Place>();
-        let held = (seat, place);
+        let person = visit.session.as_ref().map(|session| session.person);
+        let open = self.streams().enter_app(visit.site.owner, person);
+        // A connection that changes its protocol is not this server's to close any more: what carries it ends.
+        let open = open.over(place.as_ref().filter(|_| upgrade.is_none()));
+        visit.end = open.end();
+        let held = Held {
+            seat,
+            open,
+            _place: place,
+        };
         let outgoing = self.outgoing(peer, request, upgrade.as_ref());
         match self.exchange(&visit, outgoing).await {
             Ok((lent, response)) => self.answer(visit, lent, response, client, held),
@@ -110,7 +127,7 @@ impl Apps {
         lent: Lent,
         mut response: Response<Incoming>,
         client: Option<OnUpgrade>,
-        held: (Seat, Option<Place>),
+        held: Held,
     ) -> Response<AppBody> {
         let changes = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         let protocol = headers::upgrade(response.headers()).filter(|_| changes);
@@ -142,7 +159,7 @@ impl Apps {
             body,
             connection: Some(lent),
             whole: false,
-            _seat: held.0,
+            _held: (held.seat, held.open),
             over: Box::pin(async move { apps.until_over(&visit).await }),
         };
         Response::from_parts(parts, AppBody::App(from))

@@ -13,7 +13,7 @@ use super::access::Visit;
 use super::pages::{answer, page};
 use super::{AppBody, Apps, Place};
 use crate::bridge::{self, MAX_FRAME, READ_BUFFER};
-use crate::streams::{PATIENCE, query};
+use crate::streams::{Kind, PATIENCE, query};
 
 /// xterm.js places its rows with inline styles.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; \
@@ -57,7 +57,7 @@ impl Apps {
         }
     }
 
-    async fn socket(&self, visit: Visit, request: Request<Incoming>) -> Response<AppBody> {
+    async fn socket(&self, mut visit: Visit, request: Request<Incoming>) -> Response<AppBody> {
         let (mut parts, _) = request.into_parts();
         let open = match query::terminal(parts.uri.query().unwrap_or_default()) {
             Ok(open) => open,
@@ -75,10 +75,11 @@ impl Apps {
             .session
             .as_ref()
             .map_or(visit.site.owner, |session| session.person);
-        let entered = match self.streams().enter(visit.site.workspace, person) {
+        let entered = match self.streams().enter(visit.inside(), person, Kind::Terminal) {
             Ok(entered) => entered,
             Err(full) => return refused(&visit, StatusCode::TOO_MANY_REQUESTS, &full.to_string()),
         };
+        visit.end = entered.end();
         let opened = self.links().open(visit.site.workspace, Purpose::Terminal(open));
         let stream = match timeout(PATIENCE, opened).await {
             Ok(Ok(stream)) => stream,

@@ -60,6 +60,7 @@ impl Inner {
         self.store_activity().await?;
         self.take_up().await?;
         self.end_suspended(None).await?;
+        self.delete_of_deleted(orphans).await?;
         let up = self.store().workspaces_up().await?;
         if orphans {
             self.sweep_orphans(&up).await?;
@@ -106,10 +107,20 @@ impl Inner {
 
     /// Begins to stop a workspace for a reason of Bailey's own.
     pub(super) async fn stop(self: &Arc<Self>, workspace: &Workspace, reason: String) -> Result<(), StoreError> {
+        self.lead_down(workspace, Transition::Stop, reason).await
+    }
+
+    /// Begins to stop or delete a workspace for a reason of Bailey's own.
+    pub(super) async fn lead_down(
+        self: &Arc<Self>,
+        workspace: &Workspace,
+        transition: Transition,
+        reason: String,
+    ) -> Result<(), StoreError> {
         let now = self.now();
         let build = NewBuild {
             id: BuildId::new_at(now),
-            transition: Transition::Stop,
+            transition,
             initiator: None,
             reason: Some(reason),
             change: None,

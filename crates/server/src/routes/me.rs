@@ -8,3 +8,4 @@ pub(super) mod get;
 pub(super) mod identities;
 pub(super) mod identity_remove;
 pub(super) mod password;
+pub(super) mod quota;

@@ -1,5 +1,6 @@
 //! Templates.
 
+pub(super) mod access;
 pub(super) mod archive;
 pub(super) mod build;
 pub(super) mod build_log;

@@ -13,8 +13,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::held::Held;
-use super::{Admitted, StreamError};
+use super::{Admitted, Kind, StreamError};
 use crate::app::{App, AppError, Caller};
+use crate::apps;
 
 /// Bytes of an answer's head.
 const HEAD: usize = 64 * 1024;
@@ -89,8 +90,10 @@ impl App {
         caller: &Caller,
         id: WorkspaceId,
         ask: Ask,
+        connection: Option<&apps::Place>,
     ) -> Result<axum::response::Response, AppError> {
         let (admitted, response) = self.ask(caller, id, ask).await?;
+        let admitted = admitted.over(connection);
         let (head, body) = response.into_parts();
         let over = {
             let (app, visit) = (self.clone(), admitted.visit.clone());
@@ -113,7 +116,7 @@ impl App {
         id: WorkspaceId,
         ask: Ask,
     ) -> Result<(Admitted, Response<Incoming>), AppError> {
-        let admitted = self.stream_admit(caller, id).await?;
+        let admitted = self.stream_admit(caller, id, Kind::Files).await?;
         self.fleet().note_activity(id);
         let stream = self.stream_open(&admitted, Purpose::Http).await?;
         let away = || AppError::from(StreamError::NotConnected(admitted.visit.site.name.clone()));

@@ -240,6 +240,46 @@ fn one_of_many_starts_begins() {
 }
 
 #[test]
+fn health_counts_agents_and_names_workspaces_to_who_sees_them_all() {
+    test(async |app| {
+        let ann = with_plain(&app).await;
+        let owner = app.owner().await;
+        let running = app.run().await;
+        let id = app.workspace(&ann, "plain", "one").await;
+        let health = owner.get("/api/v1/health").await.ok(200);
+        assert_eq!(health["ready"], true, "{health}");
+        assert!(health["database"]["write_us"].is_u64(), "{health}");
+        assert_eq!(health["agents"], json!({"running": 1, "connected": 1, "lost": []}));
+        assert_eq!(health["queue"], json!({"queued": 0, "running": 0, "builds": []}));
+        // A build whose agent never says that it is there, and a workspace whose agent goes.
+        running.agents.silent();
+        let ask = json!({"template": "plain", "name": "slow"});
+        ann.post("/api/v1/workspaces", ask).await.ok(201);
+        let token = app.sim.token(id).unwrap();
+        running.agents.leave(id);
+        drop(dial(running.addr, token.expose(), "interactive").await.unwrap());
+        let began = Instant::now();
+        let health = loop {
+            let health = owner.get("/api/v1/health").await.ok(200);
+            if health["agents"]["connected"] == 0 && health["queue"]["running"] == 1 {
+                break health;
+            }
+            assert!(began.elapsed() < Duration::from_secs(30), "{health:#}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        };
+        assert_eq!(health["agents"]["lost"], json!([{"id": id, "name": "one"}]));
+        assert_eq!(health["queue"]["builds"][0]["workspace"]["name"], "slow");
+        let narrow = app.narrowed(&owner, &["health.read"]).await;
+        let health = narrow.get("/api/v1/health").await.ok(200);
+        assert_eq!(
+            (&health["agents"]["lost"], &health["queue"]["builds"]),
+            (&json!([]), &json!([]))
+        );
+        assert_eq!(ann.get("/api/v1/health").await.code(), "forbidden");
+    });
+}
+
+#[test]
 fn an_idle_workspace_stops_and_one_in_use_runs_to_the_end_of_its_life() {
     test(async |app| {
         let ann = with_plain(&app).await;

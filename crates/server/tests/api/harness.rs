@@ -28,8 +28,8 @@ use bailey_runtime::metrics::Registry;
 use bailey_runtime::{Clock, ManualClock, Tasks};
 use bailey_server::fleet::{Fleet, FleetOptions};
 use bailey_server::folder::Folder;
-use bailey_server::{App, AppParts, AppsOptions, IdentityOptions, MasterKey, Peer, Providers, bootstrap};
-use bailey_store::{JournalPosition, Store, Target};
+use bailey_server::{App, AppParts, AppsOptions, AuditLog, AuditOptions, IdentityOptions, MasterKey, Peer, Providers, bootstrap};
+use bailey_store::{AuditWriterKind, JournalPosition, Store, Target};
 use bailey_testkit::db::{TestDb, TestTarget, on_sqlite};
 use bailey_workspaces::driver::{AnyDriver, SimDriver};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
@@ -59,6 +59,7 @@ pub(crate) struct TestApp {
     /// Whose journal the ledger's rows come from.
     writer: ReplicaId,
     position: AtomicU64,
+    pub(crate) audit: AuditLog,
     pub(crate) db: TestDb,
 }
 
@@ -184,6 +185,15 @@ impl TestApp {
             drain_streams: 1,
             metrics: bailey_gateway::metrics::Metrics::default(),
         });
+        let audit = AuditLog::start(AuditOptions {
+            store: store.clone(),
+            clock: gate.clock().clone(),
+            tasks: Tasks::new(),
+            replica,
+            kind: AuditWriterKind::Server,
+        })
+        .await
+        .unwrap();
         let sim = Arc::new(SimDriver::new());
         let (fleet, metrics) = fleet(&gate, &gateway, &sim);
         let directory = dir.join("templates");
@@ -199,12 +209,13 @@ impl TestApp {
             fleet: fleet.clone(),
             apps: AppsOptions {
                 config: configuration("").apps,
-                port: 7080,
+                port: Some(7080),
                 platform: "http://localhost:7080".to_owned(),
                 key: bailey_core::Secret::new([7; 32]),
             },
             identity: identity(sign_in),
             templates: folder.clone(),
+            audit: audit.clone(),
         });
         Self {
             router: bailey_server::routes::router(&app),
@@ -219,6 +230,7 @@ impl TestApp {
             directory,
             writer,
             position: AtomicU64::new(1),
+            audit,
             db,
         }
     }

@@ -6,6 +6,8 @@ mod agents;
 #[cfg(test)]
 mod apps;
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod auth;
 #[cfg(test)]
 mod browser;
@@ -21,6 +23,8 @@ mod invitations;
 mod keys;
 #[cfg(test)]
 mod ledger;
+#[cfg(test)]
+mod oidc;
 #[cfg(test)]
 mod problems;
 #[cfg(test)]

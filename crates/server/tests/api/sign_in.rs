@@ -229,6 +229,34 @@ fn a_session_ends_by_rest_and_by_time() {
 }
 
 #[test]
+fn what_a_page_asks_by_itself_keeps_no_session_alive() {
+    test(async |app| {
+        let owner = app.owner().await;
+        let (left, used) = (app.browse(&owner).await, app.browse(&owner).await);
+        let ask = async |browser: &Client, value: &str| {
+            let request = Request::get("/api/v1/me").header("x-bailey-background", value);
+            browser.send(request.body(Body::empty()).unwrap()).await
+        };
+        for _ in 0..2 {
+            app.clock.advance(14 * 60);
+            ask(&left, "1").await.ok(200);
+            ask(&used, "0").await.ok(200);
+        }
+        app.clock.advance(2 * 60);
+        assert_eq!(ask(&left, "1").await.code(), "session_ended");
+        // What changes something is somebody's doing, whatever it says.
+        let group = Request::post("/api/v1/groups")
+            .header("x-bailey-background", "1")
+            .header("content-type", "application/json")
+            .body(Body::from(json!({"name": "dev"}).to_string()));
+        app.clock.advance(14 * 60);
+        used.send(group.unwrap()).await.ok(201);
+        app.clock.advance(29 * 60);
+        used.get("/api/v1/me").await.ok(200);
+    });
+}
+
+#[test]
 fn guessing_slows_down_and_keeps_nobody_out() {
     test(async |app| {
         claimed(&app, "owner").await;

@@ -50,6 +50,15 @@ fn expected_of_identity() -> BTreeMap<&'static str, Needs> {
         // Who is not signed in is sent to do so.
         ("GET /apps/open", Nothing),
         ("GET /api/v1/me", Token),
+        ("GET /api/v1/policy/explain", Token),
+        ("POST /api/v1/roles", To(A::RoleWrite)),
+        ("GET /api/v1/roles", To(A::RoleRead)),
+        ("GET /api/v1/roles/{id}", To(A::RoleRead)),
+        ("PATCH /api/v1/roles/{id}", To(A::RoleWrite)),
+        ("DELETE /api/v1/roles/{id}", To(A::RoleWrite)),
+        ("POST /api/v1/grants", To(A::RoleWrite)),
+        ("GET /api/v1/grants", To(A::RoleRead)),
+        ("DELETE /api/v1/grants/{id}", To(A::RoleWrite)),
         ("PUT /api/v1/me/password", Session),
         ("POST /api/v1/me/second-factor", Session),
         ("POST /api/v1/me/second-factor/confirm", Session),
@@ -81,6 +90,10 @@ fn expected_of_the_rest() -> BTreeMap<&'static str, Needs> {
         ("GET /api/v1/users", To(A::PersonRead)),
         ("GET /api/v1/users/{id}", To(A::PersonRead)),
         ("PATCH /api/v1/users/{id}", To(A::PersonWrite)),
+        ("POST /api/v1/users/{id}/suspend", To(A::PersonWrite)),
+        ("GET /api/v1/users/{id}/suspension", To(A::PersonRead)),
+        ("POST /api/v1/users/{id}/reactivate", To(A::PersonWrite)),
+        ("DELETE /api/v1/users/{id}", To(A::PersonWrite)),
         ("POST /api/v1/groups", To(A::GroupWrite)),
         ("GET /api/v1/groups", To(A::GroupRead)),
         ("GET /api/v1/groups/{id}", To(A::GroupRead)),
@@ -106,6 +119,8 @@ fn expected_of_the_rest() -> BTreeMap<&'static str, Needs> {
         ("GET /api/v1/templates", To(A::TemplateRead)),
         ("GET /api/v1/templates/{id}", To(A::TemplateRead)),
         ("DELETE /api/v1/templates/{id}", To(A::TemplateWrite)),
+        ("GET /api/v1/templates/{id}/access", To(A::TemplateRead)),
+        ("PUT /api/v1/templates/{id}/access", To(A::TemplateWrite)),
         ("GET /api/v1/templates/{id}/versions", To(A::TemplateRead)),
         ("GET /api/v1/templates/{id}/versions/{number}", To(A::TemplateRead)),
         (
@@ -133,11 +148,14 @@ fn expected_of_workspaces() -> BTreeMap<&'static str, Needs> {
     use Action as A;
     use Needs::To;
     BTreeMap::from([
+        ("GET /api/v1/me/quota", To(A::WorkspaceRead)),
         ("POST /api/v1/workspaces", To(A::WorkspaceCreate)),
         ("GET /api/v1/workspaces", To(A::WorkspaceRead)),
         ("GET /api/v1/workspaces/{id}", To(A::WorkspaceRead)),
         ("PATCH /api/v1/workspaces/{id}", To(A::WorkspaceUpdate)),
         ("DELETE /api/v1/workspaces/{id}", To(A::WorkspaceDelete)),
+        ("GET /api/v1/homes", To(A::WorkspaceRead)),
+        ("DELETE /api/v1/homes/{id}", To(A::WorkspaceDelete)),
         ("POST /api/v1/workspaces/{id}/start", To(A::WorkspaceUpdate)),
         ("POST /api/v1/workspaces/{id}/stop", To(A::WorkspaceUpdate)),
         ("POST /api/v1/workspaces/{id}/restart", To(A::WorkspaceUpdate)),
@@ -158,6 +176,7 @@ fn expected_of_workspaces() -> BTreeMap<&'static str, Needs> {
         ("POST /api/v1/workspaces/{id}/files/directories", To(A::WorkspaceAccess)),
         ("POST /api/v1/workspaces/{id}/files/rename", To(A::WorkspaceAccess)),
         ("GET /api/v1/workspaces/{id}/ports", To(A::WorkspaceAccess)),
+        ("GET /api/v1/health", To(A::HealthRead)),
         ("GET /api/v1/models", To(A::ModelRead)),
         ("GET /api/v1/prices", To(A::ModelRead)),
     ])
@@ -184,6 +203,7 @@ pub(crate) fn request(operation: &str) -> (Method, String) {
     let resource = path.split('/').nth(3).unwrap_or_default();
     let kinds = [
         ("keys", "key"),
+        ("grants", "grt"),
         ("budgets", "bud"),
         ("tokens", "tok"),
         ("sessions", "ses"),
@@ -191,6 +211,7 @@ pub(crate) fn request(operation: &str) -> (Method, String) {
         ("requests", "req"),
         ("templates", "tpl"),
         ("workspaces", "ws"),
+        ("homes", "ws"),
     ];
     let kinds = if path.contains("/identities/") {
         &[("me", "idn")][..]

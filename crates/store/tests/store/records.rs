@@ -140,6 +140,37 @@ async fn lists_show_only_whom_the_reader_may_see(db: TestDb) {
     assert_eq!(store.people_list(ListPage::first(10), &filter).await.unwrap().0, [ada]);
 }
 
+async fn people_are_found_by_a_part_of_what_they_are_called(db: TestDb) {
+    let store = open(&db).await;
+    let mut ada = person("ada");
+    ada.display_name = "Ada Lovelace".to_owned();
+    ada.email = Some("countess@example.com".to_owned());
+    let mut bob = person("bob");
+    bob.display_name = "100% Bob_".to_owned();
+    bob.email = None;
+    for p in [&ada, &bob] {
+        store.person_insert(p).await.unwrap();
+    }
+    for (text, found) in [
+        ("ADA", vec!["ada"]),
+        ("lovel", vec!["ada"]),
+        ("Countess@", vec!["ada"]),
+        ("b", vec!["bob"]),
+        // Nothing stands for anything else.
+        ("%", vec!["bob"]),
+        ("b_", vec!["bob"]),
+        ("a_a", vec![]),
+        ("'; --", vec![]),
+        ("", vec!["bob", "ada"]),
+    ] {
+        let mut filter = PersonFilter::within(LedgerReach::All);
+        filter.text = Some(text.to_owned());
+        let (people, _) = store.people_list(ListPage::first(10), &filter).await.unwrap();
+        let names: Vec<_> = people.iter().map(|p| p.name.as_str()).collect();
+        assert_eq!(names, found, "{text}");
+    }
+}
+
 async fn the_charged_group_is_one_of_the_persons(db: TestDb) {
     let store = open(&db).await;
     let (dev, ops) = (group("dev"), group("ops"));
@@ -306,6 +337,7 @@ bailey_testkit::db_tests!(
     a_name_is_taken_once,
     people_come_in_pages_newest_first,
     lists_show_only_whom_the_reader_may_see,
+    people_are_found_by_a_part_of_what_they_are_called,
     the_charged_group_is_one_of_the_persons,
     a_deleted_group_takes_its_budgets_and_members_along,
     what_a_record_refers_to_must_exist,

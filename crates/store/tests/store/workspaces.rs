@@ -317,6 +317,13 @@ async fn lists_show_what_is_within_reach(db: TestDb) {
     };
     assert_eq!(list(&theirs, ListPage::first(10)).await.0, Vec::<String>::new());
     let all = WorkspaceFilter::within(LedgerReach::All);
+    for (text, count) in [("TW", 1), ("e", 2), ("ada", 2), ("Bob", 1), ("sh%", 0), ("", 3)] {
+        let with = WorkspaceFilter {
+            text: Some(text.to_owned()),
+            ..all.clone()
+        };
+        assert_eq!(list(&with, ListPage::first(10)).await.0.len(), count, "{text}");
+    }
     let (first, next) = list(&all, ListPage::first(2)).await;
     let (rest, end) = list(&all, ListPage { after: next, limit: 2 }).await;
     assert_eq!((first.len(), rest.len(), end), (2, 1, None));

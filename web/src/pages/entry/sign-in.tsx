@@ -9,6 +9,7 @@ import * as queries from "../../api/queries";
 import { CodeLine } from "../../components/misc";
 import { ProblemNote } from "../../components/problem";
 import { returnPath } from "../../lib/return";
+import { signInProblem } from "../../lib/sign-in";
 import { Entry } from "./frame";
 
 /**
@@ -60,6 +61,7 @@ function Password({ back }: { back: string }) {
 export function SignInPage() {
   const search = useSearch({ from: "/sign-in" });
   const back = returnPath(search.return);
+  const failed = signInProblem(search.error);
   const options = useQuery(queries.signInOptions);
   if (options.error) {
     return <Entry title="Sign in"><ProblemNote error={options.error} again={() => void options.refetch()} /></Entry>;
@@ -76,6 +78,7 @@ export function SignInPage() {
   }
   return (
     <Entry title="Sign in">
+      {failed ? <ProblemNote error={new ProblemError(failed)} /> : null}
       {providers.map((provider) => (
         <Button key={provider.name} component="a" href={`/auth/${encodeURIComponent(provider.name)}/start?return=${encodeURIComponent(back)}`} variant={password ? "default" : "filled"} size="md">Continue with {provider.display_name}</Button>
       ))}

@@ -1,15 +1,14 @@
-import { Badge, Button, Group, List, Select, SimpleGrid, Stack, Text, Title } from "@mantine/core";
+import { Badge, Group, Select, SimpleGrid, Stack, Text, Title } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
-import { useState } from "react";
 
 import { api, call, type Schemas } from "../../api/client";
 import { useAction, useMe, useRows } from "../../api/hooks";
 import * as queries from "../../api/queries";
 import { DayChart } from "../../components/chart";
 import { TextLink } from "../../components/links";
-import { BudgetBar, Confirm, Status, WorkspaceStatus } from "../../components/misc";
+import { BudgetBar, Status, WorkspaceStatus } from "../../components/misc";
 import { Loaded, Page, Section } from "../../components/page";
 import { ProblemNote } from "../../components/problem";
 import { DataTable, Facts } from "../../components/table";
@@ -18,36 +17,10 @@ import { count, dollars, words } from "../../lib/format";
 import { may, reach } from "../../lib/permissions";
 import { keyTones } from "../keys/list";
 import { Sessions } from "../profile/sessions";
+import { Delete, Suspend, SuspensionReport } from "./offboard";
 import { roles } from "./roles";
 
 type Person = Schemas["UserDetail"];
-
-function Suspend({ person }: { person: Person }) {
-  const [asked, setAsked] = useState(false);
-  const active = person.status === "active";
-  const change = useAction(
-    () => call(api.PATCH("/api/v1/users/{id}", { params: { path: { id: person.id } }, body: { status: active ? "suspended" : "active" } })),
-    ["users", "keys", "workspaces"],
-    () => {
-      setAsked(false);
-      notifications.show({ message: active ? `${person.display_name} is suspended.` : `${person.display_name} may use Bailey again.` });
-    },
-  );
-  return (
-    <>
-      <Button variant="default" onClick={() => setAsked(true)}>{active ? "Suspend" : "Reactivate"}</Button>
-      <Confirm opened={asked} onClose={() => setAsked(false)} title={`${active ? "Suspend" : "Reactivate"} ${person.display_name}?`} action={active ? "Suspend" : "Reactivate"} dangerous={active} run={() => change.mutate(undefined)} pending={change.isPending} error={change.error}>
-        {active ? (
-          <List>
-            <List.Item>They are signed out, and their tokens and keys are refused, within seconds.</List.Item>
-            <List.Item>Their open terminals, apps and answers of models end.</List.Item>
-            <List.Item>Nothing of theirs is deleted; they can be reactivated.</List.Item>
-          </List>
-        ) : <Text>They may sign in again. Tokens and keys that have not expired work again.</Text>}
-      </Confirm>
-    </>
-  );
-}
 
 function Rights({ person }: { person: Person }) {
   const me = useMe();
@@ -116,11 +89,12 @@ export function PersonPage() {
       title={person?.display_name ?? "Person"}
       back={<TextLink to="/people">People</TextLink>}
       lead={person ? <Status tone={person.status === "active" ? "good" : "bad"}>{words(person.status)}</Status> : null}
-      actions={person && may(me, "people.write") && person.id !== me.user.id ? <Suspend person={person} /> : null}
+      actions={person && may(me, "people.write") && person.id !== me.user.id ? <><Suspend person={person} /><Delete person={person} /></> : null}
     >
       <Loaded query={query}>
         {(value) => (
           <Stack>
+            <SuspensionReport person={value} />
             <SimpleGrid cols={{ base: 1, md: 2 }}>
               <Stack>
                 <Section title="Person">

@@ -1,17 +1,21 @@
 import { Box, Button, Group, Select, Switch, Text, TextInput } from "@mantine/core";
-import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useRef, useState } from "react";
 
 import type { Schemas } from "../../api/client";
-import * as queries from "../../api/queries";
+import { useMe } from "../../api/hooks";
+import type { RequestFilter } from "../../api/queries";
+import { PersonSelect } from "../../components/chooser";
 import { Icon } from "../../components/icons";
-import { Outcome } from "../../components/misc";
+import { Outcome, Status } from "../../components/misc";
+import { GroupName, KeyName, PersonName, WorkspaceName } from "../../components/named";
 import { Empty, Page, Rows, Section } from "../../components/page";
 import { ProblemNote } from "../../components/problem";
 import { Time } from "../../components/time";
-import { about, dollars, duration } from "../../lib/format";
+import { about, count, dollars, duration } from "../../lib/format";
+import { reach } from "../../lib/permissions";
+import { useTail } from "./tail";
 
 type Request = Schemas["Request"];
 const outcomes: readonly string[] = ["ok", "denied", "error", "client_gone", "unknown"] satisfies Schemas["Outcome"][];
@@ -52,11 +56,13 @@ interface VirtualProps {
   more: boolean;
   fetching: boolean;
   fetchMore: () => void;
+  /** Whether somebody reads further down, or has a row under the keyboard: rows must not move then. */
+  onHeld: (held: boolean) => void;
+  box: React.RefObject<HTMLDivElement | null>;
 }
 
 /** Only the rows in view are in the page, however many there are. */
-function VirtualTable({ rows, more, fetching, fetchMore }: VirtualProps) {
-  const box = useRef<HTMLDivElement>(null);
+function VirtualTable({ rows, more, fetching, fetchMore, onHeld, box }: VirtualProps) {
   const shown = useNarrow() ? columns.filter((column) => column.narrow) : columns;
   const template = shown.map((column) => column.width).join(" ");
   // eslint-disable-next-line react-hooks/incompatible-library -- its functions are called in this component alone
@@ -66,8 +72,9 @@ function VirtualTable({ rows, more, fetching, fetchMore }: VirtualProps) {
   useEffect(() => {
     if (more && !fetching && last >= rows.length - 20) fetchMore();
   }, [more, fetching, last, rows.length, fetchMore]);
+  const hold = (element: HTMLElement, focused: Element | null) => onHeld(element.scrollTop > 8 || (focused !== element && element.contains(focused)));
   return (
-    <div className="virtual" ref={box} role="table" aria-label="Requests, newest first" aria-rowcount={more ? -1 : rows.length + 1} tabIndex={0}>
+    <div className="virtual" ref={box} onScroll={(event) => hold(event.currentTarget, document.activeElement)} onFocus={(event) => hold(event.currentTarget, event.target)} onBlur={(event) => hold(event.currentTarget, event.relatedTarget)} role="table" aria-label="Requests, newest first" aria-rowcount={more ? -1 : rows.length + 1} tabIndex={0}>
       <div role="rowgroup" style={{ position: "sticky", top: 0, background: "var(--bailey-surface)", zIndex: 1 }}>
         <div role="row" style={{ gridTemplateColumns: template, height: 36 }}>
           {shown.map((column) => <Text key={column.label} component="div" role="columnheader" size="xs" fw={600} c="dimmed" ta={column.end ? "right" : undefined}>{column.label}</Text>)}
@@ -92,49 +99,81 @@ function VirtualTable({ rows, more, fetching, fetchMore }: VirtualProps) {
   );
 }
 
+/** What the tail does: it follows, waits, or is paused. */
+function Tail({ following, waiting, show }: { following: boolean; waiting: number | null; show: () => void }) {
+  if (!following) return <Status tone="off">Paused</Status>;
+  if (waiting === 0) return <Status tone="busy">Live</Status>;
+  return <Button size="xs" onClick={show}>Show {waiting === null ? "what is new" : `${count(waiting)} new`}</Button>;
+}
+
+const outcomeName = (outcome: string) => outcome.replace("_", " ");
+
 /** The ledger, newest first. */
 export function RequestsPage() {
+  const me = useMe();
   const search = useSearch({ from: "/shell/requests" });
   const navigate = useNavigate({ from: "/requests" });
   const [following, setFollowing] = useState(true);
+  const [held, setHeld] = useState(false);
+  const box = useRef<HTMLDivElement>(null);
   const outcome = outcomes.includes(search.outcome ?? "") ? (search.outcome as Schemas["Outcome"]) : undefined;
-  const filter: queries.RequestFilter = { ...search, outcome };
-  const query = useInfiniteQuery(queries.requests(filter, following));
+  const filter: RequestFilter = { ...search, outcome };
+  const tail = useTail(filter, following, held);
+  const { rows } = tail;
   const set = (change: Partial<typeof search>) => {
     const next = Object.fromEntries(Object.entries({ ...search, ...change }).filter(([, value]) => value));
     void navigate({ search: next, replace: true });
   };
   const [model, setModel] = useState(search.model ?? "");
   const filtered = Object.values(search).some(Boolean);
-  const download = `/api/v1/requests?${new URLSearchParams({ ...Object.fromEntries(Object.entries(filter).filter((entry): entry is [string, string] => typeof entry[1] === "string")), format: "csv" })}`;
-  const narrowed = (["key", "person", "workspace", "provider"] as const).filter((name) => search[name]);
+  const wide = reach(me, "ledger.read") !== "own";
+  const query = new URLSearchParams(Object.entries(filter).filter((entry): entry is [string, string] => typeof entry[1] === "string"));
+  const download = `/api/v1/requests?${query}${query.size > 0 ? "&" : ""}format=csv`;
+  const narrowed = [
+    ["key", search.key ? <KeyName key="key" id={search.key} link={false} /> : null],
+    ["group", search.group ? <GroupName key="group" id={search.group} link={false} /> : null],
+    ["workspace", search.workspace ? <WorkspaceName key="workspace" id={search.workspace} link={false} /> : null],
+    ["provider", search.provider ?? null],
+    ["person", !wide && search.person ? <PersonName key="person" id={search.person} link={false} /> : null],
+  ] as const;
   return (
     <Page title="Requests" lead="Every request at the model gate, with its tokens, cost and outcome." actions={<Button component="a" href={download} download="requests.csv" variant="default" leftSection={<Icon name="download" size={16} />}>CSV</Button>}>
       <Group align="flex-end" gap="sm">
         <Select label="Since" w={150} data={[{ value: "1h", label: "Last hour" }, { value: "24h", label: "Last day" }, { value: "7d", label: "Last 7 days" }, { value: "30d", label: "Last 30 days" }]} placeholder="The beginning" clearable value={search.since ?? null} onChange={(since) => set({ since: since ?? undefined })} />
-        <Select label="Outcome" w={150} data={outcomes.map((value) => ({ value, label: value.replace("_", " ") }))} placeholder="Any" clearable value={outcome ?? null} onChange={(value) => set({ outcome: value ?? undefined })} />
+        <Select label="Outcome" w={150} data={outcomes.map((value) => ({ value, label: outcomeName(value) }))} placeholder="Any" clearable value={outcome ?? null} onChange={(value) => set({ outcome: value ?? undefined })} />
         <form
           onSubmit={(event) => {
             event.preventDefault();
             set({ model: model.trim() || undefined });
           }}
         >
-          <TextInput label="Model" w={200} placeholder="Any" value={model} onChange={(event) => setModel(event.currentTarget.value)} onBlur={() => set({ model: model.trim() || undefined })} />
+          <TextInput label="Model" w={180} placeholder="Any" value={model} onChange={(event) => setModel(event.currentTarget.value)} onBlur={() => set({ model: model.trim() || undefined })} />
         </form>
-        {narrowed.map((name) => <Button key={name} variant="default" rightSection={<Icon name="close" size={14} />} onClick={() => set({ [name]: undefined })} aria-label={`Of every ${name} again`}>one {name}</Button>)}
-        <Switch label="Follow" checked={following} onChange={(event) => setFollowing(event.currentTarget.checked)} mb={8} />
+        {wide ? <PersonSelect label="Person" w={200} placeholder="Everyone" clearable value={search.person ?? null} onChange={(person) => set({ person: person ?? undefined })} /> : null}
+        {narrowed.map(([name, value]) => (value ? <Button key={name} variant="default" rightSection={<Icon name="close" size={14} />} onClick={() => set({ [name]: undefined })} aria-label={`Of every ${name} again`}>{name} {value}</Button> : null))}
       </Group>
-      <ProblemNote error={query.error} again={() => void query.refetch()} />
+      <ProblemNote error={tail.error} again={tail.again} />
       <Section padded={false}>
-        {query.data === undefined ? (query.error ? null : <Rows count={8} />) : query.data.length > 0 ? (
-          <VirtualTable rows={query.data} more={query.hasNextPage} fetching={query.isFetchingNextPage} fetchMore={() => void query.fetchNextPage()} />
+        <Group justify="space-between" px="md" py="xs" gap="sm" mih={46} role="status" aria-live="off">
+          <Tail
+            following={following}
+            waiting={tail.waiting}
+            show={() => {
+              tail.show();
+              box.current?.scrollTo({ top: 0 });
+            }}
+          />
+          <Switch label="Follow" checked={following} onChange={(event) => setFollowing(event.currentTarget.checked)} />
+        </Group>
+        {rows === undefined ? (tail.error ? null : <Rows count={8} />) : rows.length > 0 ? (
+          <VirtualTable rows={rows} more={tail.more} fetching={tail.fetching} fetchMore={() => void tail.fetchMore()} onHeld={setHeld} box={box} />
         ) : filtered ? (
           <Empty icon="search" title="No request matches">Change the filters, or clear them.</Empty>
         ) : (
           <Empty icon="requests" title="No request yet">Make a key, point a client at this server, and its requests appear here by themselves.</Empty>
         )}
       </Section>
-      <Box component="p" m={0}><Text size="sm" c="dimmed" component="span">{query.data && query.data.length > 0 ? `${query.data.length} shown${query.hasNextPage ? "; more are fetched as you scroll" : ""}.` : ""}</Text></Box>
+      <Box component="p" m={0}><Text size="sm" c="dimmed" component="span">{rows && rows.length > 0 ? `${count(rows.length)} shown${tail.more ? "; more are fetched as you scroll" : ""}.` : ""}</Text></Box>
     </Page>
   );
 }

@@ -6,6 +6,7 @@ import type { Schemas } from "../../api/client";
 import * as queries from "../../api/queries";
 import { TextLink } from "../../components/links";
 import { Outcome } from "../../components/misc";
+import { KeyName, PersonName, WorkspaceName } from "../../components/named";
 import { Loaded, Page, Section } from "../../components/page";
 import { DataTable, Facts } from "../../components/table";
 import { count, dollars, duration, instant, words } from "../../lib/format";
@@ -67,9 +68,9 @@ export function RequestPage() {
                     ["Status", request.status],
                     ["Provider", request.provider ?? "none"],
                     ["Its model", request.provider_model ?? "–"],
-                    ["Key", request.key ? <TextLink key="k" to="/keys/$id" params={{ id: request.key }} className="mono">{request.key}</TextLink> : "–"],
-                    ["Person", request.person ? <TextLink key="p" to="/people/$id" params={{ id: request.person }} className="mono">{request.person}</TextLink> : "–"],
-                    ["Workspace", request.workspace ? <TextLink key="w" to="/workspaces/$id" params={{ id: request.workspace }} className="mono">{request.workspace}</TextLink> : "–"],
+                    ["Key", request.key ? <KeyName key="k" id={request.key} /> : "–"],
+                    ["Person", request.person ? <PersonName key="p" id={request.person} /> : "–"],
+                    ["Workspace", request.workspace ? <WorkspaceName key="w" id={request.workspace} /> : "–"],
                     ["Session", request.session ?? "–"],
                     ["Id", <span key="id" className="mono">{request.id}</span>],
                     ["Provider's id", <span key="pid" className="mono">{request.provider_request_id ?? "–"}</span>],

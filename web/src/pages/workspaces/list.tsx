@@ -1,4 +1,5 @@
 import { Group, SegmentedControl, Text, TextInput } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
 import { useState } from "react";
 
 import type { Schemas } from "../../api/client";
@@ -14,6 +15,7 @@ import { Time } from "../../components/time";
 import { bytes } from "../../lib/format";
 import { may, mayOn, reach } from "../../lib/permissions";
 import { WorkspaceActions } from "./actions";
+import { KeptHomes } from "./homes";
 
 type Workspace = Schemas["Workspace"];
 
@@ -28,15 +30,15 @@ export function WorkspacesPage() {
   const wide = reach(me, "workspaces.read") !== "own";
   const [whose, setWhose] = useState<"own" | "all">(wide && me.user.role === "auditor" ? "all" : "own");
   const [text, setText] = useState("");
-  const { query, rows, more, loading } = useRows(queries.workspaces(whose === "own" ? me.user.id : undefined));
-  const shown = rows?.filter((w) => `${w.name} ${w.owner.name} ${w.template.name}`.toLowerCase().includes(text.trim().toLowerCase()));
+  const [typed] = useDebouncedValue(text.trim(), 200);
+  const { query, rows, more, loading } = useRows(queries.workspaces(whose === "own" ? me.user.id : undefined, typed));
 
   const button = may(me, "workspaces.create") ? <ButtonLink to="/workspaces/new" leftSection={<Icon name="plus" size={16} />}>New workspace</ButtonLink> : null;
   const columns: Column<Workspace>[] = [
     { label: "Name", lead: true, render: (w) => <TextLink to="/workspaces/$id" params={{ id: w.id }} fw={600}>{w.name}</TextLink> },
     ...(whose === "all" ? [{ label: "Owner", render: (w: Workspace) => w.owner.name }] : []),
     { label: "Status", render: (w) => <WorkspaceStatus workspace={w} /> },
-    { label: "Template", render: (w) => <>{w.template.name} <Text span size="sm" c="dimmed">v{w.version}{w.outdated ? ", a newer one is there" : ""}</Text></> },
+    { label: "Template", render: (w) => <span>{w.template.name} <Text span size="sm" c="dimmed">v{w.version}{w.outdated ? ", a newer one is there" : ""}</Text></span> },
     { label: "Size", render: resources },
     { label: "Last active", render: (w) => <Time at={w.last_active_at} /> },
     {
@@ -54,24 +56,25 @@ export function WorkspacesPage() {
 
   return (
     <Page title="Workspaces" lead="Isolated places to work in, for people and agents." actions={button}>
-      {(rows?.length ?? 0) > 0 || wide ? (
+      {(rows?.length ?? 0) > 0 || wide || text !== "" ? (
         <Group>
           {wide ? <SegmentedControl aria-label="Whose workspaces" value={whose} onChange={(value) => setWhose(value as "own" | "all")} data={[{ value: "own", label: "Mine" }, { value: "all", label: "Everyone's" }]} /> : null}
-          <TextInput aria-label="Filter by name, owner or template" placeholder="Filter" leftSection={<Icon name="search" size={16} />} value={text} onChange={(event) => setText(event.currentTarget.value)} />
+          <TextInput type="search" aria-label="Search by name, owner or template" placeholder="Search" leftSection={<Icon name="search" size={16} />} value={text} onChange={(event) => setText(event.currentTarget.value)} />
         </Group>
       ) : null}
       <ProblemNote error={query.error} again={() => void query.refetch()} />
       <Section padded={false}>
-        {shown === undefined ? (query.error ? null : <Rows />) : shown.length > 0 ? (
-          <DataTable caption="Workspaces" columns={columns} rows={shown} rowKey={(w) => w.id} more={more} loading={loading} />
-        ) : rows && rows.length > 0 ? (
-          <Empty icon="search" title="No workspace matches">Change the filter, or clear it.</Empty>
+        {rows === undefined ? (query.error ? null : <Rows />) : rows.length > 0 ? (
+          <DataTable caption="Workspaces" columns={columns} rows={rows} rowKey={(w) => w.id} more={more} loading={loading} />
+        ) : typed !== "" ? (
+          <Empty icon="search" title="No workspace is called so">Change what is searched for, or clear it.</Empty>
         ) : (
           <Empty icon="workspaces" title={whose === "own" ? "You have no workspace yet" : "Nobody has a workspace yet"} action={button}>
             A workspace has a home directory, a terminal in the browser, and a network that leads to the model gate. It is up in about a second.
           </Empty>
         )}
       </Section>
+      <KeptHomes />
     </Page>
   );
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use bailey_runtime::Clock;
 use bailey_runtime::config::{Config, format_size};
 use tokio::net::TcpListener;
 
@@ -71,6 +72,27 @@ pub(super) async fn port(config: &Config) -> Check {
             format!("cannot listen on {listen}: {error}"),
             "name another with --listen",
         ),
+    }
+}
+
+/// Whether the server's certificate can be used, if it is to speak TLS.
+pub(super) fn certificate(config: &Config) -> Option<Check> {
+    const NAME: &str = "certificate";
+    const SOON: i64 = 14 * 24 * 60 * 60;
+    let now = Clock::system().now();
+    match bailey_server::check_certificate(config, now) {
+        Ok(None) => None,
+        Ok(Some(until)) if until <= now.plus_seconds(SOON) => Some(Check::warn(
+            NAME,
+            format!("it expires at {until}"),
+            "renew it; a running server reads it again by itself",
+        )),
+        Ok(Some(until)) => Some(Check::ok(NAME, format!("it is good until {until}"))),
+        Err(error) => Some(Check::fail(
+            NAME,
+            error.to_string(),
+            "the server does not start with it",
+        )),
     }
 }
 

@@ -7,11 +7,15 @@ use bailey_core::key::{Key, ModelAccess};
 use bailey_core::{BudgetId, KeyId, Timestamp};
 use bailey_store::BudgetState;
 
+use serde_json::json;
+
 use super::create::budget;
-use super::{check_budgets, check_models, escape, escapes, unless_revoked};
+use super::{check_budgets, check_models, escape, escapes, resource, unless_revoked};
 use crate::app::bounds::Bounds;
 use crate::app::checks::Checks;
+use crate::app::names::Names;
 use crate::app::{App, AppError, Caller};
+use crate::audit::Change;
 
 impl App {
     /// Changes a key. Those who may not set budgets lower its limits and never raise one.
@@ -46,10 +50,17 @@ impl App {
                 return Err(AppError::Beyond(beyond));
             }
         }
+        let change = Change::new("keys.update", resource(&key))
+            .before(&self.key_view(key.clone(), &mut Names::default()).await?);
         after.apply(&mut key);
         key.group = group;
         key.name = ask.name.unwrap_or(key.name);
         key.metadata = ask.metadata.unwrap_or(key.metadata);
+        let limits: Vec<String> = wanted.iter().map(|b| format!("{}/{}", b.limit, b.period)).collect();
+        let shown = self.key_view(key.clone(), &mut Names::default()).await?;
+        caller
+            .record(change.after(&json!({ "key": shown, "limits": limits })))
+            .await?;
         self.store().key_update(&key).await?;
         for spec in wanted {
             let changed = self.key_budget_set(&key, spec, &budgets).await?;

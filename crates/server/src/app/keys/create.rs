@@ -10,10 +10,12 @@ use bailey_gate::token::{self, Kind};
 use bailey_runtime::config::KeyDefaults;
 use bailey_runtime::ids::NewId;
 
-use super::{check_budgets, check_models, escape, escapes};
+use super::{check_budgets, check_models, escape, escapes, resource};
 use crate::app::bounds::{Bounds, with_default};
 use crate::app::checks::Checks;
+use crate::app::names::Names;
 use crate::app::{App, AppError, Caller};
+use crate::audit::Change;
 
 impl App {
     /// Makes a key. Those who may not set budgets get at most what the scope's defaults are.
@@ -81,10 +83,19 @@ impl App {
         };
         bounds.apply(&mut key);
         let budgets: Vec<Budget> = budgets.into_iter().map(|spec| budget(key.id, spec, now)).collect();
+        let limits: Vec<String> = budgets.iter().map(|b| format!("{}/{}", b.limit, b.period)).collect();
+        let mut after =
+            serde_json::to_value(self.key_view(key.clone(), &mut Names::default()).await?).unwrap_or_default();
+        if let Some(members) = after.as_object_mut() {
+            members.insert("budgets".to_owned(), limits.into());
+        }
+        caller
+            .record(Change::new("keys.create", resource(&key)).after(&after))
+            .await?;
         self.store().key_insert(&key, &budgets).await?;
         Ok(KeyWithSecret {
             key: minted.text.expose().clone(),
-            record: self.key_view(key, &mut crate::app::names::Names::default()).await?,
+            record: self.key_view(key, &mut Names::default()).await?,
         })
     }
 
@@ -99,6 +110,7 @@ impl App {
         match person.status {
             PersonStatus::Active => Ok(person),
             PersonStatus::Suspended => Err(AppError::field("/person", "is suspended")),
+            PersonStatus::Deleted => Err(AppError::field("/person", "is deleted")),
         }
     }
 }

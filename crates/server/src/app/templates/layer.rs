@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use crate::app::follow::JUDGED;
 use crate::app::{App, AppError, Caller, cursor};
+use crate::apps;
 use crate::fleet::layers::{Flight, LayerStatus, NeedsError};
 use crate::guard;
 use crate::streams::Place;
@@ -32,27 +33,27 @@ pub enum LayerEvent {
 
 impl App {
     /// Begins to build what a version installs, unless it is there or being built.
-    pub async fn template_build(&self, _caller: &Caller, text: &str, number: u32) -> Result<LayerBuild, AppError> {
-        let version = self.version_of_number(text, number).await?;
+    pub async fn template_build(&self, caller: &Caller, text: &str, number: u32) -> Result<LayerBuild, AppError> {
+        let version = self.version_of_number(caller, text, number).await?;
         self.fleet().layers().build(version).await?;
         self.layer_build(version).await
     }
 
     /// How far what a version installs is.
-    pub async fn template_build_get(&self, _caller: &Caller, text: &str, number: u32) -> Result<LayerBuild, AppError> {
-        let version = self.version_of_number(text, number).await?;
+    pub async fn template_build_get(&self, caller: &Caller, text: &str, number: u32) -> Result<LayerBuild, AppError> {
+        let version = self.version_of_number(caller, text, number).await?;
         self.layer_build(version).await
     }
 
     /// Lines of the log of the last build, in order; none where this server remembers no build.
     pub async fn template_build_log(
         &self,
-        _caller: &Caller,
+        caller: &Caller,
         text: &str,
         number: u32,
         query: &BuildLogQuery,
     ) -> Result<Page<LogLine>, AppError> {
-        let version = self.version_of_number(text, number).await?;
+        let version = self.version_of_number(caller, text, number).await?;
         let most = cursor::limit(query.limit, LINES, LINES)?;
         let flight = self.fleet().layers().last(version).await?;
         let read = flight.map(|flight| flight.read(query.after.unwrap_or(0), most as usize).0);
@@ -63,18 +64,19 @@ impl App {
     }
 
     /// The same lines as they come, until the build is over.
-    pub async fn template_build_follow(
+    pub(crate) async fn template_build_follow(
         &self,
         caller: &Caller,
         text: &str,
         number: u32,
         after: u64,
+        connection: Option<&apps::Place>,
     ) -> Result<impl Stream<Item = LayerEvent> + Send + use<>, AppError> {
-        let version = self.version_of_number(text, number).await?;
+        let version = self.version_of_number(caller, text, number).await?;
         let flight = self.fleet().layers().last(version).await?;
         let end = self.layer_build(version).await?;
         let follow = Follow {
-            _place: self.streams().enter_log(caller.person())?,
+            place: self.streams().enter_log(caller.person())?.over(connection),
             app: self.clone(),
             caller: caller.clone(),
             judged: Instant::now(),
@@ -107,8 +109,8 @@ impl App {
         })
     }
 
-    async fn version_of_number(&self, text: &str, number: u32) -> Result<TemplateVersionId, AppError> {
-        let template = self.template(text).await?;
+    async fn version_of_number(&self, caller: &Caller, text: &str, number: u32) -> Result<TemplateVersionId, AppError> {
+        let template = self.template(caller, text).await?;
         Ok(self.version(&template, number).await?.id)
     }
 }
@@ -125,7 +127,7 @@ struct Follow {
     lines: VecDeque<LogLine>,
     /// Told at the end, where nothing newer can be found out; `None` = it was told.
     end: Option<LayerBuild>,
-    _place: Place,
+    place: Place,
 }
 
 impl Follow {
@@ -133,6 +135,7 @@ impl Follow {
     async fn next(mut self) -> Option<(LayerEvent, Self)> {
         self.end.as_ref()?;
         self.judge().await?;
+        let end = self.place.end();
         while self.lines.is_empty() {
             let Some(flight) = self.flight.clone() else { break };
             let mut come = flight.lines_come();
@@ -142,7 +145,10 @@ impl Follow {
             }
             if lines.is_empty() {
                 // The flight is held here, so its end cannot be missed.
-                let _ = timeout(JUDGED, come.changed()).await;
+                tokio::select! {
+                    _ = timeout(JUDGED, come.changed()) => {}
+                    () = end.cancelled() => {}
+                }
                 self.judge().await?;
             }
             self.lines.extend(lines.into_iter().map(line));
@@ -160,6 +166,9 @@ impl Follow {
 impl Follow {
     /// `None` = the reader may not read it any more. Asked for now and then, whether or not lines come.
     async fn judge(&mut self) -> Option<()> {
+        if self.place.end().is_cancelled() {
+            return None;
+        }
         if self.judged.elapsed() < JUDGED {
             return Some(());
         }

@@ -9,7 +9,6 @@ use bailey_runtime::ids::NewId;
 use bailey_store::{Begun, ListPage, NewBuild, StoreError};
 
 use super::beyond;
-use super::view::Looked;
 use crate::app::names::Names;
 use crate::app::{App, AppError, Caller, cursor};
 
@@ -25,6 +24,9 @@ impl App {
         transition: Transition,
     ) -> Result<wire::Workspace, AppError> {
         let workspace = self.workspace_within(caller, id).await?;
+        if transition.goes_up() {
+            self.template_still_open(&workspace).await?;
+        }
         let new = self.new_build(caller, transition);
         self.begin(&workspace, new).await
     }
@@ -40,6 +42,7 @@ impl App {
         if !workspace.state.is_final() {
             return Err(build_active(&workspace));
         }
+        self.template_still_open(&workspace).await?;
         let template = self.store().template_get(workspace.template).await?;
         let template = template.ok_or(AppError::NotFound)?;
         let chosen = self.choose(&template, ask.version).await?;
@@ -73,6 +76,17 @@ impl App {
         self.begin(&workspace, new).await
     }
 
+    /// Refuses to bring up what its owner may not use any more. What runs goes on running.
+    async fn template_still_open(&self, workspace: &Workspace) -> Result<(), AppError> {
+        if self.template_open_to_owner(workspace.owner, workspace.template).await? {
+            return Ok(());
+        }
+        Err(AppError::Conflict {
+            code: Code::TemplateWithdrawn,
+            detail: format!("the owner of `{}` may not use its template any more", workspace.name),
+        })
+    }
+
     fn new_build(&self, caller: &Caller, transition: Transition) -> NewBuild {
         let now = self.now();
         NewBuild {
@@ -96,7 +110,7 @@ impl App {
         match begun {
             Ok(Begun::Yes((workspace, build))) => {
                 self.fleet().carry_out(build);
-                self.workspace_view(workspace, &mut Looked::default()).await
+                self.workspace_view(workspace).await
             }
             Ok(Begun::Beyond(exceeded)) => Err(beyond(&exceeded)),
             Err(StoreError::Conflict { field: "build", .. }) => Err(build_active(workspace)),
@@ -116,6 +130,8 @@ impl App {
         let page: ListPage<BuildId> = cursor::page(CURSOR, limit, cursor, BuildId::from_uuid)?;
         let (builds, next) = self.store().builds_list(id, page).await?;
         let mut names = Names::default();
+        let initiators = builds.iter().filter_map(|build| build.initiator);
+        names.look_up(self, initiators).await?;
         let mut items = Vec::with_capacity(builds.len());
         for build in builds {
             items.push(self.build_view(build, &mut names).await?);

@@ -8,9 +8,9 @@ use crate::app::{App, AppError};
 use crate::fleet::layers::PartsUnread;
 
 /// A version of a template, read.
-pub(super) struct Chosen {
-    pub(super) version: TemplateVersionRecord,
-    pub(super) template: Template,
+pub(in crate::app) struct Chosen {
+    pub(in crate::app) version: TemplateVersionRecord,
+    pub(in crate::app) template: Template,
 }
 
 impl App {
@@ -28,7 +28,11 @@ impl App {
     }
 
     /// The version of this number, or the one in force.
-    pub(super) async fn choose(&self, template: &TemplateRecord, number: Option<u64>) -> Result<Chosen, AppError> {
+    pub(in crate::app) async fn choose(
+        &self,
+        template: &TemplateRecord,
+        number: Option<u64>,
+    ) -> Result<Chosen, AppError> {
         let number = match number {
             Some(number) => u32::try_from(number).map_err(|_| AppError::field("/version", "is no version"))?,
             None => template
@@ -44,7 +48,7 @@ impl App {
     }
 
     /// What a chosen version comes to with these values. `former` are those that the workspace had before.
-    pub(super) async fn resolve(
+    pub(in crate::app) async fn resolve(
         &self,
         chosen: &Chosen,
         given: &ParameterValues,

@@ -9,7 +9,6 @@ use bailey_store::{Begun, NewWorkspace};
 
 use super::beyond;
 use super::choice::Chosen;
-use super::view::Looked;
 use crate::app::{App, AppError, Caller};
 
 impl App {
@@ -21,7 +20,10 @@ impl App {
         };
         valid_name(&name).map_err(|error| AppError::field("/name", error.to_string()))?;
         let template = self.find_template(&ask.template).await?;
-        let template = template.ok_or_else(|| AppError::field("/template", "is no template that you can use"))?;
+        let template = match template {
+            Some(template) if self.template_open_to(&caller.actor, template.id).await? => template,
+            _ => return Err(AppError::field("/template", "is no template that you can use")),
+        };
         let quota = self.fleet().settings().quota.quota();
         self.has_room(caller.person(), &quota).await?;
         let chosen = self.choose(&template, ask.version).await?;
@@ -63,7 +65,7 @@ impl App {
         match self.store().workspace_create(&new, &build, &quota).await? {
             Begun::Yes(workspace) => {
                 self.fleet().carry_out(build);
-                self.workspace_view(workspace, &mut Looked::default()).await
+                self.workspace_view(workspace).await
             }
             Begun::Beyond(exceeded) => Err(beyond(&exceeded)),
         }
@@ -74,6 +76,7 @@ impl App {
     /// Refuses whoever has no room for even the smallest workspace, before anything is read for it. What counts is asked
     /// again when it is made.
     async fn has_room(&self, person: PersonId, quota: &Quota) -> Result<(), AppError> {
+        let quota = self.store().person_bounds(person, quota).await?.quota();
         let usage = self.store().workspaces_usage(person).await?;
         let asked = Asked {
             new: true,

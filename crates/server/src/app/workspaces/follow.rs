@@ -11,6 +11,7 @@ use super::build::line_view;
 use crate::app::caller::sees;
 use crate::app::names::Names;
 use crate::app::{App, AppError, Caller};
+use crate::apps;
 use crate::guard;
 use crate::streams::Place;
 
@@ -32,7 +33,7 @@ pub(crate) struct Follow {
     pause: Duration,
     judged: Instant,
     is_over: bool,
-    _place: Place,
+    place: Place,
 }
 
 /// What has come of a log.
@@ -51,11 +52,12 @@ impl App {
         id: WorkspaceId,
         number: u64,
         after: u64,
+        connection: Option<&apps::Place>,
     ) -> Result<Follow, AppError> {
         let workspace = self.workspace_within(caller, id).await?;
         let build = self.store().build_get(id, number).await?.ok_or(AppError::NotFound)?;
         Ok(Follow {
-            _place: self.streams().enter_log(caller.person())?,
+            place: self.streams().enter_log(caller.person())?.over(connection),
             app: self.clone(),
             caller: caller.clone(),
             owner: workspace.owner,
@@ -71,7 +73,8 @@ impl App {
 impl Follow {
     /// What comes next; `None` = nothing any more, because it was all, the server stops, or the reader may not read on.
     pub(crate) async fn next(&mut self) -> Result<Option<News>, AppError> {
-        while !self.is_over && !self.app.draining() {
+        let end = self.place.end();
+        while !self.is_over && !self.app.draining() && !end.is_cancelled() {
             if self.judged.elapsed() >= JUDGED {
                 self.judge().await?;
             }
@@ -89,7 +92,10 @@ impl Follow {
                 let build = self.app.build_view(self.build.clone(), &mut Names::default()).await?;
                 return Ok(Some(News::Over(Box::new(build))));
             }
-            tokio::time::sleep(self.pause).await;
+            tokio::select! {
+                () = tokio::time::sleep(self.pause) => {}
+                () = end.cancelled() => {}
+            }
             self.pause = (self.pause * 2).min(LONGEST);
         }
         Ok(None)

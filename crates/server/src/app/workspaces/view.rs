@@ -7,30 +7,62 @@ use bailey_api::workspaces::{self as wire, App as WireApp, Figure, Resources};
 use bailey_api::{Named, Time};
 use bailey_core::template::Target;
 use bailey_core::workspace::{Build, Workspace};
-use bailey_core::{TemplateId, TemplateVersionId, Timestamp};
+use bailey_core::{TemplateVersionId, Timestamp, WorkspaceId};
 use bailey_runtime::config::format_duration;
+use bailey_store::VersionName;
 
 use crate::app::names::Names;
 use crate::app::{App, AppError};
 
-/// What was looked up already.
+/// What the view of workspaces takes beside themselves.
 #[derive(Default)]
-pub(super) struct Looked {
+struct Looked {
     names: Names,
-    templates: HashMap<TemplateId, (String, Option<u64>)>,
-    versions: HashMap<TemplateVersionId, u64>,
+    builds: HashMap<WorkspaceId, Build>,
+    versions: HashMap<TemplateVersionId, VersionName>,
 }
 
 impl App {
-    pub(super) async fn workspace_view(
-        &self,
-        workspace: Workspace,
-        looked: &mut Looked,
-    ) -> Result<wire::Workspace, AppError> {
-        let build = self.store().build_get(workspace.id, workspace.build).await?;
-        let build = build.ok_or(AppError::NotFound)?;
-        let (template, in_force) = self.template_of(workspace.template, looked).await?;
-        let version = self.number_of(workspace.version, looked).await?;
+    /// A workspace as it is shown.
+    pub(super) async fn workspace_view(&self, workspace: Workspace) -> Result<wire::Workspace, AppError> {
+        let mut views = self.workspaces_view(vec![workspace]).await?;
+        views.pop().ok_or(AppError::NotFound)
+    }
+
+    /// Workspaces as they are shown. However many there are, the database is asked three questions.
+    pub(super) async fn workspaces_view(&self, workspaces: Vec<Workspace>) -> Result<Vec<wire::Workspace>, AppError> {
+        let mut looked = Looked::default();
+        let ids: Vec<WorkspaceId> = workspaces.iter().map(|workspace| workspace.id).collect();
+        let builds = self.store().builds_last(&ids).await?;
+        looked.builds = builds.into_iter().map(|build| (build.workspace, build)).collect();
+        let owners = workspaces.iter().map(|workspace| workspace.owner);
+        let initiators = looked.builds.values().filter_map(|build| build.initiator);
+        looked.names.look_up(self, owners.chain(initiators)).await?;
+        let mut versions: Vec<TemplateVersionId> = workspaces.iter().map(|workspace| workspace.version).collect();
+        versions.sort_unstable();
+        versions.dedup();
+        let versions = self.store().template_version_names(&versions).await?;
+        looked.versions = versions.into_iter().map(|version| (version.id, version)).collect();
+        let mut views = Vec::with_capacity(workspaces.len());
+        for workspace in workspaces {
+            views.push(self.view_with(workspace, &mut looked).await?);
+        }
+        Ok(views)
+    }
+
+    async fn view_with(&self, workspace: Workspace, looked: &mut Looked) -> Result<wire::Workspace, AppError> {
+        let build = looked.builds.remove(&workspace.id);
+        let build = match build.filter(|build| build.number == workspace.build) {
+            Some(build) => build,
+            // Another one has begun since the workspace was read: its own belongs to the rest of it.
+            None => {
+                let build = self.store().build_get(workspace.id, workspace.build).await?;
+                build.ok_or(AppError::NotFound)?
+            }
+        };
+        let version = looked.versions.get(&workspace.version).ok_or(AppError::NotFound)?;
+        let (template, number) = (version.template.clone(), version.number);
+        let outdated = version.active.is_some_and(|active| active > number);
         let links = self.fleet().links();
         let status = links.status(workspace.id).unwrap_or_default();
         let resolved = &workspace.resolved;
@@ -48,8 +80,8 @@ impl App {
                 id: workspace.template.to_string(),
                 name: template,
             },
-            version,
-            outdated: in_force.is_some_and(|number| number > version),
+            version: u64::from(number),
+            outdated,
             status: workspace.status(),
             build: self.build_view(build, &mut looked.names).await?,
             resources: Resources {
@@ -91,26 +123,6 @@ impl App {
             started_at: build.started_at.map(Time),
             finished_at: build.finished_at.map(Time),
         })
-    }
-
-    async fn template_of(&self, id: TemplateId, looked: &mut Looked) -> Result<(String, Option<u64>), AppError> {
-        if let Some(known) = looked.templates.get(&id) {
-            return Ok(known.clone());
-        }
-        let template = self.store().template_get(id).await?.ok_or(AppError::NotFound)?;
-        let found = (template.name, template.active.map(u64::from));
-        looked.templates.insert(id, found.clone());
-        Ok(found)
-    }
-
-    async fn number_of(&self, id: TemplateVersionId, looked: &mut Looked) -> Result<u64, AppError> {
-        if let Some(known) = looked.versions.get(&id) {
-            return Ok(*known);
-        }
-        let version = self.store().template_version_get(id).await?.ok_or(AppError::NotFound)?;
-        let number = u64::from(version.number);
-        looked.versions.insert(id, number);
-        Ok(number)
     }
 }
 

@@ -112,7 +112,7 @@ impl Rig {
                     https: false,
                     max_sharing: most,
                 },
-                port,
+                port: Some(port),
                 platform: "http://localhost:7080".to_owned(),
                 key: Secret::new([7; 32]),
             },

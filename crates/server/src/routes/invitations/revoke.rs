@@ -17,6 +17,6 @@ use crate::reject::Reject;
     responses((status = 204, description = "Done; nothing to say")),
 )]
 pub(crate) async fn handler(cx: RequestCx, Id(id): Id<InvitationId>) -> Result<StatusCode, Reject> {
-    cx.app().invitation_revoke(id).await?;
+    cx.app().invitation_revoke(&cx.caller, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -20,6 +20,6 @@ pub(crate) async fn handler(
     cx: RequestCx,
     Body(body): Body<SecondFactorBegin>,
 ) -> Result<Json<SecondFactorSecret>, Reject> {
-    let secret = cx.app().second_factor_begin(&cx.caller.actor, &cx.way, body).await?;
+    let secret = cx.app().second_factor_begin(&cx.caller, &cx.way, body).await?;
     Ok(Json(secret))
 }

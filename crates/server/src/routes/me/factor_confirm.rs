@@ -19,6 +19,6 @@ use crate::routes::sign_in::with_cookie;
     responses((status = 200, description = "Recovery codes, shown this once", body = RecoveryCodes)),
 )]
 pub(crate) async fn handler(cx: RequestCx, Body(body): Body<SecondFactorConfirm>) -> Result<Response, Reject> {
-    let (codes, cookie) = cx.app().second_factor_confirm(&cx.caller.actor, body).await?;
+    let (codes, cookie) = cx.app().second_factor_confirm(&cx.caller, body).await?;
     Ok(with_cookie(Json(codes), cookie))
 }

@@ -21,6 +21,6 @@ pub(crate) async fn handler(
     cx: RequestCx,
     Body(body): Body<LoginCodeCreate>,
 ) -> Result<(StatusCode, Json<LoginCode>), Reject> {
-    let code = cx.app().login_code_create(&cx.caller.actor, body)?;
+    let code = cx.app().login_code_create(&cx.caller, body).await?;
     Ok((StatusCode::CREATED, Json(code)))
 }

@@ -7,6 +7,7 @@ use bailey_api::tokens::TokenWithSecret;
 use http::StatusCode;
 
 use crate::app::App;
+use crate::audit::Trail;
 use crate::extract::Body;
 use crate::reject::Reject;
 
@@ -21,7 +22,8 @@ use crate::reject::Reject;
 )]
 pub(crate) async fn handler(
     State(app): State<App>,
+    trail: Trail,
     Body(body): Body<LoginCodeRedeem>,
 ) -> Result<(StatusCode, Json<TokenWithSecret>), Reject> {
-    Ok((StatusCode::CREATED, Json(app.login_code_redeem(body).await?)))
+    Ok((StatusCode::CREATED, Json(app.login_code_redeem(&trail, body).await?)))
 }

@@ -23,7 +23,7 @@ use crate::reject::Reject;
     ),
 )]
 pub(crate) async fn handler(cx: RequestCx) -> Result<Response, Reject> {
-    let elsewhere = cx.app().sign_out(&cx.caller.actor, &cx.way).await?;
+    let elsewhere = cx.app().sign_out(&cx.caller, &cx.way).await?;
     let cookie = Some(identity::cleared());
     Ok(match elsewhere {
         Some(url) => with_cookie(Json(SignedOut { url }), cookie),

@@ -45,7 +45,7 @@ pub(crate) async fn handler(
     let after = asked.after(query.after);
     let lines = cx
         .app()
-        .template_build_follow(&cx.caller, &template, number, after)
+        .template_build_follow(&cx.caller, &template, number, after, cx.connection.as_ref())
         .await?;
     let stream = lines.map(|event| match event {
         LayerEvent::Line(line) => Event::default()

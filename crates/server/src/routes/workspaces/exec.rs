@@ -8,7 +8,7 @@ use bailey_core::WorkspaceId;
 use crate::cx::RequestCx;
 use crate::extract::{Id, Upgrade, wrong};
 use crate::reject::Reject;
-use crate::streams::query;
+use crate::streams::{Kind, query};
 
 /// Runs a command, which begins with the WebSocket and is killed when that is closed before it has ended. Each message is
 /// a frame, which `docs/api.md` describes.
@@ -34,7 +34,7 @@ pub(crate) async fn handler(
 ) -> Result<Response, Reject> {
     let start = query::exec(text.as_deref().unwrap_or_default());
     let start = start.map_err(|query| wrong(query.parameter, query.detail))?;
-    let admitted = cx.app().stream_admit(&cx.caller, id).await?;
+    let admitted = cx.app().stream_admit(&cx.caller, id, Kind::Command).await?;
     let (upgrade, connection) = upgrade.wanted()?;
     let purpose = Purpose::Exec(start);
     Ok(cx.app().stream_upgrade(admitted, purpose, upgrade, connection).await?)

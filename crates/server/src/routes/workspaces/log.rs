@@ -40,7 +40,10 @@ pub(crate) async fn handler(
         return Ok(Json(cx.app().build_log(&cx.caller, id, number, &query).await?).into_response());
     }
     let after = asked.after(query.after);
-    let follow = cx.app().build_follow(&cx.caller, id, number, after).await?;
+    let follow = cx
+        .app()
+        .build_follow(&cx.caller, id, number, after, cx.connection.as_ref())
+        .await?;
     Ok(Sse::new(events(follow)).keep_alive(KeepAlive::new()).into_response())
 }
 

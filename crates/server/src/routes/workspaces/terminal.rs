@@ -8,7 +8,7 @@ use bailey_core::WorkspaceId;
 use crate::cx::RequestCx;
 use crate::extract::{Id, Upgrade, wrong};
 use crate::reject::Reject;
-use crate::streams::query;
+use crate::streams::{Kind, query};
 
 /// Opens a terminal, and makes it if it is not there. Each message is a frame, which `docs/api.md` describes. Whoever comes
 /// back with `after` and `epoch` gets what was missed, or the screen anew where that is not kept any more.
@@ -35,7 +35,7 @@ pub(crate) async fn handler(
 ) -> Result<Response, Reject> {
     let open = query::terminal(text.as_deref().unwrap_or_default());
     let open = open.map_err(|query| wrong(query.parameter, query.detail))?;
-    let admitted = cx.app().stream_admit(&cx.caller, id).await?;
+    let admitted = cx.app().stream_admit(&cx.caller, id, Kind::Terminal).await?;
     let (upgrade, connection) = upgrade.wanted()?;
     let purpose = Purpose::Terminal(open);
     Ok(cx.app().stream_upgrade(admitted, purpose, upgrade, connection).await?)

@@ -30,5 +30,8 @@ pub(crate) async fn handler(
     headers: HeaderMap,
 ) -> Result<Response, Reject> {
     let ask = Ask::new(Method::GET, "/files", &query)?.range(headers.get(RANGE).cloned());
-    Ok(cx.app().inside_read(&cx.caller, id, ask).await?)
+    Ok(cx
+        .app()
+        .inside_read(&cx.caller, id, ask, cx.connection.as_ref())
+        .await?)
 }

@@ -1,0 +1,5 @@
+//! Grants of roles.
+
+pub(super) mod create;
+pub(super) mod delete;
+pub(super) mod list;

@@ -1,0 +1,4 @@
+//! Homes that were kept when their workspaces were deleted.
+
+pub(super) mod delete;
+pub(super) mod list;
