@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod amount;
 pub mod apps;
+pub mod audit;
 pub mod budgets;
 pub mod code;
 pub mod files;

@@ -1,12 +1,15 @@
 //! The commands, one module each.
 
 pub(crate) mod admin;
+pub(crate) mod audit;
 pub(crate) mod budgets;
 pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod exec;
 pub(crate) mod files;
+pub(crate) mod grants;
 pub(crate) mod groups;
+pub(crate) mod homes;
 pub(crate) mod keys;
 pub(crate) mod login;
 pub(crate) mod mock;
@@ -14,8 +17,11 @@ pub(crate) mod models;
 pub(crate) mod open;
 pub(crate) mod openapi;
 pub(crate) mod org;
+pub(crate) mod policy;
 pub(crate) mod prices;
+pub(crate) mod quota;
 pub(crate) mod requests;
+pub(crate) mod roles;
 pub(crate) mod server;
 pub(crate) mod spend;
 pub(crate) mod templates;
@@ -82,15 +88,21 @@ async fn act(command: Command, env: &Env) -> Result<(), Failure> {
         Command::Files(arguments) => files::run(arguments, env).await,
         Command::Open(arguments) => open::run(arguments, env).await,
         Command::Logs(arguments) => workspaces::logs(arguments, env).await,
+        Command::Homes(arguments) => homes::run(arguments, env).await,
         Command::Templates(arguments) => templates::run(arguments, env).await,
         Command::Login(arguments) => login::login(arguments, env).await,
         Command::Logout(arguments) => login::logout(arguments, env).await,
         Command::Keys(arguments) => keys::run(arguments, env).await,
         Command::Spend(arguments) => spend::run(&arguments, env).await,
         Command::Requests(arguments) => requests::run(&arguments, env).await,
+        Command::Audit(arguments) => audit::run(arguments, env).await,
         Command::Budgets(arguments) => budgets::run(arguments, env).await,
         Command::Users(arguments) => users::run(arguments, env).await,
         Command::Groups(arguments) => groups::run(arguments, env).await,
+        Command::Roles(arguments) => roles::run(arguments, env).await,
+        Command::Grants(arguments) => grants::run(arguments, env).await,
+        Command::Policy(arguments) => policy::run(arguments, env).await,
+        Command::Quota(arguments) => quota::run(arguments, env).await,
         Command::Org(arguments) => org::run(arguments, env).await,
         Command::Tokens(arguments) => tokens::run(arguments, env).await,
         Command::Models(arguments) => models::run(&arguments, env).await,

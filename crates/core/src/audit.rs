@@ -4,14 +4,22 @@
 //! before it ([`row`]). The content (names, addresses, what was there before and after) is kept apart and salted, so that it
 //! can be erased without breaking the chain.
 
+mod anchor;
+mod chain;
 mod content;
+mod export;
 mod row;
 mod scrub;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::str::FromStr;
 
+pub use anchor::{Anchor, AnchorKind};
+pub use chain::{Fault, FaultKind, Reached, Report, Verifier};
 pub use content::Content;
+pub use export::{LONGEST_LINE, Line, LineError};
 pub use row::{Row, RowKind, digest, hex, unhex};
 pub use scrub::{REPLACED, scrub};
 
@@ -96,6 +104,15 @@ names!(
     Failed = "failed",
     Denied = "denied",
     Unknown = "unknown"
+);
+names!(AnchorKind, "regular, cut", Regular = "regular", Cut = "cut");
+names!(
+    FaultKind,
+    "altered, missing, reordered, anchor",
+    Altered = "altered",
+    Missing = "missing",
+    Reordered = "reordered",
+    Anchor = "anchor"
 );
 names!(
     RowKind,

@@ -72,8 +72,12 @@ actions! {
     LedgerRead = "ledger.read";
     /// See models, routes and prices.
     ModelRead = "models.read";
+    /// Ask models with an API token of one's own.
+    ModelUse = "models.use";
     /// See the health of providers and of the server.
     HealthRead = "health.read";
+    /// See the audit log, verify and export it.
+    AuditRead = "audit.read";
     /// See templates and their versions.
     TemplateRead = "templates.read";
     /// Push, promote and delete templates.
@@ -128,10 +132,11 @@ impl Action {
             | Self::RoleWrite
             | Self::ModelRead
             | Self::HealthRead
+            | Self::AuditRead
             | Self::TemplateWrite => &[All],
             // One's own templates are those that one may use.
             Self::TemplateRead => &[Own, All],
-            Self::WorkspaceAccess => &[Own],
+            Self::WorkspaceAccess | Self::ModelUse => &[Own],
             _ => &[Own, Group, All],
         }
     }

@@ -100,12 +100,12 @@ ids! {
     SessionId = "ses";
     /// A one-time link that makes or claims a person.
     InvitationId = "inv";
-    /// Somebody at an identity provider.
-    IdentityId = "idn";
     /// A role that somebody made.
     RoleId = "rol";
     /// A grant of a role.
     GrantId = "grt";
+    /// Somebody at an identity provider.
+    IdentityId = "idn";
     /// A budget.
     BudgetId = "bud";
     /// A workspace.

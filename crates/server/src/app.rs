@@ -2,6 +2,7 @@
 //! action is settled already, and looks after what that authority reaches.
 
 mod apps;
+pub(crate) mod audit;
 mod bounds;
 mod budgets;
 mod caller;
@@ -24,10 +25,10 @@ mod names;
 mod offboarding;
 mod organization;
 mod policy;
-mod quota;
-mod roles;
 mod provider_sessions;
 mod provider_sign_in;
+mod quota;
+mod roles;
 mod second_factor;
 mod sessions;
 mod sign_in;
@@ -50,18 +51,19 @@ use bailey_store::Store;
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::apps::{Apps, AppsOptions, AppsParts};
-use crate::audit::AuditLog;
+use crate::audit::{Anchors, AuditLog};
 use crate::fleet::Fleet;
 use crate::folder::Folder;
 use crate::identity::{Identity, IdentityOptions};
 use crate::streams::Open;
 
+pub(crate) use audit::Export;
 pub use caller::Caller;
 pub use error::AppError;
 pub(crate) use provider_sign_in::Landed;
 pub(crate) use sign_in::{Began, Visitor};
 pub use templates::LayerEvent;
-pub(crate) use workspaces::follow;
+pub(crate) use workspaces::{follow, resource as workspace_resource};
 
 /// What the use-cases work with.
 pub struct AppParts {
@@ -83,6 +85,8 @@ pub struct AppParts {
     pub templates: Folder,
     /// The audit log.
     pub audit: AuditLog,
+    /// What signs it.
+    pub anchors: Anchors,
 }
 
 /// The application. Cheap to clone.
@@ -112,7 +116,9 @@ impl App {
             store: parts.gate.store().clone(),
             clock: parts.gate.clock().clone(),
             tasks: parts.gate.tasks().clone(),
+            audit: parts.audit.clone(),
         });
+        parts.fleet.record_in(&parts.audit);
         let identity = Identity::new(parts.identity.clone());
         Self(Arc::new(Inner {
             parts,
@@ -165,6 +171,11 @@ impl App {
     /// The audit log.
     pub(crate) fn audit(&self) -> &AuditLog {
         &self.0.parts.audit
+    }
+
+    /// What signs the audit log.
+    pub(crate) fn anchors(&self) -> &Anchors {
+        &self.0.parts.anchors
     }
 
     /// The folder of templates.

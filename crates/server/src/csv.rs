@@ -53,6 +53,11 @@ impl Csv {
         self.text.push('"');
     }
 
+    /// What was added since it was taken last, for a table that is sent in pieces.
+    pub(crate) fn take(&mut self) -> String {
+        std::mem::take(&mut self.text)
+    }
+
     /// The table as an answer, saved under `file` by browsers.
     pub(crate) fn respond(self, file: &'static str, next_cursor: Option<&str>) -> Response {
         let mut response = self.text.into_response();

@@ -33,7 +33,7 @@ mod web;
 
 pub use app::{App, AppParts};
 pub use apps::AppsOptions;
-pub use audit::{AuditError, AuditLog, AuditOptions};
+pub use audit::{Anchors, AnchorsOptions, AuditError, AuditKey, AuditLog, AuditOptions};
 pub use door::DoorError;
 pub use identity::{HashError, IdentityOptions, MasterKey, VaultError};
 pub use prices::PricesError;

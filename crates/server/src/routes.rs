@@ -1,6 +1,7 @@
 //! The routes, and the authorization table: what each operation needs.
 
 mod apps;
+mod audit;
 mod auth;
 mod budgets;
 mod grants;
@@ -80,9 +81,6 @@ fn rows_of_identity() -> Vec<Row> {
         row(Needs(A::SessionRead), routes!(sessions::list::handler)),
         row(Needs(A::SessionEnd), routes!(sessions::end::handler)),
         row(Anyone, routes!(me::get::handler)),
-        row(Session, routes!(me::confirm::handler)),
-        row(Anyone, routes!(me::identities::handler)),
-        row(Session, routes!(me::identity_remove::handler)),
         // For others than oneself it takes more, which the use-case looks after.
         row(Anyone, routes!(policy::handler)),
         row(Needs(A::RoleWrite), routes!(roles::create::handler)),
@@ -93,6 +91,9 @@ fn rows_of_identity() -> Vec<Row> {
         row(Needs(A::RoleWrite), routes!(grants::create::handler)),
         row(Needs(A::RoleRead), routes!(grants::list::handler)),
         row(Needs(A::RoleWrite), routes!(grants::delete::handler)),
+        row(Session, routes!(me::confirm::handler)),
+        row(Anyone, routes!(me::identities::handler)),
+        row(Session, routes!(me::identity_remove::handler)),
         row(Session, routes!(me::password::handler)),
         row(Session, routes!(me::factor_begin::handler)),
         row(Session, routes!(me::factor_confirm::handler)),
@@ -147,6 +148,11 @@ fn rows_of_the_gate() -> Vec<Row> {
         row(Needs(A::TokenRead), routes!(tokens::list::handler)),
         row(Needs(A::TokenRevoke), routes!(tokens::revoke::handler)),
         row(Needs(A::TokenCreate), routes!(tokens::rotate::handler)),
+        row(Needs(A::AuditRead), routes!(audit::list::handler)),
+        row(Needs(A::AuditRead), routes!(audit::get::handler)),
+        row(Needs(A::AuditRead), routes!(audit::export::handler)),
+        row(Needs(A::AuditRead), routes!(audit::verify::handler)),
+        row(Needs(A::AuditRead), routes!(audit::anchors::handler)),
         row(Needs(A::LedgerRead), routes!(requests::list::handler)),
         row(Needs(A::LedgerRead), routes!(requests::get::handler)),
         row(Needs(A::LedgerRead), routes!(spend::handler)),

@@ -2,15 +2,17 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::Write;
+use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use bailey_core::budget::LeasePolicy;
+use bailey_core::key::KeyScope;
 use bailey_core::{ReplicaId, Secret};
 use bailey_gate::journal::JournalOptions;
-use bailey_gate::{Gate, GateError, GateOptions};
+use bailey_gate::{Gate, GateError, GateOptions, TokenLimits};
 use bailey_gateway::{Gateway, GatewayOptions, IntakeLimits};
 use bailey_llm::ParseLimits;
 use bailey_runtime::config::{AuditMode, Config};
@@ -25,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, AppParts};
 use crate::apps::AppsOptions;
-use crate::audit::{AuditLog, AuditOptions};
+use crate::audit::{Anchors, AnchorsOptions, AuditKey, AuditLog, AuditOptions};
 use crate::bootstrap::{self, AdminError};
 use crate::door::{self, DoorError};
 use crate::fleet::{self, Fleet, FleetOptions};
@@ -61,7 +63,7 @@ pub enum RunError {
     #[error("cannot listen on {address}: {source}; stop what listens there, or choose another with --listen ADDR:PORT")]
     Listen {
         /// The address.
-        address: std::net::SocketAddr,
+        address: SocketAddr,
         /// Why.
         source: std::io::Error,
     },
@@ -120,13 +122,22 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let listener = listen(&config).await?;
     let store = Store::open(&target(&config)).await?;
     let fresh = bootstrap::ensure(&store, clock.now()).await?;
+    let tasks = Tasks::new();
+    let audit = AuditLog::start(AuditOptions {
+        store: store.clone(),
+        clock: clock.clone(),
+        tasks: tasks.clone(),
+        replica: replica(dir, &clock).map_err(data_dir_error(dir))?,
+        kind: AuditWriterKind::Server,
+    })
+    .await?;
     if config.templates.starters {
         crate::starters::ensure(&store, clock.now()).await?;
     }
     // Before anything is served: what a lost database took with it is back by then.
     let folder = Folder::new(config.templates.folder.clone());
+    folder.record_in(&audit);
     folder.look(&store, clock.now()).await.iter().for_each(FolderEvent::log);
-    let tasks = Tasks::new();
     let gate = Gate::start(gate_options(&config, &store, &clock, &tasks)?).await?;
     let prices = prices::load(&config, &store, &clock).await?;
     let door = door::build(&config).await?;
@@ -149,14 +160,15 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         &mut registry,
     );
     let key = secret_key(dir).map_err(data_dir_error(dir))?;
-    let audit = AuditLog::start(AuditOptions {
+    let anchors = Anchors::new(AnchorsOptions {
+        log: audit.clone(),
         store: store.clone(),
         clock: clock.clone(),
-        tasks: tasks.clone(),
-        replica: replica(dir, &clock).map_err(data_dir_error(dir))?,
-        kind: AuditWriterKind::Server,
-    })
-    .await?;
+        key: AuditKey::new(&key),
+        config: config.audit.clone(),
+        dir: dir.to_owned(),
+    });
+    anchors.start(&tasks, stop.clone());
     let app = App::new(AppParts {
         gate: Arc::clone(&gate),
         gateway: Arc::clone(&gateway),
@@ -171,6 +183,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         identity: identity_options(&config, key)?,
         templates: folder.clone(),
         audit: audit.clone(),
+        anchors: anchors.clone(),
     });
     // Before anything is served: it counts what has ended with the server before.
     app.take_up_suspensions().await?;
@@ -212,10 +225,13 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     for mock in door.mocks {
         mock.stop().await;
     }
+    anchors.make_or_say().await;
     audit.close().await;
     tasks.wait(Duration::from_secs(5)).await;
     store.close().await;
-    let _ = std::fs::remove_file(config.server.data_dir.join(ADDRESS));
+    for file in [ADDRESS, URL] {
+        let _ = std::fs::remove_file(config.server.data_dir.join(file));
+    }
     ended?;
     tracing::info!("everything is settled and recorded; good-bye");
     Ok(())
@@ -243,8 +259,13 @@ async fn drain(gate: &Gate, tasks: &Tasks, grace: Duration) {
     }
 }
 
+/// The file with what every other key is derived from.
+const SECRET_KEY: &str = "secret-key";
+
 /// The file that names the address, for scripts that let the system choose a port.
 pub(crate) const ADDRESS: &str = "address";
+/// The file that names it as browsers do, its scheme included.
+const URL: &str = "url";
 
 fn lock(dir: &Path) -> Result<File, RunError> {
     let error = |source| RunError::DataDir {
@@ -271,7 +292,10 @@ async fn listen(config: &Config) -> Result<TcpListener, RunError> {
     let listener = TcpListener::bind(address).await.map_err(error)?;
     let bound = listener.local_addr().map_err(error)?;
     let path = config.server.data_dir.join(ADDRESS);
-    std::fs::write(&path, format!("{bound}\n")).map_err(|source| RunError::DataDir { dir: path, source })?;
+    let url = config.server.data_dir.join(URL);
+    for (path, text) in [(path, bound.to_string()), (url, own_url(config, bound))] {
+        std::fs::write(&path, format!("{text}\n")).map_err(|source| RunError::DataDir { dir: path, source })?;
+    }
     Ok(listener)
 }
 
@@ -297,7 +321,7 @@ fn replica(dir: &Path, clock: &Clock) -> Result<ReplicaId, std::io::Error> {
 
 /// What the keys of every purpose are derived from, made at the first start: what they protect outlives the process.
 fn secret_key(dir: &Path) -> Result<MasterKey, std::io::Error> {
-    let path = dir.join("secret-key");
+    let path = dir.join(SECRET_KEY);
     match std::fs::read(&path) {
         Ok(bytes) => {
             let key = bytes.try_into().map_err(|_| {
@@ -323,6 +347,40 @@ fn secret_key(dir: &Path) -> Result<MasterKey, std::io::Error> {
         }
         Err(error) => Err(error),
     }
+}
+
+/// The key that the audit log's anchors are signed with; its public half proves them.
+///
+/// # Errors
+/// Where the data directory has no key: the first start of a server makes it.
+pub fn audit_key(config: &Config) -> Result<AuditKey, RunError> {
+    let dir = config.server.data_dir.as_path();
+    let path = dir.join(SECRET_KEY);
+    if !path.is_file() {
+        let what = format!("there is no {}: the first start of the server makes it", path.display());
+        return Err(data_dir_error(dir)(std::io::Error::new(
+            std::io::ErrorKind::NotFound,
+            what,
+        )));
+    }
+    let key = secret_key(dir).map_err(data_dir_error(dir))?;
+    Ok(AuditKey::new(&key))
+}
+
+/// The audit log as the command line writes it, on the server's machine: a chain of its own, whether the server runs or not.
+///
+/// # Errors
+/// Where the data directory or the database cannot be written.
+pub async fn command_log(config: &Config, store: &Store, clock: &Clock, tasks: &Tasks) -> Result<AuditLog, RunError> {
+    let dir = config.server.data_dir.as_path();
+    let options = AuditOptions {
+        store: store.clone(),
+        clock: clock.clone(),
+        tasks: tasks.clone(),
+        replica: replica(dir, clock).map_err(data_dir_error(dir))?,
+        kind: AuditWriterKind::Command,
+    };
+    Ok(AuditLog::start(options).await?)
 }
 
 fn apps_options(config: &Config, port: u16, key: &MasterKey) -> AppsOptions {
@@ -381,6 +439,7 @@ fn gate_options(config: &Config, store: &Store, clock: &Clock, tasks: &Tasks) ->
         flush_interval: config.audit.flush_interval,
         blocking: config.audit.mode == AuditMode::Blocking,
         lease_policy: LeasePolicy::default(),
+        token_limits: TokenLimits::of(&config.defaults.key(KeyScope::User)),
     })
 }
 
@@ -419,11 +478,18 @@ pub fn base_url(config: &Config) -> String {
     if let Some(url) = &config.server.public_url {
         return url.clone();
     }
-    let file = std::fs::read_to_string(config.server.data_dir.join(ADDRESS)).ok();
-    let bound = file.and_then(|text| text.trim().parse().ok());
-    let address: std::net::SocketAddr = bound.unwrap_or(config.server.listen);
-    // Signing in without https works on the machine itself; by this name, as apps are below it.
+    // Who asks may not have the flags that the server was started with.
+    let running = std::fs::read_to_string(config.server.data_dir.join(URL)).unwrap_or_default();
+    match running.trim() {
+        "" => own_url(config, config.server.listen),
+        url => url.to_owned(),
+    }
+}
+
+/// Where a browser finds a server that listens at this address.
+fn own_url(config: &Config, address: SocketAddr) -> String {
     let scheme = scheme(config);
+    // Signing in without https works on the machine itself; by this name, as apps are below it.
     if address.ip().is_unspecified() || address.ip().is_loopback() {
         return format!("{scheme}://localhost:{}", address.port());
     }

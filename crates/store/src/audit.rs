@@ -1,10 +1,14 @@
 //! The audit log: chains of rows, one for each writer, their contents, and signed anchors.
 
+mod anchors;
 mod append;
+mod list;
 mod read;
 
+pub use anchors::AuditAnchor;
 pub use append::AuditWriterKind;
-pub use read::AuditRecord;
+pub use list::{AuditCursor, AuditEntry, AuditFilter, AuditOutcome, AuditTail};
+pub use read::{AuditRead, AuditRecord};
 
 #[cfg(test)]
-pub(crate) use {append::ALL as APPEND, read::ALL as READ};
+pub(crate) use {anchors::ALL as ANCHORS, append::ALL as APPEND, list::list_query, read::ALL as READ};

@@ -8,6 +8,7 @@ use bailey_core::{GroupId, PersonId, SessionId, Timestamp};
 use crate::conn::Conn;
 use crate::groups::remove_member;
 use crate::people::{another_owner, insert_person, is_owner, person};
+use crate::roles::alone;
 use crate::sql::{same, statements};
 use crate::store::transaction;
 use crate::value::Row;
@@ -174,8 +175,14 @@ async fn renew_groups(tx: &mut Conn, identity: &Identity, groups: &[Group]) -> R
 /// Says whether anything changed.
 async fn apply(tx: &mut Conn, identity: &Identity, given: &Given<'_>) -> Result<bool, StoreError> {
     if let Some(role) = given.role {
-        if role != Role::Owner && person(tx, identity.person).await?.is_some_and(|before| is_owner(&before)) {
-            another_owner(tx, identity.person).await?;
+        if role != Role::Owner {
+            alone(tx).await?;
+            if person(tx, identity.person)
+                .await?
+                .is_some_and(|before| is_owner(&before))
+            {
+                another_owner(tx, identity.person).await?;
+            }
         }
         tx.execute(SET_ROLE.bind(identity.person).bind(role.as_str())).await?;
     }

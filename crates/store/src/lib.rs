@@ -34,13 +34,15 @@ mod tokens;
 mod value;
 mod workspaces;
 
-pub use audit::{AuditRecord, AuditWriterKind};
+pub use audit::{
+    AuditAnchor, AuditCursor, AuditEntry, AuditFilter, AuditOutcome, AuditRead, AuditRecord, AuditTail, AuditWriterKind,
+};
 pub use budgets::{BudgetFilter, BudgetState};
 pub use builds::{LOG_BYTES, LOG_LINES, LOG_OWN, LOGS_KEPT, NewBuild, NewLine};
 pub use error::{Fault, StoreError};
 pub use grants::GrantFilter;
 pub use identities::{Given, WaysIn};
-pub use keys::{KeyChain, KeyFilter, KeyGiven, KeyState};
+pub use keys::{KeyChain, KeyFilter, KeyGiven, KeyState, TokenChain};
 pub use ledger::{Applied, Cursor, CursorError, RequestFilter};
 pub use offboarding::{Deletion, Opened, PersonDelete, Suspended, Suspension};
 pub use page::{LedgerReach, ListPage};

@@ -43,7 +43,9 @@ statements! {
     FORGET_FACTOR = same("DELETE FROM second_factors WHERE person = $1");
     FORGET_CODES = same("DELETE FROM recovery_codes WHERE person = $1");
     FORGET_IDENTITIES = same("DELETE FROM identities WHERE person = $1");
-    FORGET_BUDGETS = same("DELETE FROM budgets WHERE subject_kind = 'person' AND subject = $1");
+    FORGET_GRANTS = same("DELETE FROM grants WHERE person = $1");
+    FORGET_TEMPLATES = same("DELETE FROM template_people WHERE person = $1");
+    FORGET_BUDGETS = same("DELETE FROM budgets WHERE subject_kind IN ('person', 'tokens') AND subject = $1");
     /// Those that could be used until now are counted, and then all are ended.
     GOOD_SESSIONS = same(count!(
         "sessions WHERE person = $1 AND ended_at IS NULL AND expires_at > $2 AND last_used_at > $3"
@@ -403,6 +405,8 @@ impl Store {
                 FORGET_FACTOR,
                 FORGET_CODES,
                 FORGET_IDENTITIES,
+                FORGET_GRANTS,
+                FORGET_TEMPLATES,
                 FORGET_BUDGETS,
                 DELETE,
             ] {

@@ -11,6 +11,7 @@ use crate::{Backend, Cursor, LedgerReach, RequestFilter, Store, Target};
 
 /// The statements of every file.
 const FILES: &[(&str, &[(&str, Statement)])] = &[
+    ("audit/anchors", crate::audit::ANCHORS),
     ("audit/append", crate::audit::APPEND),
     ("audit/read", crate::audit::READ),
     ("budgets", crate::budgets::ALL),

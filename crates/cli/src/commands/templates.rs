@@ -1,5 +1,6 @@
 //! `bailey templates`
 
+mod access;
 mod build;
 mod local;
 mod pull;
@@ -61,6 +62,8 @@ enum Verb {
         /// The template's name or id
         template: String,
     },
+    /// Show or set who may use a template; for others it does not exist
+    Access(access::Access),
     /// Build what a version installs, so that the first workspace does not wait for it
     Build(build::Build),
     /// Write a version's files into a directory
@@ -106,6 +109,7 @@ pub(crate) async fn run(arguments: Arguments, env: &Env) -> Result<(), Failure> 
             let answer = api()?.post_nothing(&format!("{}/rollback", path(&template))).await?;
             output::show(shown.output, answer, views::in_force)
         }
+        Verb::Access(access) => access::run(access, &api()?, shown.output).await,
         Verb::Build(build) => build::run(build, &api()?, shown.output).await,
         Verb::Pull(pull) => pull::run(&pull, &api()?, shown.output).await,
         Verb::Delete { template } => {

@@ -37,6 +37,7 @@ Commands:
   files      List, read, write and search the files of a workspace
   open       Show an address that opens an app of a workspace in a browser
   logs       Show the log of a workspace's build
+  homes      List or remove homes that were kept when their workspaces were deleted
   templates  Manage templates, which workspaces are made from
   keys       Manage keys, which open the model door
   spend      Show what was spent
@@ -44,6 +45,10 @@ Commands:
   budgets    Manage budgets, which are never exceeded
   users      Manage people
   groups     Manage groups of people
+  roles      Manage roles: what may be done, and on whose things
+  grants     Manage who was granted which roles
+  policy     Explain why something is allowed, or is not
+  quota      Show what you may have of workspaces, and have
   org        Show or change the organization
   tokens     Manage API tokens
   models     Show models, where they lead, and how that is

@@ -11,10 +11,14 @@ mod fallback;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod offboarding;
+#[cfg(test)]
 mod postgres;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod streams;
+#[cfg(test)]
+mod tokens;
 #[cfg(test)]
 mod world;

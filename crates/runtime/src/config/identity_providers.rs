@@ -279,7 +279,9 @@ fn role(text: &str) -> Result<String, String> {
     if valid_name(text) {
         Ok(text.to_owned())
     } else {
-        Err(format!("`{text}` is no role; use owner, template-admin, member, auditor, or one that you made"))
+        Err(format!(
+            "`{text}` is no role; use owner, template-admin, member, auditor, or one that you made"
+        ))
     }
 }
 

@@ -120,6 +120,18 @@ pub struct AuditConfig {
     /// How often the journal is moved to the store.
     #[serde(serialize_with = "as_duration")]
     pub flush_interval: Duration,
+    /// How often the ends of the audit log's chains are signed.
+    #[serde(serialize_with = "as_duration")]
+    pub anchor_every: Duration,
+    /// A file that anchors are appended to, besides the one in the data directory: on another disk or mount.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub anchors_file: Option<PathBuf>,
+    /// An address that anchors are posted to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub anchors_url: Option<String>,
+    /// How long the audit log is kept.
+    #[serde(serialize_with = "as_duration")]
+    pub keep: Duration,
 }
 
 /// What a request waits for before it goes upstream.
@@ -173,6 +185,7 @@ pub(super) fn server(s: &mut Section<'_>) -> ServerConfig {
     }
     let host = |node: &super::tree::Node| parsed(host_name)(node);
     let net = |node: &super::tree::Node| parsed(str::parse::<Net>)(node);
+    let listen = s.or("listen", SocketAddr::from(([127, 0, 0, 1], 7080)), parsed(address));
     let (tls_cert, tls_key) = (s.path("tls_cert"), s.path("tls_key"));
     for (key, there, other) in [("tls_cert", &tls_cert, &tls_key), ("tls_key", &tls_key, &tls_cert)] {
         if there.is_none() && other.is_some() && !s.failed(key) {
@@ -186,7 +199,7 @@ pub(super) fn server(s: &mut Section<'_>) -> ServerConfig {
     ServerConfig {
         tls_cert,
         tls_key,
-        listen: s.or("listen", SocketAddr::from(([127, 0, 0, 1], 7080)), parsed(address)),
+        listen,
         data_dir: s
             .path("data_dir")
             .or(default_dir)
@@ -287,6 +300,17 @@ pub(super) fn limits(s: &mut Section<'_>) -> LimitsConfig {
     limits
 }
 
+fn anchors_url(text: &str) -> Result<String, String> {
+    let is_good = ["https://", "http://"]
+        .iter()
+        .any(|scheme| text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
+    if is_good && !text.contains(char::is_whitespace) {
+        Ok(text.to_owned())
+    } else {
+        Err("must be an address such as https://log.example.com/anchors".to_owned())
+    }
+}
+
 pub(super) fn audit(s: &mut Section<'_>) -> AuditConfig {
     let mode = |text: &str| match text {
         "journal" => Ok(AuditMode::Journal),
@@ -298,7 +322,17 @@ pub(super) fn audit(s: &mut Section<'_>) -> AuditConfig {
         journal_segment: s.or("journal_segment", 64 * MIB, size),
         journal_cap: s.or("journal_cap", 4096 * MIB, size),
         flush_interval: s.or("flush_interval", Duration::from_millis(250), duration),
+        anchor_every: s.or("anchor_every", Duration::from_hours(1), duration),
+        anchors_file: s.path("anchors_file"),
+        anchors_url: s.get("anchors_url", parsed(anchors_url)),
+        keep: s.or("keep", Duration::from_hours(400 * 24), duration),
     };
+    if audit.anchor_every < Duration::from_secs(1) {
+        s.note("anchor_every", "must be at least 1s");
+    }
+    if audit.keep < Duration::from_hours(24) {
+        s.note("keep", "must be at least 1d");
+    }
     if audit.journal_cap < audit.journal_segment {
         s.note("journal_cap", "is less than journal_segment");
     }

@@ -140,20 +140,6 @@ impl From<StoreError> for AppError {
                 detail: format!("another {what} has this name"),
             },
             StoreError::Conflict {
-                what: "identity",
-                field: "subject",
-            } => Self::Conflict {
-                code: Code::IdentityTaken,
-                detail: "this account at the provider is another person's here".to_owned(),
-            },
-            StoreError::Conflict {
-                what: "identity",
-                field: "last",
-            } => Self::Conflict {
-                code: Code::LastWayIn,
-                detail: "without it you could not sign in any more; link another identity first".to_owned(),
-            },
-            StoreError::Conflict {
                 field: "last_owner", ..
             } => Self::Conflict {
                 code: Code::LastOwner,
@@ -169,6 +155,20 @@ impl From<StoreError> for AppError {
             StoreError::Conflict { what: "grant", .. } => Self::Conflict {
                 code: Code::AlreadyExists,
                 detail: "they have this role already".to_owned(),
+            },
+            StoreError::Conflict {
+                what: "identity",
+                field: "subject",
+            } => Self::Conflict {
+                code: Code::IdentityTaken,
+                detail: "this account at the provider is another person's here".to_owned(),
+            },
+            StoreError::Conflict {
+                what: "identity",
+                field: "last",
+            } => Self::Conflict {
+                code: Code::LastWayIn,
+                detail: "without it you could not sign in any more; link another identity first".to_owned(),
             },
             StoreError::Conflict { field: "owner", .. } => Self::Conflict {
                 code: Code::OwnerSuspended,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bailey_api::health::{AgentHealth, DatabaseHealth, Health, QueueHealth, QueuedBuild, Readiness};
 use bailey_api::{Named, Time};
-use bailey_core::authz::{Action, Reach};
+use bailey_core::authz::{Action, Extent};
 use bailey_core::time::MICROS_PER_SECOND;
 use bailey_core::workspace::BuildState;
 use bailey_store::{Backend, StoreError};
@@ -75,7 +75,7 @@ impl App {
     /// The server and what it leans on. Workspaces are named to those who see all of them.
     pub async fn health(&self, caller: &Caller) -> Result<Health, AppError> {
         let Readiness { ready, problems } = self.readiness().await;
-        let names = caller.actor.may(Action::WorkspaceRead) == Ok(Reach::All);
+        let names = caller.actor.may(Action::WorkspaceRead) == Ok(Extent::All);
         Ok(Health {
             ready,
             problems,

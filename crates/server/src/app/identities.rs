@@ -49,7 +49,7 @@ impl App {
     pub(crate) async fn identity_remove(&self, caller: &Caller, id: IdentityId) -> Result<(), AppError> {
         let actor = &caller.actor;
         let session = actor.session.ok_or(AppError::SessionRequired)?;
-        // A role may go with it, and the last owner's does not.
+        // A role may go with it; the store keeps the last owner's.
         let _owners = self.owners().lock().await;
         let records = self.store().identities_of(actor.person.id).await?;
         let record = records

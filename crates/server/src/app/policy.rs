@@ -8,6 +8,7 @@ use bailey_gate::authorize::{Actor, Denied, Reason};
 use bailey_store::LedgerReach;
 
 use super::{App, AppError, Caller};
+use crate::audit::Trail;
 
 /// What something is done to.
 enum Target {
@@ -55,6 +56,7 @@ impl App {
         let caller = Caller {
             reach: extent.clone(),
             actor,
+            trail: Trail::default(),
         };
         let mut allowed = true;
         if let Some(target) = &target {

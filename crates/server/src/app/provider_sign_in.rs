@@ -282,7 +282,8 @@ impl App {
             record.await.map_err(AppError::from)?;
             match self.store().identity_sign_up(&person, &identity, &given).await {
                 Ok(()) => {
-                    self.provider_grants(&identity, &provider.custom_roles_of(vouched)).await?;
+                    self.provider_grants(&identity, &provider.custom_roles_of(vouched))
+                        .await?;
                     tracing::info!(person.id = %person.id, name = person.name, provider = provider.config.name, role = %person.role, "signed up");
                     return Ok(identity);
                 }
@@ -359,14 +360,18 @@ impl App {
             groups: Some(&groups),
         };
         let (done, renewed) = match self.store().identity_renew(&renewed, &given).await {
-            Err(StoreError::Conflict { field: "last_owner", .. }) => {
+            Err(StoreError::Conflict {
+                field: "last_owner", ..
+            }) => {
                 tracing::warn!(person.id = %person.id, provider = provider.config.name, "the provider takes the last owner's role away; they keep it until there is another one");
                 let given = Given { role: None, ..given };
                 (self.store().identity_renew(&identity, &given).await, identity)
             }
             done => (done, renewed),
         };
-        let granted = self.provider_grants(&renewed, &provider.custom_roles_of(vouched)).await?;
+        let granted = self
+            .provider_grants(&renewed, &provider.custom_roles_of(vouched))
+            .await?;
         if done? || granted {
             self.gate().forget_all().await?;
         }
@@ -432,7 +437,8 @@ impl App {
         trail.record(Who::from(actor), change).await?;
         self.record_given(provider, &person, role, trail).await?;
         self.store().identity_insert(&identity, &given).await?;
-        self.provider_grants(&identity, &provider.custom_roles_of(vouched)).await?;
+        self.provider_grants(&identity, &provider.custom_roles_of(vouched))
+            .await?;
         tracing::info!(person.id = %person.id, provider = provider.config.name, "an identity is linked");
         Ok(self.gate().forget_all().await?)
     }

@@ -87,7 +87,7 @@ impl Trail {
     pub(crate) async fn open(&self, who: Who, change: Change) -> Result<Entry, AuditError> {
         let inner = self.inner()?;
         let opened = inner.open(who, change).await?;
-        Ok(Entry(Some((inner.log.clone(), opened))))
+        Ok(Entry::new(inner.log.clone(), opened))
     }
 
     /// Says what is tried, for the record if it is refused or fails before anything is recorded.
@@ -177,16 +177,20 @@ impl Drop for Inner {
 
 /// Something that lasts, and is recorded as begun.
 #[derive(Debug)]
-pub(crate) struct Entry(Option<(AuditLog, Opened)>);
+pub struct Entry(Option<(AuditLog, Opened)>);
 
 impl Entry {
+    pub(super) const fn new(log: AuditLog, opened: Opened) -> Self {
+        Self(Some((log, opened)))
+    }
+
     /// It ended as it should.
-    pub(crate) fn end(self) {
+    pub fn end(self) {
         self.conclude(Verdict::DONE);
     }
 
     /// It failed.
-    pub(crate) fn fail(self, reason: impl Into<String>) {
+    pub fn fail(self, reason: impl Into<String>) {
         self.conclude(Verdict {
             outcome: Outcome::Failed,
             code: None,
@@ -257,4 +261,4 @@ fn forgotten(asked: &Asked, response: Response) -> Response {
 }
 
 /// Whether a change that was not recorded is an error, where this is built for tests.
-const ENFORCED: bool = false;
+const ENFORCED: bool = true;

@@ -15,6 +15,8 @@ pub(crate) enum Purpose {
     ProviderTokens,
     /// Secrets of authenticators.
     SecondFactors,
+    /// Signatures of the audit log's anchors.
+    Audit,
     /// What a browser keeps while somebody is at an identity provider.
     SignInFlows,
 }
@@ -25,6 +27,7 @@ impl Purpose {
             Self::AppSessions => b"bailey/v1/app-sessions",
             Self::ProviderTokens => b"bailey/v1/provider-tokens",
             Self::SecondFactors => b"bailey/v1/second-factors",
+            Self::Audit => b"bailey/v1/audit",
             Self::SignInFlows => b"bailey/v1/sign-in-flows",
         }
     }

@@ -13,22 +13,26 @@ use axum::body::Body;
 use axum::response::Response;
 use bailey_core::authz::{Role, TokenScopes};
 use bailey_core::budget::LeasePolicy;
+use bailey_core::key::KeyScope;
 use bailey_core::ledger::{AccountKey, Outcome, RequestRecord, Settlement, Subject, Usage};
 use bailey_core::people::{ApiToken, Person, PersonStatus};
 use bailey_core::period::Period;
 use bailey_core::{KeyId, Money, PersonId, ReplicaId, RequestId, Timestamp, TokenId};
 use bailey_gate::journal::JournalOptions;
 use bailey_gate::token::{self, Kind};
-use bailey_gate::{Gate, GateOptions};
+use bailey_gate::{Gate, GateOptions, TokenLimits};
 use bailey_gateway::{Gateway, GatewayOptions, IntakeLimits, Routes};
 use bailey_llm::{ParseLimits, PriceTable};
-use bailey_runtime::config::{Config, DefaultsConfig, Overrides, SignInConfig};
+use bailey_runtime::config::{Config, DefaultsConfig, KeyDefaults, Overrides, SignInConfig};
 use bailey_runtime::ids::NewId;
 use bailey_runtime::metrics::Registry;
 use bailey_runtime::{Clock, ManualClock, Tasks};
 use bailey_server::fleet::{Fleet, FleetOptions};
 use bailey_server::folder::Folder;
-use bailey_server::{App, AppParts, AppsOptions, AuditLog, AuditOptions, IdentityOptions, MasterKey, Peer, Providers, bootstrap};
+use bailey_server::{
+    Anchors, AnchorsOptions, App, AppParts, AppsOptions, AuditKey, AuditLog, AuditOptions, IdentityOptions, MasterKey,
+    Peer, Providers, bootstrap,
+};
 use bailey_store::{AuditWriterKind, JournalPosition, Store, Target};
 use bailey_testkit::db::{TestDb, TestTarget, on_sqlite};
 use bailey_workspaces::driver::{AnyDriver, SimDriver};
@@ -60,6 +64,7 @@ pub(crate) struct TestApp {
     writer: ReplicaId,
     position: AtomicU64,
     pub(crate) audit: AuditLog,
+    pub(crate) anchors: Anchors,
     pub(crate) db: TestDb,
 }
 
@@ -165,6 +170,7 @@ impl TestApp {
             flush_interval: Duration::from_millis(20),
             blocking: false,
             lease_policy: LeasePolicy::default(),
+            token_limits: TokenLimits::of(&KeyDefaults::built_in(KeyScope::User)),
         })
         .await
         .unwrap();
@@ -194,6 +200,14 @@ impl TestApp {
         })
         .await
         .unwrap();
+        let anchors = Anchors::new(AnchorsOptions {
+            log: audit.clone(),
+            store: store.clone(),
+            clock: gate.clock().clone(),
+            key: AuditKey::new(&MasterKey::new(bailey_core::Secret::new([7; 32]))),
+            config: configuration().audit,
+            dir: dir.clone(),
+        });
         let sim = Arc::new(SimDriver::new());
         let (fleet, metrics) = fleet(&gate, &gateway, &sim);
         let directory = dir.join("templates");
@@ -216,6 +230,7 @@ impl TestApp {
             identity: identity(sign_in),
             templates: folder.clone(),
             audit: audit.clone(),
+            anchors: anchors.clone(),
         });
         Self {
             router: bailey_server::routes::router(&app),
@@ -231,6 +246,7 @@ impl TestApp {
             writer,
             position: AtomicU64::new(1),
             audit,
+            anchors,
             db,
         }
     }
@@ -314,6 +330,7 @@ impl TestApp {
             id,
             subject: Subject {
                 key: key.map(|k| k.parse::<KeyId>().unwrap()),
+                token: None,
                 person: Some(of.id.parse().unwrap()),
                 group: None,
                 workspace: None,

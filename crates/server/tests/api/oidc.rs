@@ -101,7 +101,12 @@ async fn sessions(app: &TestApp) -> usize {
         now: app.gate.clock().now(),
         idle_seconds: 1_800,
     };
-    app.store.sessions_list(&filter, ListPage::first(100)).await.unwrap().0.len()
+    app.store
+        .sessions_list(&filter, ListPage::first(100))
+        .await
+        .unwrap()
+        .0
+        .len()
 }
 
 /// Nobody was signed in, and the page says why.
@@ -129,38 +134,52 @@ async fn me(browser: &Client) -> Value {
 }
 
 fn groups(me: &Value) -> Vec<&str> {
-    me["groups"].as_array().unwrap().iter().map(|group| group["name"].as_str().unwrap()).collect()
+    me["groups"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|group| group["name"].as_str().unwrap())
+        .collect()
 }
 
 #[test]
 fn a_stranger_becomes_a_person_and_comes_back_as_them() {
     let idp = idp();
-    test_with(&provider("acme", &idp, "[sign_in.providers.groups]\ndev = \"dev\""), async |app| {
-        claim(&app).await;
-        let options = app.nobody().get("/api/v1/sign-in").await.ok(200);
-        assert_eq!(options["providers"], json!([{"name": "acme", "display_name": "Acme", "kind": "oidc"}]));
-        assert_eq!(options["sign_up"], true);
-        let first = signed_in(&app, &sign_in_at(&app, &idp, "acme").await);
-        let ada = me(&first).await;
-        assert_eq!((&ada["user"]["name"], &ada["user"]["role"]), (&json!("ada"), &json!("member")));
-        assert_eq!(ada["user"]["display_name"], "Ada Lovelace");
-        assert_eq!(ada["user"]["email"], "ada@example.com");
-        assert_eq!(groups(&ada), ["dev"]);
-        // Their name and address changed there; who they are did not.
-        idp.behave(|b| {
-            b.person["preferred_username"] = json!("countess");
-            b.person["email"] = json!("countess@example.com");
-        });
-        let second = signed_in(&app, &sign_in_at(&app, &idp, "acme").await);
-        assert_eq!(me(&second).await["user"]["id"], ada["user"]["id"]);
-        // Somebody else of the same name is somebody else.
-        idp.behave(|b| {
-            b.person["sub"] = json!("another");
-            b.person["preferred_username"] = json!("ada");
-        });
-        let other = signed_in(&app, &sign_in_at(&app, &idp, "acme").await);
-        assert_eq!(me(&other).await["user"]["name"], "ada-2");
-    });
+    test_with(
+        &provider("acme", &idp, "[sign_in.providers.groups]\ndev = \"dev\""),
+        async |app| {
+            claim(&app).await;
+            let options = app.nobody().get("/api/v1/sign-in").await.ok(200);
+            assert_eq!(
+                options["providers"],
+                json!([{"name": "acme", "display_name": "Acme", "kind": "oidc"}])
+            );
+            assert_eq!(options["sign_up"], true);
+            let first = signed_in(&app, &sign_in_at(&app, &idp, "acme").await);
+            let ada = me(&first).await;
+            assert_eq!(
+                (&ada["user"]["name"], &ada["user"]["role"]),
+                (&json!("ada"), &json!("member"))
+            );
+            assert_eq!(ada["user"]["display_name"], "Ada Lovelace");
+            assert_eq!(ada["user"]["email"], "ada@example.com");
+            assert_eq!(groups(&ada), ["dev"]);
+            // Their name and address changed there; who they are did not.
+            idp.behave(|b| {
+                b.person["preferred_username"] = json!("countess");
+                b.person["email"] = json!("countess@example.com");
+            });
+            let second = signed_in(&app, &sign_in_at(&app, &idp, "acme").await);
+            assert_eq!(me(&second).await["user"]["id"], ada["user"]["id"]);
+            // Somebody else of the same name is somebody else.
+            idp.behave(|b| {
+                b.person["sub"] = json!("another");
+                b.person["preferred_username"] = json!("ada");
+            });
+            let other = signed_in(&app, &sign_in_at(&app, &idp, "acme").await);
+            assert_eq!(me(&other).await["user"]["name"], "ada-2");
+        },
+    );
 }
 
 #[test]
@@ -169,7 +188,10 @@ fn an_address_links_nobody() {
     test_with(&provider("acme", &idp, ""), async |app| {
         claim(&app).await;
         let owner = app.owner().await;
-        owner.patch("/api/v1/users/owner", json!({"email": "ada@example.com"})).await.ok(200);
+        owner
+            .patch("/api/v1/users/owner", json!({"email": "ada@example.com"}))
+            .await
+            .ok(200);
         let browser = signed_in(&app, &sign_in_at(&app, &idp, "acme").await);
         assert_ne!(me(&browser).await["user"]["id"], json!(owner.id));
     });
@@ -226,7 +248,11 @@ fn who_is_let_in_and_who_may_sign_up() {
         signed_in(&app, &sign_in_at(&app, &idp, "acme").await);
     });
     for closed in ["sign_up = false", ""] {
-        let text = if closed.is_empty() { "[sign_in]\nsign_up = false\n" } else { "" };
+        let text = if closed.is_empty() {
+            "[sign_in]\nsign_up = false\n"
+        } else {
+            ""
+        };
         test_with(&format!("{text}{}", provider("acme", &idp, closed)), async |app| {
             claim(&app).await;
             refused(&app, &sign_in_at(&app, &idp, "acme").await, "sign_up_closed", closed).await;
@@ -238,13 +264,22 @@ fn who_is_let_in_and_who_may_sign_up() {
 #[test]
 fn the_first_owner_comes_by_mapping_or_by_claiming() {
     let idp = idp();
-    test_with(&provider("acme", &idp, "[sign_in.providers.roles]\nbosses = \"owner\""), async |app| {
-        refused(&app, &sign_in_at(&app, &idp, "acme").await, "not_claimed", "nobody claimed it").await;
-        idp.behave(|b| b.person["groups"] = json!(["bosses"]));
-        let browser = signed_in(&app, &sign_in_at(&app, &idp, "acme").await);
-        assert_eq!(me(&browser).await["user"]["role"], "owner");
-        assert_eq!(app.nobody().get("/api/v1/sign-in").await.ok(200)["claimed"], true);
-    });
+    test_with(
+        &provider("acme", &idp, "[sign_in.providers.roles]\nbosses = \"owner\""),
+        async |app| {
+            refused(
+                &app,
+                &sign_in_at(&app, &idp, "acme").await,
+                "not_claimed",
+                "nobody claimed it",
+            )
+            .await;
+            idp.behave(|b| b.person["groups"] = json!(["bosses"]));
+            let browser = signed_in(&app, &sign_in_at(&app, &idp, "acme").await);
+            assert_eq!(me(&browser).await["user"]["role"], "owner");
+            assert_eq!(app.nobody().get("/api/v1/sign-in").await.ok(200)["claimed"], true);
+        },
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use bailey_core::audit::{Content, Head, Row as AuditRow};
 
 use super::append::{head, read_content, read_row};
 use crate::sql::{same, statements};
-use crate::value::Row;
+use crate::value::{Row, json};
 use crate::{Store, StoreError};
 
 statements! {
@@ -34,7 +34,49 @@ pub(crate) fn read_record(row: &Row) -> Result<AuditRecord, StoreError> {
     })
 }
 
+/// A row as it is read for verification: one that was altered may not be readable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRead {
+    /// Its number.
+    pub seq: u64,
+    /// The row, or the field that cannot be read.
+    pub record: Result<AuditRecord, &'static str>,
+}
+
+fn read_raw(row: &Row) -> Result<AuditRead, StoreError> {
+    let seq = row.get("seq")?;
+    let record = match read_record(row) {
+        Err(StoreError::Corrupt { what }) => Err(what),
+        Err(error) => return Err(error),
+        Ok(record) => {
+            // What is stored is what is written, to the letter: a second member of one name would hide the first.
+            let written = record
+                .content
+                .as_ref()
+                .map(|content| json("content", content))
+                .transpose()?;
+            if written == row.get::<Option<String>>("content")? {
+                Ok(record)
+            } else {
+                Err("content")
+            }
+        }
+    };
+    Ok(AuditRead { seq, record })
+}
+
 impl Store {
+    /// The rows of a chain after number `after` for verification, in their order, at most `limit`.
+    pub async fn audit_read(
+        &self,
+        writer: AuditWriterId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<AuditRead>, StoreError> {
+        let slice = SLICE.bind(writer).bind(after).bind(limit);
+        self.reader().await?.read_all(slice, read_raw).await
+    }
+
     /// Where every chain ends.
     pub async fn audit_heads(&self) -> Result<Vec<Head>, StoreError> {
         self.reader().await?.read_all(WRITERS.query(), head).await

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod apply;
 #[cfg(test)]
+mod authority;
+#[cfg(test)]
 mod budgets;
 #[cfg(test)]
 mod fixtures;

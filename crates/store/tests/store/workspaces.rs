@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use bailey_core::budget::BudgetSubject;
 use bailey_core::key::{Key, KeyScope};
-use bailey_core::people::{Person, PersonStatus};
+use bailey_core::people::{GroupLimits, Person, PersonStatus};
 use bailey_core::period::Period;
 use bailey_core::template::{Resolved, Resources};
 use bailey_core::workspace::{Build, BuildState, Quota, Transition, Workspace, WorkspaceStatus};
@@ -416,7 +416,55 @@ async fn nothing_of_a_suspended_person_goes_up(db: TestDb) {
     assert_eq!(store.workspaces_of_suspended().await.unwrap(), []);
 }
 
+async fn a_groups_quota_holds_against_starts_at_once(db: TestDb) {
+    let store = with_people(&db).await;
+    let (ada, dev) = (person("ada"), group("dev"));
+    store.group_insert(&dev).await.unwrap();
+    store.group_member_add(dev.id, ada.id).await.unwrap();
+    let limits = GroupLimits {
+        quota: Quota {
+            workspaces: Some(3),
+            ..Quota::default()
+        },
+        ..GroupLimits::default()
+    };
+    store.group_limits_set(dev.id, &limits).await.unwrap();
+    let store = std::sync::Arc::new(store);
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..8 {
+        let (store, owner) = (std::sync::Arc::clone(&store), ada.id);
+        tasks.spawn(async move {
+            let (workspace, build) = new(&format!("w{n}"), owner);
+            store.workspace_create(&workspace, &build, &NO_QUOTA).await.unwrap()
+        });
+    }
+    let made = tasks.join_all().await;
+    let (made, beyond): (Vec<_>, Vec<_>) = made.into_iter().partition(|begun| matches!(begun, Begun::Yes(_)));
+    assert_eq!((made.len(), beyond.len()), (3, 5));
+    // A lower one lets what is there be started again, as far as what runs goes.
+    let running = GroupLimits {
+        quota: Quota {
+            running: Some(1),
+            ..Quota::default()
+        },
+        ..GroupLimits::default()
+    };
+    store.group_limits_set(dev.id, &running).await.unwrap();
+    let Some(Begun::Yes(one)) = made.into_iter().next() else {
+        panic!("three were made")
+    };
+    let builds = store.builds_unfinished().await.unwrap();
+    let build = builds.iter().find(|build| build.workspace == one.id).unwrap();
+    store.build_end(build, Err("no agent"), T0).await.unwrap();
+    let again = store
+        .build_begin(one.id, &next(&one, Transition::Start), Some(&NO_QUOTA))
+        .await
+        .unwrap();
+    assert!(matches!(again, Begun::Beyond(_)), "two others run: {again:?}");
+}
+
 bailey_testkit::db_tests!(
+    a_groups_quota_holds_against_starts_at_once,
     a_life,
     nothing_of_a_suspended_person_goes_up,
     one_build_at_a_time,

@@ -7,6 +7,7 @@ import { api, call, type Schemas } from "../../api/client";
 import { useAction, useMe, useRows } from "../../api/hooks";
 import * as queries from "../../api/queries";
 import { DayChart } from "../../components/chart";
+import { Explain } from "../../components/explain";
 import { TextLink } from "../../components/links";
 import { BudgetBar, Status, WorkspaceStatus } from "../../components/misc";
 import { Loaded, Page, Section } from "../../components/page";
@@ -17,6 +18,7 @@ import { count, dollars, words } from "../../lib/format";
 import { may, reach } from "../../lib/permissions";
 import { keyTones } from "../keys/list";
 import { Sessions } from "../profile/sessions";
+import { GrantsOf } from "../roles/grants";
 import { Delete, Suspend, SuspensionReport } from "./offboard";
 import { roles } from "./roles";
 
@@ -104,6 +106,8 @@ export function PersonPage() {
               </Stack>
               {may(me, "ledger.read") ? <Section title="Spend"><Spent id={value.id} /></Section> : null}
             </SimpleGrid>
+            {may(me, "roles.read") ? <GrantsOf subject={{ person: value.id }} /> : null}
+            {may(me, "people.read") ? <Explain person={value.id} /> : null}
             <Belongings person={value} />
             {reach(me, "people.read") === "all" ? (
               <>

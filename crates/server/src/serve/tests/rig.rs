@@ -12,7 +12,7 @@ use bailey_runtime::Clock;
 use bailey_runtime::config::Overrides;
 use bailey_runtime::ids::NewId as _;
 use bailey_runtime::metrics::Registry;
-use bailey_store::{Store, Target};
+use bailey_store::{AuditWriterKind, Store, Target};
 use bailey_testkit::db::{TestTarget, on_sqlite};
 use bailey_testkit::tls::{Authority, Pair, When};
 use bailey_workspaces::driver::{AnyDriver, SimDriver};
@@ -28,6 +28,7 @@ use tokio_rustls::client::TlsStream;
 use super::super::*;
 use crate::app::{App, AppParts};
 use crate::apps::AppsOptions;
+use crate::audit::{AuditLog, AuditOptions};
 use crate::fleet::{Fleet, FleetOptions};
 use crate::folder::Folder;
 use crate::identity::{IdentityOptions, MasterKey};
@@ -265,7 +266,16 @@ async fn app(
         },
         &mut metrics,
     );
+    let audit = AuditLog::start(AuditOptions {
+        store: gate.store().clone(),
+        clock: gate.clock().clone(),
+        tasks: tasks.clone(),
+        replica: ReplicaId::new_at(T0),
+        kind: AuditWriterKind::Server,
+    });
+    let audit = audit.await.unwrap();
     let app = App::new(AppParts {
+        audit,
         gate,
         gateway,
         defaults: config.defaults.clone(),

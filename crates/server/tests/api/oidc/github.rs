@@ -17,7 +17,10 @@ fn github(idp: &Idp) -> String {
 
 fn says(idp: &Idp, state: &str, teams: &Value) {
     idp.behave(|b| {
-        b.github.insert("user".to_owned(), json!({"id": 583_231, "login": "Octo-Cat", "name": null}));
+        b.github.insert(
+            "user".to_owned(),
+            json!({"id": 583_231, "login": "Octo-Cat", "name": null}),
+        );
         let emails = json!([
             {"email": "old@example.com", "primary": false, "verified": true},
             {"email": "octo@example.com", "primary": true, "verified": true},
@@ -38,14 +41,38 @@ fn members_of_the_organization_are_let_in() {
     let idp = idp();
     test_with(&github(&idp), async |app| {
         claim(&app).await;
-        says(&idp, "pending", &json!([{"slug": "admins", "organization": {"login": "acme"}}]));
-        refused(&app, &sign_in_at(&app, &idp, "github").await, "sign_in_not_allowed", "only invited").await;
-        says(&idp, "active", &json!([{"slug": "admins", "organization": {"login": "another"}}]));
+        says(
+            &idp,
+            "pending",
+            &json!([{"slug": "admins", "organization": {"login": "acme"}}]),
+        );
+        refused(
+            &app,
+            &sign_in_at(&app, &idp, "github").await,
+            "sign_in_not_allowed",
+            "only invited",
+        )
+        .await;
+        says(
+            &idp,
+            "active",
+            &json!([{"slug": "admins", "organization": {"login": "another"}}]),
+        );
         let browser = signed_in(&app, &sign_in_at(&app, &idp, "github").await);
         let octo = me(&browser).await;
-        assert_eq!((&octo["user"]["name"], &octo["user"]["email"]), (&json!("octo-cat"), &json!("octo@example.com")));
-        assert_eq!((octo["user"]["role"].as_str(), groups(&octo)), (Some("member"), vec!["everyone"]));
-        says(&idp, "active", &json!([{"slug": "admins", "organization": {"login": "acme"}}]));
+        assert_eq!(
+            (&octo["user"]["name"], &octo["user"]["email"]),
+            (&json!("octo-cat"), &json!("octo@example.com"))
+        );
+        assert_eq!(
+            (octo["user"]["role"].as_str(), groups(&octo)),
+            (Some("member"), vec!["everyone"])
+        );
+        says(
+            &idp,
+            "active",
+            &json!([{"slug": "admins", "organization": {"login": "acme"}}]),
+        );
         let browser = signed_in(&app, &sign_in_at(&app, &idp, "github").await);
         assert_eq!(me(&browser).await["user"]["role"], "template-admin");
         let identities = browser.get("/api/v1/me/identities").await.ok(200);
@@ -60,9 +87,21 @@ fn a_github_that_does_not_answer_or_knows_nobody_lets_nobody_in() {
     let idp = idp();
     test_with(&github(&idp), async |app| {
         claim(&app).await;
-        refused(&app, &sign_in_at(&app, &idp, "github").await, "provider_unavailable", "it knows nobody").await;
+        refused(
+            &app,
+            &sign_in_at(&app, &idp, "github").await,
+            "provider_unavailable",
+            "it knows nobody",
+        )
+        .await;
         says(&idp, "active", &json!([]));
         idp.behave(|b| drop(b.github.remove("user/memberships/orgs")));
-        refused(&app, &sign_in_at(&app, &idp, "github").await, "provider_unavailable", "no memberships").await;
+        refused(
+            &app,
+            &sign_in_at(&app, &idp, "github").await,
+            "provider_unavailable",
+            "no memberships",
+        )
+        .await;
     });
 }

@@ -27,12 +27,19 @@ fn somebody_who_just_showed_who_they_are_links_an_identity() {
         assert_eq!(cookie(&linked, SESSION), None, "the session stays as it is");
         let identities = browser.get("/api/v1/me/identities").await.ok(200);
         assert_eq!(identities[0]["subject"], "248289761001");
-        assert_eq!((&identities[0]["provider"], &identities[0]["login"]), (&json!("acme"), &json!("ada")));
+        assert_eq!(
+            (&identities[0]["provider"], &identities[0]["login"]),
+            (&json!("acme"), &json!("ada"))
+        );
         // From now on it signs them in.
         let other = signed_in(&app, &sign_in_at(&app, &idp, "acme").await);
         assert_eq!(me(&other).await["user"]["name"], "owner");
         assert_eq!(me(&other).await["user"]["role"], "owner", "linking takes nothing away");
-        assert_eq!(location(&link(&app, &idp, &browser).await), "/profile", "again is as good as once");
+        assert_eq!(
+            location(&link(&app, &idp, &browser).await),
+            "/profile",
+            "again is as good as once"
+        );
         // Removing it ends what began with it, and not the session that asks.
         let path = format!("/api/v1/me/identities/{}", identities[0]["id"].as_str().unwrap());
         assert_eq!(browser.delete(&path).await.status, 204);
@@ -71,12 +78,18 @@ fn linking_asks_who_it_is_and_only_of_ones_own_pages() {
         let late = go(&app, START, &[(SESSION, &session)]).await;
         assert_eq!(location(&late), "/profile?error=confirmation_required");
         assert_eq!(cookie(&late, FLOW), None);
-        let wrong = browser.post("/api/v1/me/confirm", json!({"password": "not the password"})).await;
+        let wrong = browser
+            .post("/api/v1/me/confirm", json!({"password": "not the password"}))
+            .await;
         assert_eq!(wrong.problem().1, ["/password"]);
         let confirmed = browser.post("/api/v1/me/confirm", json!({"password": PASSWORD})).await;
         assert_eq!(confirmed.status, 204);
         let renewed = browser.keep(&confirmed);
-        assert_eq!(browser.get("/api/v1/me").await.code(), "session_ended", "the secret is another one");
+        assert_eq!(
+            browser.get("/api/v1/me").await.code(),
+            "session_ended",
+            "the secret is another one"
+        );
         let session = renewed.cookie.clone().unwrap();
         // A page of somebody else's sends the browser there.
         let request = Request::get(START)

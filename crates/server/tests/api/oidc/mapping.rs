@@ -17,11 +17,16 @@ fn groups_and_roles_follow_the_provider_at_each_sign_in() {
         let owner = app.owner().await;
         let first = signed_in(&app, &sign_in_at(&app, &idp, "acme").await);
         let ada = me(&first).await;
-        assert_eq!((ada["user"]["role"].as_str(), groups(&ada)), (Some("member"), vec!["dev"]));
+        assert_eq!(
+            (ada["user"]["role"].as_str(), groups(&ada)),
+            (Some("member"), vec!["dev"])
+        );
         // A membership that somebody decided here.
         owner.post("/api/v1/groups", json!({"name": "friends"})).await.ok(201);
         for group in ["friends"] {
-            owner.call(http::Method::PUT, &format!("/api/v1/groups/{group}/members/ada"), None).await;
+            owner
+                .call(http::Method::PUT, &format!("/api/v1/groups/{group}/members/ada"), None)
+                .await;
         }
         idp.behave(|b| b.person["groups"] = json!(["ops", "admins", "unheard-of"]));
         let second = signed_in(&app, &sign_in_at(&app, &idp, "acme").await);
@@ -33,12 +38,17 @@ fn groups_and_roles_follow_the_provider_at_each_sign_in() {
         let third = signed_in(&app, &sign_in_at(&app, &idp, "acme").await);
         for browser in [&second, &third] {
             let ada = me(browser).await;
-            assert_eq!((ada["user"]["role"].as_str(), groups(&ada)), (Some("member"), vec!["friends"]));
+            assert_eq!(
+                (ada["user"]["role"].as_str(), groups(&ada)),
+                (Some("member"), vec!["friends"])
+            );
         }
         // What it gave and somebody confirmed here stays.
         idp.behave(|b| b.person["groups"] = json!(["dev"]));
         signed_in(&app, &sign_in_at(&app, &idp, "acme").await);
-        owner.call(http::Method::PUT, "/api/v1/groups/dev/members/ada", None).await;
+        owner
+            .call(http::Method::PUT, "/api/v1/groups/dev/members/ada", None)
+            .await;
         idp.behave(|b| b.person["groups"] = json!([]));
         let last = signed_in(&app, &sign_in_at(&app, &idp, "acme").await);
         assert_eq!(groups(&me(&last).await), ["dev", "friends"]);
@@ -52,7 +62,10 @@ fn a_role_that_somebody_gave_by_hand_is_not_the_providers_to_take() {
         claim(&app).await;
         let owner = app.owner().await;
         signed_in(&app, &sign_in_at(&app, &idp, "acme").await);
-        owner.patch("/api/v1/users/ada", json!({"role": "auditor"})).await.ok(200);
+        owner
+            .patch("/api/v1/users/ada", json!({"role": "auditor"}))
+            .await
+            .ok(200);
         let browser = signed_in(&app, &sign_in_at(&app, &idp, "acme").await);
         assert_eq!(me(&browser).await["user"]["role"], "auditor");
         idp.behave(|b| b.person["groups"] = json!(["bosses"]));
@@ -76,7 +89,10 @@ fn roles_of_ones_own_making_are_granted_and_taken_back() {
         signed_in(&app, &sign_in_at(&app, &idp, "acme").await);
         let grants = async || owner.get("/api/v1/grants?person=ada").await.ok(200)["items"].clone();
         let held = grants().await;
-        assert_eq!((&held[0]["role"], &held[0]["source"]), (&json!("reviewer"), &json!("provider")));
+        assert_eq!(
+            (&held[0]["role"], &held[0]["source"]),
+            (&json!("reviewer"), &json!("provider"))
+        );
         idp.behave(|b| b.person["groups"] = json!([]));
         signed_in(&app, &sign_in_at(&app, &idp, "acme").await);
         assert_eq!(grants().await, json!([]));
@@ -92,16 +108,25 @@ fn the_last_owner_stays_one_and_the_suspended_stay_out() {
         let owner = app.owner().await;
         let browser = signed_in(&app, &sign_in_at(&app, &idp, "acme").await);
         let ada = me(&browser).await["user"]["id"].as_str().unwrap().to_owned();
-        owner.patch("/api/v1/users/owner", json!({"role": "member"})).await.ok(200);
+        owner
+            .patch("/api/v1/users/owner", json!({"role": "member"}))
+            .await
+            .ok(200);
         idp.behave(|b| b.person["groups"] = json!([]));
         let browser = signed_in(&app, &sign_in_at(&app, &idp, "acme").await);
         assert_eq!(me(&browser).await["user"]["role"], "owner", "the last one");
         let person = app.store.person_get(owner.id.parse().unwrap()).await.unwrap().unwrap();
-        let person = bailey_core::people::Person { role: Role::Owner, ..person };
+        let person = bailey_core::people::Person {
+            role: Role::Owner,
+            ..person
+        };
         app.store.person_update(&person).await.unwrap();
         let browser = signed_in(&app, &sign_in_at(&app, &idp, "acme").await);
         assert_eq!(me(&browser).await["user"]["role"], "member", "there is another one");
-        owner.patch(&format!("/api/v1/users/{ada}"), json!({"status": "suspended"})).await.ok(200);
+        owner
+            .patch(&format!("/api/v1/users/{ada}"), json!({"status": "suspended"}))
+            .await
+            .ok(200);
         let reply = sign_in_at(&app, &idp, "acme").await;
         assert_eq!(super::location(&reply), "/sign-in?error=person_suspended");
         assert_eq!(super::cookie(&reply, super::SESSION), None);

@@ -5,7 +5,9 @@ use bailey_testkit::idp::{Alg, Idp};
 use http::Request;
 use serde_json::{Map, Value, json};
 
-use super::{FLOW, advance, claim, cookie, go, idp, location, me, provider, refused, sessions, sign_in_at, signed_in, visit};
+use super::{
+    FLOW, advance, claim, cookie, go, idp, location, me, provider, refused, sessions, sign_in_at, signed_in, visit,
+};
 use crate::harness::{TestApp, test_with};
 
 const INVALID: &str = "provider_answer_invalid";
@@ -74,17 +76,23 @@ fn of_claims() -> Vec<(&'static str, Flip)> {
     vec![
         ("another issuer", set("iss", json!("https://evil.example"))),
         ("no issuer", without("iss")),
-        ("an issuer with a slash more", claims(|claims| {
-            let iss = format!("{}/", claims["iss"].as_str().unwrap());
-            claims.insert("iss".to_owned(), json!(iss));
-        })),
+        (
+            "an issuer with a slash more",
+            claims(|claims| {
+                let iss = format!("{}/", claims["iss"].as_str().unwrap());
+                claims.insert("iss".to_owned(), json!(iss));
+            }),
+        ),
         ("no audience", without("aud")),
         ("another audience", set("aud", json!("another"))),
         ("two audiences without azp", set("aud", json!(["bailey", "another"]))),
-        ("an audience that is not trusted", claims(|claims| {
-            claims.insert("aud".to_owned(), json!(["bailey", "another"]));
-            claims.insert("azp".to_owned(), json!("bailey"));
-        })),
+        (
+            "an audience that is not trusted",
+            claims(|claims| {
+                claims.insert("aud".to_owned(), json!(["bailey", "another"]));
+                claims.insert("azp".to_owned(), json!("bailey"));
+            }),
+        ),
         ("azp of another client", set("azp", json!("another"))),
         ("expired", time("exp", 0)),
         ("no end", without("exp")),
@@ -100,7 +108,10 @@ fn of_claims() -> Vec<(&'static str, Flip)> {
         ("an empty subject", set("sub", json!(""))),
         ("a subject that is too long", set("sub", json!("x".repeat(256)))),
         ("a subject that is no text", set("sub", json!(7))),
-        ("at_hash of another token", set("at_hash", json!("AAAAAAAAAAAAAAAAAAAAAA"))),
+        (
+            "at_hash of another token",
+            set("at_hash", json!("AAAAAAAAAAAAAAAAAAAAAA")),
+        ),
         ("c_hash of another code", set("c_hash", json!("AAAAAAAAAAAAAAAAAAAAAA"))),
         ("email_verified \"true\"", set("email_verified", json!("true"))),
         ("email_verified \"false\"", set("email_verified", json!("false"))),
@@ -124,12 +135,18 @@ fn of_the_rest() -> Vec<(&'static str, Flip)> {
         ("none in the header", header("alg", json!("none"))),
         ("a key that it brings along", header("jwk", json!({"kty": "EC"}))),
         ("an address of keys", header("jku", json!("https://evil.example/jwks"))),
-        ("an address of certificates", header("x5u", json!("https://evil.example/x5u"))),
+        (
+            "an address of certificates",
+            header("x5u", json!("https://evil.example/x5u")),
+        ),
         ("critical parameters", header("crit", json!(["exp"]))),
         ("an access token's type", header("typ", json!("at+jwt"))),
         ("no ID token", tokens(json!({"id_token": null}))),
         ("an ID token that is none", tokens(json!({"id_token": "a.b.c"}))),
-        ("the issuer of the answer is another", answer(json!({"iss": "https://evil.example"}))),
+        (
+            "the issuer of the answer is another",
+            answer(json!({"iss": "https://evil.example"})),
+        ),
         ("the answer names no issuer", answer(json!({"iss": null}))),
         ("no code", answer(json!({"code": null}))),
     ]
@@ -173,9 +190,21 @@ fn an_answer_belongs_to_the_browser_that_asked_and_is_good_once() {
         let other = visit(&app, &idp, "/auth/acme/start", &[]).await;
         stale(go(&app, &first.url, &[(FLOW, &other.flow)]).await, "another browser's").await;
         stale(go(&app, &first.url, &[(FLOW, "AAAA")]).await, "garbage").await;
-        stale(go(&app, "/auth/acme/callback", &[(FLOW, &first.flow)]).await, "no state").await;
-        stale(go(&app, &format!("{}&state=x", first.url), &[(FLOW, &first.flow)]).await, "two states").await;
-        stale(go(&app, &format!("{}&code=x", first.url), &[(FLOW, &first.flow)]).await, "two codes").await;
+        stale(
+            go(&app, "/auth/acme/callback", &[(FLOW, &first.flow)]).await,
+            "no state",
+        )
+        .await;
+        stale(
+            go(&app, &format!("{}&state=x", first.url), &[(FLOW, &first.flow)]).await,
+            "two states",
+        )
+        .await;
+        stale(
+            go(&app, &format!("{}&code=x", first.url), &[(FLOW, &first.flow)]).await,
+            "two codes",
+        )
+        .await;
         advance(&app, &idp, 600);
         stale(go(&app, &first.url, &[(FLOW, &first.flow)]).await, "too late").await;
         let good = visit(&app, &idp, "/auth/acme/start", &[]).await;
@@ -199,11 +228,23 @@ fn a_code_that_is_used_or_of_another_flow_gives_nothing() {
         let second = visit(&app, &idp, "/auth/acme/start", &[]).await;
         // The code of one flow, put into the answer to another: PKCE binds it.
         let mixed = second.url.replace(&code(&second.url), &code(&first.url));
-        refused(&app, &go(&app, &mixed, &[(FLOW, &second.flow)]).await, "provider_refused", "injected").await;
+        refused(
+            &app,
+            &go(&app, &mixed, &[(FLOW, &second.flow)]).await,
+            "provider_refused",
+            "injected",
+        )
+        .await;
         let third = visit(&app, &idp, "/auth/acme/start", &[]).await;
         idp.behave(|b| b.answer = json!({"error": "access_denied", "code": null}));
         let no = visit(&app, &idp, "/auth/acme/start", &[]).await;
-        refused(&app, &go(&app, &no.url, &[(FLOW, &no.flow)]).await, "provider_refused", "they said no").await;
+        refused(
+            &app,
+            &go(&app, &no.url, &[(FLOW, &no.flow)]).await,
+            "provider_refused",
+            "they said no",
+        )
+        .await;
         signed_in(&app, &go(&app, &third.url, &[(FLOW, &third.flow)]).await);
     });
 }
@@ -213,8 +254,14 @@ fn a_provider_must_be_who_it_is_configured_to_be() {
     for (what, document) in [
         ("another issuer", json!({"issuer": "https://evil.example"})),
         ("no PKCE", json!({"code_challenge_methods_supported": ["plain"]})),
-        ("tokens over plain http", json!({"token_endpoint": "http://id.example.com/token"})),
-        ("keys over plain http", json!({"jwks_uri": "http://id.example.com/jwks"})),
+        (
+            "tokens over plain http",
+            json!({"token_endpoint": "http://id.example.com/token"}),
+        ),
+        (
+            "keys over plain http",
+            json!({"jwks_uri": "http://id.example.com/jwks"}),
+        ),
         ("no tokens", json!({"token_endpoint": null})),
     ] {
         let idp = idp();

@@ -81,7 +81,8 @@ fn without_a_refresh_token_a_session_lasts_as_long_as_the_providers_token() {
 }
 
 async fn send(app: &TestApp, token: &str) -> Reply {
-    let request = Request::post("/auth/acme/backchannel-logout").header("content-type", "application/x-www-form-urlencoded");
+    let request =
+        Request::post("/auth/acme/backchannel-logout").header("content-type", "application/x-www-form-urlencoded");
     let body = Body::from(format!("logout_token={token}&more=x"));
     app.nobody().send(request.body(body).unwrap()).await
 }
@@ -98,7 +99,11 @@ fn a_provider_ends_its_sessions() {
         assert_eq!(send(&app, &token).await.status, 200);
         assert_eq!(first.get("/api/v1/me").await.code(), "session_ended");
         me(&second).await;
-        assert_eq!(send(&app, &token).await.code(), "logout_token_invalid", "it is good once");
+        assert_eq!(
+            send(&app, &token).await.code(),
+            "logout_token_invalid",
+            "it is good once"
+        );
         let all = idp.logout_token(&json!({}), &json!({"sub": "248289761001"}));
         assert_eq!(send(&app, &all).await.status, 200);
         assert_eq!(second.get("/api/v1/me").await.code(), "session_ended");
@@ -115,12 +120,24 @@ fn wrong(idp: &Idp) -> Vec<(&'static str, Value, Value)> {
         ("HMAC", json!({"alg": "HS256"}), json!({"sid": sid})),
         ("a key of its own", json!({"jwk": {}}), json!({"sid": sid})),
         ("another key", json!({"kid": "another"}), json!({"sid": sid})),
-        ("another issuer", json!({}), json!({"sid": sid, "iss": "https://evil.example"})),
+        (
+            "another issuer",
+            json!({}),
+            json!({"sid": sid, "iss": "https://evil.example"}),
+        ),
         ("another audience", json!({}), json!({"sid": sid, "aud": "another"})),
         ("no events", json!({}), json!({"sid": sid, "events": null})),
-        ("another event", json!({}), json!({"sid": sid, "events": {"http://evil.example": {}}})),
-        ("an event that is no object", json!({}), json!({"sid": sid,
-            "events": {"http://schemas.openid.net/event/backchannel-logout": true}})),
+        (
+            "another event",
+            json!({}),
+            json!({"sid": sid, "events": {"http://evil.example": {}}}),
+        ),
+        (
+            "an event that is no object",
+            json!({}),
+            json!({"sid": sid,
+            "events": {"http://schemas.openid.net/event/backchannel-logout": true}}),
+        ),
         ("a nonce", json!({}), json!({"sid": sid, "nonce": "x"})),
         ("too old", json!({}), json!({"sid": sid, "exp": now})),
         ("from the future", json!({}), json!({"sid": sid, "iat": now + 120})),
@@ -159,8 +176,14 @@ fn signing_out_leads_to_the_providers_own_page() {
         let out = browser.post("/api/v1/sign-out", json!({})).await;
         assert!(out.headers["set-cookie"].to_str().unwrap().contains("Max-Age=0"));
         let url = out.ok(200)["url"].as_str().unwrap().to_owned();
-        assert!(url.starts_with(&format!("{}/sign-out?client_id=bailey&", idp.issuer())), "{url}");
-        assert!(url.contains("post_logout_redirect_uri=http%3A%2F%2Flocalhost%3A7080%2Fsign-in"), "{url}");
+        assert!(
+            url.starts_with(&format!("{}/sign-out?client_id=bailey&", idp.issuer())),
+            "{url}"
+        );
+        assert!(
+            url.contains("post_logout_redirect_uri=http%3A%2F%2Flocalhost%3A7080%2Fsign-in"),
+            "{url}"
+        );
         assert!(url.contains("id_token_hint=eyJ"), "{url}");
         assert_eq!(browser.get("/api/v1/me").await.code(), "session_ended");
     });
