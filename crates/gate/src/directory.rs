@@ -366,7 +366,7 @@ impl Directory {
 
     fn entry(&self, chain: Chain, budgets: &Budgets, now: Timestamp) -> KeyEntry {
         let Chain {
-            chain:
+            holders:
                 KeyChain {
                     key,
                     person,

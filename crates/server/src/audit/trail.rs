@@ -216,8 +216,22 @@ impl Drop for Entry {
     }
 }
 
+/// Put into an answer that leads a browser to a page which says why nothing came of what it asked.
+#[derive(Debug, Clone)]
+pub(crate) struct TurnedAway {
+    pub(crate) code: String,
+    pub(crate) reason: String,
+}
+
 /// What came of a request, by its answer.
 fn verdict(response: &Response) -> Verdict {
+    if let Some(TurnedAway { code, reason }) = response.extensions().get() {
+        return Verdict {
+            outcome: Outcome::Denied,
+            code: Some(code.clone()),
+            reason: Some(reason.clone()),
+        };
+    }
     let status = response.status();
     if status.as_u16() < 400 {
         return Verdict::DONE;

@@ -26,6 +26,8 @@ mod ledger;
 #[cfg(test)]
 mod offboarding;
 #[cfg(test)]
+mod oidc;
+#[cfg(test)]
 mod problems;
 #[cfg(test)]
 mod reach;
