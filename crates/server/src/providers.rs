@@ -196,7 +196,7 @@ impl Provider {
     ) -> Result<String, ProviderError> {
         match &self.speaks {
             Speaks::Oidc(oidc) => oidc.authorize_url(flow, redirect, now).await,
-            Speaks::Github(github) => github.authorize_url(flow, redirect),
+            Speaks::Github(github) => Ok(github.authorize_url(flow, redirect)),
         }
     }
 

@@ -123,14 +123,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let store = Store::open(&target(&config)).await?;
     let fresh = bootstrap::ensure(&store, clock.now()).await?;
     let tasks = Tasks::new();
-    let audit = AuditLog::start(AuditOptions {
-        store: store.clone(),
-        clock: clock.clone(),
-        tasks: tasks.clone(),
-        replica: replica(dir, &clock).map_err(data_dir_error(dir))?,
-        kind: AuditWriterKind::Server,
-    })
-    .await?;
+    let audit = audit_log(dir, &store, &clock, &tasks).await?;
     if config.templates.starters {
         crate::starters::ensure(&store, clock.now()).await?;
     }
@@ -142,44 +135,30 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let prices = prices::load(&config, &store, &clock).await?;
     let door = door::build(&config).await?;
     let mut registry = metrics::Registry::new(env!("CARGO_PKG_VERSION"), clock.now());
-    let tls = match &certificates {
-        Some(certificates) => Some(certificates.acceptor(registry.families())?),
-        None => None,
-    };
+    let tls = certificates.as_ref().map(|found| found.acceptor(registry.families()));
+    let tls = tls.transpose()?;
     let gateway = gateway(&config, &gate, door.routes, Arc::clone(&prices), &mut registry);
     let stop = CancellationToken::new();
-    let fleet = Fleet::new(
-        FleetOptions {
-            gate: Arc::clone(&gate),
-            gateway: Arc::clone(&gateway),
-            config: &config,
-            driver: fleet::driver(&config),
-            tasks: tasks.clone(),
-            closing: stop.clone(),
-        },
-        &mut registry,
-    );
+    let options = FleetOptions {
+        gate: Arc::clone(&gate),
+        gateway: Arc::clone(&gateway),
+        config: &config,
+        driver: fleet::driver(&config),
+        tasks: tasks.clone(),
+        closing: stop.clone(),
+    };
+    let fleet = Fleet::new(options, &mut registry);
     let key = secret_key(dir).map_err(data_dir_error(dir))?;
-    let anchors = Anchors::new(AnchorsOptions {
-        log: audit.clone(),
-        store: store.clone(),
-        clock: clock.clone(),
-        key: AuditKey::new(&key),
-        config: config.audit.clone(),
-        dir: dir.to_owned(),
-    });
+    let anchors = anchors(&config, &key, &audit, (&store, &clock));
     anchors.start(&tasks, stop.clone());
+    let port = listener.local_addr().map_err(data_dir_error(dir))?.port();
     let app = App::new(AppParts {
         gate: Arc::clone(&gate),
         gateway: Arc::clone(&gateway),
         defaults: config.defaults.clone(),
         metrics: registry,
         fleet: fleet.clone(),
-        apps: apps_options(
-            &config,
-            listener.local_addr().map_err(data_dir_error(dir))?.port(),
-            &key,
-        ),
+        apps: apps_options(&config, port, &key),
         identity: identity_options(&config, key)?,
         templates: folder.clone(),
         audit: audit.clone(),
@@ -188,18 +167,13 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     // Before anything is served: it counts what has ended with the server before.
     app.take_up_suspensions().await?;
     tasks.spawn(app.clone().watch_access(stop.clone()));
+    tasks.spawn(app.clone().watch_provider_sessions(stop.clone()));
     tasks.spawn(folder.watch(store.clone(), clock.clone(), stop.clone()));
-    tasks.spawn(prices::watch(
-        prices,
-        config.clone(),
-        store.clone(),
-        clock.clone(),
-        stop.clone(),
-    ));
+    let (shared, end) = ((config.clone(), store.clone(), clock.clone()), stop.clone());
+    tasks.spawn(prices::watch(prices, shared.0, shared.1, shared.2, end));
     if let Some(certificates) = certificates {
         tasks.spawn(certificates.watch(clock.clone(), stop.clone()));
     }
-    tasks.spawn(app.clone().watch_provider_sessions(stop.clone()));
     let serving = Serving {
         router: crate::routes::router(&app),
         gateway,
@@ -213,28 +187,83 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     fleet.start().await?;
     announce(&config, fresh, &store, &clock).await?;
     wait_for_signal().await?;
+    let running = Running {
+        grace: config.server.shutdown_grace,
+        app,
+        stop,
+        accepting,
+        mocks: door.mocks,
+        anchors,
+        tasks,
+    };
+    let ended = shut_down(running).await;
+    store.close().await;
+    forget_addresses(dir);
+    ended?;
+    tracing::info!("everything is settled and recorded; good-bye");
+    Ok(())
+}
+
+/// What is ended in order.
+struct Running {
+    grace: Duration,
+    app: App,
+    stop: CancellationToken,
+    accepting: tokio::task::JoinHandle<()>,
+    mocks: Vec<bailey_mock::Mock>,
+    anchors: Anchors,
+    tasks: Tasks,
+}
+
+/// Ends what runs, so that nothing is lost: open answers first, the audit log last.
+async fn shut_down(running: Running) -> Result<(), RunError> {
+    let Running { app, stop, .. } = running;
     tracing::info!("shutting down: open answers may end, new requests are refused");
     app.drain();
     tokio::time::sleep(NOTICE).await;
     stop.cancel();
     app.apps().close();
     // The task ends with `stop`; what it was doing is of no interest any more.
-    let _ = accepting.await;
-    drain(&gate, &tasks, config.server.shutdown_grace).await;
-    let ended = gate.shutdown().await;
-    for mock in door.mocks {
+    let _ = running.accepting.await;
+    drain(app.gate(), &running.tasks, running.grace).await;
+    let ended = app.gate().shutdown().await;
+    for mock in running.mocks {
         mock.stop().await;
     }
-    anchors.make_or_say().await;
-    audit.close().await;
-    tasks.wait(Duration::from_secs(5)).await;
-    store.close().await;
+    running.anchors.make_or_say().await;
+    app.audit().close().await;
+    running.tasks.wait(Duration::from_secs(5)).await;
+    Ok(ended?)
+}
+
+/// What records changes before they are made.
+async fn audit_log(dir: &Path, store: &Store, clock: &Clock, tasks: &Tasks) -> Result<AuditLog, RunError> {
+    let options = AuditOptions {
+        store: store.clone(),
+        clock: clock.clone(),
+        tasks: tasks.clone(),
+        replica: replica(dir, clock).map_err(data_dir_error(dir))?,
+        kind: AuditWriterKind::Server,
+    };
+    Ok(AuditLog::start(options).await?)
+}
+
+/// What signs the ends of the audit log's chains.
+fn anchors(config: &Config, key: &MasterKey, log: &AuditLog, (store, clock): (&Store, &Clock)) -> Anchors {
+    Anchors::new(AnchorsOptions {
+        log: log.clone(),
+        store: store.clone(),
+        clock: clock.clone(),
+        key: AuditKey::new(key),
+        config: config.audit.clone(),
+        dir: config.server.data_dir.clone(),
+    })
+}
+
+fn forget_addresses(dir: &Path) {
     for file in [ADDRESS, URL] {
-        let _ = std::fs::remove_file(config.server.data_dir.join(file));
+        let _ = std::fs::remove_file(dir.join(file));
     }
-    ended?;
-    tracing::info!("everything is settled and recorded; good-bye");
-    Ok(())
 }
 
 /// Waits for open answers, at most `grace`; then ends them.

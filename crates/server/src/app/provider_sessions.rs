@@ -188,7 +188,7 @@ impl App {
         trail.record(Who::system("back-channel logout"), change).await?;
         let (store, issuer) = (self.store(), known.issuer());
         let ended = match (&said.sid, &said.subject) {
-            (Some(sid), _) => store.provider_sessions_end_sid(issuer, sid, now).await?,
+            (Some(session), _) => store.provider_sessions_end_sid(issuer, session, now).await?,
             (None, Some(subject)) => store.provider_sessions_end_subject(issuer, subject, now).await?,
             (None, None) => 0,
         };

@@ -330,7 +330,9 @@ async fn what_is_behind_an_anchor_is_pruned_and_the_rest_stays(db: TestDb) {
     assert_eq!(rest.iter().map(|r| r.row.seq).collect::<Vec<_>>(), [4, 5, 6]);
     assert!(store.audit_prunable(&[third]).await.unwrap().is_empty(), "once");
     let mut verifier = Verifier::new(vec![regular.clone(), cut.clone()], |_| true);
-    rest.iter().for_each(|r| verifier.row(&r.row, r.content.as_ref()));
+    for r in &rest {
+        verifier.row(&r.row, r.content.as_ref());
+    }
     verifier.end(&head);
     assert_eq!(
         verifier.finish().first_fault.map(|f| f.kind),
@@ -349,73 +351,74 @@ async fn what_is_behind_an_anchor_is_pruned_and_the_rest_stays(db: TestDb) {
     assert_eq!(store.audit_anchor_last(signer).await.unwrap().unwrap().anchor, cut);
 }
 
+/// What alters each column, and what undoes it.
+const COLUMNS: [(&str, &str); 15] = [
+    (
+        "UPDATE audit_rows SET kind = 'event' WHERE seq = 2",
+        "UPDATE audit_rows SET kind = 'intent' WHERE seq = 2",
+    ),
+    (
+        "UPDATE audit_rows SET kind = 'x' WHERE seq = 2",
+        "UPDATE audit_rows SET kind = 'intent' WHERE seq = 2",
+    ),
+    (
+        "UPDATE audit_rows SET at = at + 1 WHERE seq = 2",
+        "UPDATE audit_rows SET at = at - 1 WHERE seq = 2",
+    ),
+    (
+        "UPDATE audit_rows SET began_at = began_at + 1 WHERE seq = 2",
+        "UPDATE audit_rows SET began_at = began_at - 1 WHERE seq = 2",
+    ),
+    (
+        "UPDATE audit_rows SET refers = 1 WHERE seq = 2",
+        "UPDATE audit_rows SET refers = NULL WHERE seq = 2",
+    ),
+    (
+        "UPDATE audit_rows SET actor_kind = 'system' WHERE seq = 2",
+        "UPDATE audit_rows SET actor_kind = 'person' WHERE seq = 2",
+    ),
+    (
+        "UPDATE audit_rows SET token = actor WHERE seq = 2",
+        "UPDATE audit_rows SET token = NULL WHERE seq = 2",
+    ),
+    (
+        "UPDATE audit_rows SET session = actor WHERE seq = 2",
+        "UPDATE audit_rows SET session = NULL WHERE seq = 2",
+    ),
+    (
+        "UPDATE audit_rows SET action = 'groups.create' WHERE seq = 2",
+        "UPDATE audit_rows SET action = 'groups.update' WHERE seq = 2",
+    ),
+    (
+        "UPDATE audit_rows SET resource_kind = 'key' WHERE seq = 2",
+        "UPDATE audit_rows SET resource_kind = 'group' WHERE seq = 2",
+    ),
+    (
+        "UPDATE audit_rows SET resource_id = 'z' WHERE seq = 2",
+        "UPDATE audit_rows SET resource_id = 'b' WHERE seq = 2",
+    ),
+    (
+        "UPDATE audit_rows SET causal = NULL WHERE seq = 2",
+        "UPDATE audit_rows SET causal = 'req_b' WHERE seq = 2",
+    ),
+    (
+        "UPDATE audit_rows SET outcome = 'done' WHERE seq = 2",
+        "UPDATE audit_rows SET outcome = NULL WHERE seq = 2",
+    ),
+    (
+        "UPDATE audit_rows SET code = 'x' WHERE seq = 2",
+        "UPDATE audit_rows SET code = NULL WHERE seq = 2",
+    ),
+    (
+        "UPDATE audit_contents SET content = REPLACE(content, '\"ada\"', '\"eve\"') WHERE seq = 2",
+        "UPDATE audit_contents SET content = REPLACE(content, '\"eve\"', '\"ada\"') WHERE seq = 2",
+    ),
+];
+
 async fn every_column_that_is_altered_by_hand_is_named(db: TestDb) {
     let store = open(&db).await;
     let head = log(&store).await;
     let sound = store.audit_slice(head.writer, 0, 100).await.unwrap();
-    // (what to do, what undoes it)
-    let columns: [(&str, &str); 15] = [
-        (
-            "UPDATE audit_rows SET kind = 'event' WHERE seq = 2",
-            "UPDATE audit_rows SET kind = 'intent' WHERE seq = 2",
-        ),
-        (
-            "UPDATE audit_rows SET kind = 'x' WHERE seq = 2",
-            "UPDATE audit_rows SET kind = 'intent' WHERE seq = 2",
-        ),
-        (
-            "UPDATE audit_rows SET at = at + 1 WHERE seq = 2",
-            "UPDATE audit_rows SET at = at - 1 WHERE seq = 2",
-        ),
-        (
-            "UPDATE audit_rows SET began_at = began_at + 1 WHERE seq = 2",
-            "UPDATE audit_rows SET began_at = began_at - 1 WHERE seq = 2",
-        ),
-        (
-            "UPDATE audit_rows SET refers = 1 WHERE seq = 2",
-            "UPDATE audit_rows SET refers = NULL WHERE seq = 2",
-        ),
-        (
-            "UPDATE audit_rows SET actor_kind = 'system' WHERE seq = 2",
-            "UPDATE audit_rows SET actor_kind = 'person' WHERE seq = 2",
-        ),
-        (
-            "UPDATE audit_rows SET token = actor WHERE seq = 2",
-            "UPDATE audit_rows SET token = NULL WHERE seq = 2",
-        ),
-        (
-            "UPDATE audit_rows SET session = actor WHERE seq = 2",
-            "UPDATE audit_rows SET session = NULL WHERE seq = 2",
-        ),
-        (
-            "UPDATE audit_rows SET action = 'groups.create' WHERE seq = 2",
-            "UPDATE audit_rows SET action = 'groups.update' WHERE seq = 2",
-        ),
-        (
-            "UPDATE audit_rows SET resource_kind = 'key' WHERE seq = 2",
-            "UPDATE audit_rows SET resource_kind = 'group' WHERE seq = 2",
-        ),
-        (
-            "UPDATE audit_rows SET resource_id = 'z' WHERE seq = 2",
-            "UPDATE audit_rows SET resource_id = 'b' WHERE seq = 2",
-        ),
-        (
-            "UPDATE audit_rows SET causal = NULL WHERE seq = 2",
-            "UPDATE audit_rows SET causal = 'req_b' WHERE seq = 2",
-        ),
-        (
-            "UPDATE audit_rows SET outcome = 'done' WHERE seq = 2",
-            "UPDATE audit_rows SET outcome = NULL WHERE seq = 2",
-        ),
-        (
-            "UPDATE audit_rows SET code = 'x' WHERE seq = 2",
-            "UPDATE audit_rows SET code = NULL WHERE seq = 2",
-        ),
-        (
-            "UPDATE audit_contents SET content = REPLACE(content, '\"ada\"', '\"eve\"') WHERE seq = 2",
-            "UPDATE audit_contents SET content = REPLACE(content, '\"eve\"', '\"ada\"') WHERE seq = 2",
-        ),
-    ];
     let verify = async || {
         let mut verifier = Verifier::new(Vec::new(), |_| true);
         for read in store.audit_read(head.writer, 0, 100).await.unwrap() {
@@ -427,7 +430,7 @@ async fn every_column_that_is_altered_by_hand_is_named(db: TestDb) {
         verifier.end(&head);
         verifier.finish().first_fault.map(|fault| (fault.seq, fault.kind))
     };
-    for (alter, restore) in columns {
+    for (alter, restore) in COLUMNS {
         db.run(alter).await.unwrap();
         assert_eq!(verify().await, Some((2, FaultKind::Altered)), "{alter}");
         db.run(restore).await.unwrap();

@@ -17,7 +17,7 @@ pub(crate) struct BackchannelLogout {
     logout_token: String,
 }
 
-/// Ends the sessions that a provider says are over (OpenID Connect Back-Channel Logout).
+/// Ends the sessions that a provider says are over (`OpenID` Connect Back-Channel Logout).
 #[utoipa::path(
     post,
     path = "/auth/{provider}/backchannel-logout",
