@@ -56,7 +56,7 @@ export async function altered({ browser, server, seen, scratch }) {
   const row = { writer: target.id.slice(0, at), seq: Number(target.id.slice(at + 1)) };
   const was = change(server, row, "earlier");
   await verify(page);
-  const title = `row ${row.seq} of ${row.writer} is altered`;
+  const title = `row ${row.seq} of ${row.writer} was altered`;
   await page.getByRole("alert").getByText(title).waitFor();
   await browser.forReadme("audit");
   await browser.judge(browser.owner, "audit-altered");
@@ -80,6 +80,7 @@ export async function altered({ browser, server, seen, scratch }) {
 /** Somebody looks for what happened to a person. */
 export async function search({ browser, seen }) {
   const { page } = browser.owner;
+  await go(page, "Audit");
   await field(page, "Search").fill("grace");
   await page.keyboard.press("Enter");
   await page.getByRole("cell", { name: /suspend/ }).first().waitFor();

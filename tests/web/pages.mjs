@@ -11,6 +11,9 @@ async function furnish({ server }) {
   const { id: group } = await server.api("POST", "/api/v1/groups", { name: "backend" });
   await server.api("POST", "/api/v1/budgets", { subject: { kind: "organization" }, limit: "500", period: "month" });
   await server.api("POST", "/api/v1/budgets", { subject: { kind: "group", id: group }, limit: "100", period: "month" });
+  await server.api("POST", "/api/v1/roles", { name: "team-lead", description: "Sees what their people do", permissions: [{ action: "workspaces.read", reach: "group" }, { action: "ledger.read", reach: "group" }] });
+  await server.api("POST", "/api/v1/grants", { role: "team-lead", group });
+  const { id: role } = await server.api("POST", "/api/v1/roles", { name: "key-keeper", description: "Makes keys for the group.", permissions: [{ action: "keys.read", reach: "group" }, { action: "keys.create", reach: "group" }] });
   const first = async (path) => {
     const found = (await server.api("GET", path)).items[0]?.id;
     if (!found) throw new Error(`there is nothing to look at: GET ${path} is empty`);
@@ -22,6 +25,9 @@ async function furnish({ server }) {
     request: await first("/api/v1/requests?outcome=ok&limit=1"),
     key: await first("/api/v1/keys?limit=1"),
     person: await first("/api/v1/users?limit=1"),
+    entry: await first("/api/v1/audit?limit=1"),
+    role,
+    entry: await first("/api/v1/audit?limit=1"),
   };
 }
 
@@ -48,9 +54,19 @@ export async function everyPage(world) {
     ["budgets", "/budgets"],
     ["people", "/people"],
     ["person", `/people/${ids.person}`],
+    ...(seen.person ? [["person-suspended", `/people/${seen.person}`]] : []),
     ["groups", "/groups"],
     ["group", `/groups/${ids.group}`],
+    ["roles", "/roles"],
+    ["role", "/roles/member"],
+    ["own-role", "/roles/team-lead"],
+    ["audit", "/audit"],
+    ["audit-entry", `/audit/${ids.entry}`],
     ["tokens", "/tokens"],
+    ["roles", "/roles"],
+    ["role", `/roles/${ids.role}`],
+    ["audit", "/audit"],
+    ["audit-entry", `/audit/${ids.entry}`],
     ["health", "/health"],
     ["profile", "/profile"],
     ["security", "/profile?tab=security"],

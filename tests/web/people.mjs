@@ -81,17 +81,17 @@ export async function atWork({ server, seen }) {
 async function after(began, what, when) {
   const at = await until(what, when, 30);
   if (at - began > LIMIT) throw new Error(`${what}: ${at - began} ms after the answer; at most ${LIMIT} are promised`);
-  return at - began;
+  return Math.max(0, at - began);
 }
 
-export async function suspend({ browser, server, seen }) {
+export async function suspend({ browser, seen }) {
   const { page } = browser.owner;
   await page.goto(`/people/${seen.person}`);
   await button(page, "Suspend").click();
   if (seen.socket.closedAt !== null) throw new Error("the terminal was over before anybody was suspended");
   let streamEnd = null;
   void seen.stream.ended.then((end) => (streamEnd = end));
-  const answered = page.waitForResponse((response) => response.request().method() !== "GET" && response.url().includes(`/api/v1/users/${seen.person}`));
+  const answered = page.waitForResponse((response) => response.request().method() !== "GET" && response.url().endsWith(`/api/v1/users/${seen.person}/suspend`));
   const clicked = Date.now();
   await button(page.getByRole("dialog"), "Suspend").click();
   const answer = await answered;
@@ -102,7 +102,21 @@ export async function suspend({ browser, server, seen }) {
   if (/message_stop/.test(streamEnd.text)) throw new Error("the stream came to its own end; it should have been cut off");
   await seen.member.page.getByRole("heading", { name: "Sign in" }).waitFor();
   const out = Date.now() - began;
-  await until("their workspace is stopped", async () => (await server.api("GET", `/api/v1/workspaces/${seen.graces}`)).status === "stopped");
   await seen.member.context.close();
-  return { note: `the click was answered after ${began - clicked} ms; the terminal ended ${terminal} ms later, the stream ${stream} ms, they were at the sign-in page after ${out} ms` };
+  return { note: `the click was answered after ${began - clicked} ms; the terminal ended ${terminal} ms after that, the stream ${stream} ms, they were at the sign-in page after ${out} ms` };
+}
+
+/** What ended is reported, and their workspace stops. */
+export async function report({ browser, server, seen }) {
+  const { page } = browser.owner;
+  await page.getByText("All of it has ended").waitFor();
+  const text = await page.getByRole("main").innerText();
+  // Two keys: their own, and the workspace's.
+  for (const [what, number] of [["Sessions", 1], ["Keys", 2], ["Answers of models", 1], ["Terminals", 1]]) {
+    const said = new RegExp(`${what}\\s+(\\d+)`).exec(text)?.[1];
+    same(Number(said), number, `${what} in the report`);
+  }
+  await page.getByRole("row", { name: /graces.*stopped/i }).waitFor();
+  same((await server.api("GET", `/api/v1/workspaces/${seen.graces}`)).status, "stopped", "their workspace");
+  await browser.judge(browser.owner, "suspended");
 }

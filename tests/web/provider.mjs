@@ -62,6 +62,7 @@ ${more}`;
       client_id: CLIENT,
       client_secret: this.secret,
       redirect_uris: [`${origin}/auth/${this.name}/callback`],
+      post_logout_redirect_uris: [`${origin}/sign-in`],
       grant_types: ["authorization_code", "refresh_token"],
       backchannel_logout_uri: `${origin}/auth/${this.name}/backchannel-logout`,
       backchannel_logout_session_required: true,

@@ -39,10 +39,14 @@ async function known(server, name) {
   return { id, role, groups: groups.map((group) => group.name).sort() };
 }
 
-async function signOut(page) {
+/** Signs out here, and at the provider, where that leads. */
+async function signOut(page, provider) {
   await page.getByRole("button", { name: /profile and more/ }).click();
   await page.getByRole("menuitem", { name: "Sign out" }).click();
+  await button(page, "Yes, sign me out").click();
   await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  same(page.url().startsWith(provider.issuer), false, "whether the provider leads back");
+  same(await status(page), 401, "what the API says after signing out");
 }
 
 async function claim({ owner, server }) {
@@ -75,12 +79,11 @@ async function both({ person, acme, globex, browser, server, seen }) {
 async function mapping({ acme, server, seen }) {
   const { page } = seen.ada;
   acme.people.get("ada").groups = ["staff", "design", "platform"];
-  await signOut(page);
-  same(await status(page), 401, "what the API says after signing out");
+  await signOut(page, acme);
   await enter(page, acme, "ada");
   await inside(page);
   const { role, groups } = await known(server, "ada");
-  same([role, groups], ["template_admin", ["design"]], "what ada's new groups at Acme give her");
+  same([role, groups], ["template-admin", ["design"]], "what ada's new groups at Acme give her");
 }
 
 /** Whoever is at the provider but not let in leaves no session and no person. */
@@ -96,7 +99,7 @@ async function linking({ owner, person, globex, server }) {
   const { page } = owner;
   await page.goto("/profile?tab=security");
   await button(page, `Link ${globex.displayName}`).click();
-  await button(page.getByRole("dialog"), "Go on").click();
+  await button(page.getByRole("dialog"), `Go to ${globex.displayName}`).click();
   await globex.signIn(page, "boss");
   await page.waitForURL((url) => url.pathname === "/profile");
   await page.getByRole("button", { name: /^Unlink/ }).waitFor();
@@ -118,6 +121,7 @@ async function linking({ owner, person, globex, server }) {
 async function backChannel({ acme, seen }) {
   const { page, context } = seen.ada;
   same(await status(page), 200, "what the API says before");
+  acme.logouts.length = 0;
   const there = await context.newPage();
   const began = Date.now();
   await acme.signOut(there);
@@ -167,7 +171,7 @@ const settings = (acme, globex, open) => `
 sign_up = ${open}
 ${acme.config(`
 allowed_domains = ["acme.test"]
-roles = { auditing = "auditor", platform = "template_admin" }
+roles = { auditing = "auditor", platform = "template-admin" }
 groups = { engineering = "dev", design = "design" }
 `)}
 ${globex.config()}

@@ -65,10 +65,14 @@ const routes = [
   createRoute({ ...inShell, path: "/people/$id", component: lazyRouteComponent(() => import("./pages/people/show"), "PersonPage") }),
   createRoute({ ...inShell, path: "/groups", component: lazyRouteComponent(() => import("./pages/groups/list"), "GroupsPage") }),
   createRoute({ ...inShell, path: "/groups/$id", component: lazyRouteComponent(() => import("./pages/groups/show"), "GroupPage") }),
+  createRoute({ ...inShell, path: "/roles", component: lazyRouteComponent(() => import("./pages/roles/list"), "RolesPage") }),
+  createRoute({ ...inShell, path: "/roles/$id", component: lazyRouteComponent(() => import("./pages/roles/show"), "RolePage") }),
+  createRoute({ ...inShell, path: "/audit", component: lazyRouteComponent(() => import("./pages/audit/list"), "AuditPage"), validateSearch: texts("q", "actor", "action", "resource", "outcome", "since", "until", "causal") }),
+  createRoute({ ...inShell, path: "/audit/$id", component: lazyRouteComponent(() => import("./pages/audit/show"), "AuditEntryPage") }),
   createRoute({ ...inShell, path: "/tokens", component: lazyRouteComponent(() => import("./pages/tokens"), "TokensPage") }),
   createRoute({ ...inShell, path: "/health", component: lazyRouteComponent(() => import("./pages/health"), "HealthPage") }),
   createRoute({ ...inShell, path: "$", component: Missing }),
-  createRoute({ ...inShell, path: "/profile", component: lazyRouteComponent(() => import("./pages/profile/profile"), "ProfilePage"), validateSearch: texts("tab") }),
+  createRoute({ ...inShell, path: "/profile", component: lazyRouteComponent(() => import("./pages/profile/profile"), "ProfilePage"), validateSearch: texts("tab", "error") }),
 ];
 
 const entries = [

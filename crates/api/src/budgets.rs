@@ -141,8 +141,10 @@ impl ToSchema for BudgetsInput {
 pub enum SubjectKind {
     /// One key.
     Key,
-    /// One person, all their keys together.
+    /// One person, all their keys and API tokens together.
     Person,
+    /// What one person asks for with their own API tokens, all together; the id is the person's.
+    Tokens,
     /// One group, all that is charged to it.
     Group,
     /// Everyone.

@@ -42,6 +42,10 @@ codes! {
     InvalidQuery = "invalid_query", 400, "A query parameter is wrong";
     /// The body could not be read to its end.
     BodyCut = "body_cut", 400, "The body ended before it was whole";
+    /// The answer of an identity provider belongs to nothing that the browser began.
+    SignInStale = "sign_in_stale", 400, "The sign-in was not begun in this browser, or too long ago";
+    /// A logout token does not hold.
+    LogoutTokenInvalid = "logout_token_invalid", 400, "The logout token does not hold";
     /// A path inside a workspace cannot be used so.
     FileInvalid = "file_invalid", 400, "The path cannot be used so";
     /// No token was sent.
@@ -52,6 +56,8 @@ codes! {
     SessionEnded = "session_ended", 401, "The session has ended";
     /// Name, password or code are not right.
     SignInRefused = "sign_in_refused", 401, "Not signed in";
+    /// What an identity provider says cannot be relied on.
+    ProviderAnswerInvalid = "provider_answer_invalid", 401, "The identity provider's answer does not hold";
     /// The role or the token does not include the action.
     Forbidden = "forbidden", 403, "Not allowed";
     /// More would be granted than the asker has.
@@ -66,12 +72,26 @@ codes! {
     HttpsRequired = "https_required", 403, "Signing in takes https";
     /// The one-time link is not good.
     LinkInvalid = "link_invalid", 403, "The link is not good";
+    /// An identity provider says no.
+    ProviderRefused = "provider_refused", 403, "The identity provider refused";
+    /// Nobody has claimed this installation.
+    NotClaimed = "not_claimed", 403, "Nobody has claimed this installation yet";
+    /// The identity is nobody's here, and strangers do not become people.
+    SignUpClosed = "sign_up_closed", 403, "Strangers cannot sign up";
+    /// They are in none of the places that are let in.
+    SignInNotAllowed = "sign_in_not_allowed", 403, "Not among those who are let in";
+    /// The identity provider has not confirmed the address.
+    EmailNotVerified = "email_not_verified", 403, "The e-mail address is not confirmed";
+    /// It takes a recent sign-in.
+    ConfirmationRequired = "confirmation_required", 403, "It takes a recent sign-in";
     /// Nothing but the browser leads into the workspace.
     BrowserOnly = "browser_only", 403, "Nothing but the browser leads into the workspace";
     /// The workspace's person may not do this to the file.
     FileForbidden = "file_forbidden", 403, "The file's permissions do not allow it";
     /// Nothing there, or nothing that the asker may see.
     NotFound = "not_found", 404, "Not found";
+    /// There is no such identity provider.
+    ProviderUnknown = "provider_unknown", 404, "There is no such identity provider";
     /// There is no such file in the workspace.
     FileNotFound = "file_not_found", 404, "There is no such file";
     /// No such address.
@@ -84,6 +104,10 @@ codes! {
     NameTaken = "name_taken", 409, "The name is taken";
     /// It exists already.
     AlreadyExists = "already_exists", 409, "It exists already";
+    /// The identity is another person's.
+    IdentityTaken = "identity_taken", 409, "The identity is another person's";
+    /// It is the last way to sign in.
+    LastWayIn = "last_way_in", 409, "It is the last way to sign in";
     /// What is revoked stays revoked.
     Revoked = "revoked", 409, "It is revoked";
     /// An owner must remain.
@@ -142,6 +166,8 @@ codes! {
     AuditUnavailable = "audit_unavailable", 503, "The audit log cannot be written";
     /// What is needed does not answer.
     Unavailable = "unavailable", 503, "Not available at the moment";
+    /// An identity provider does not answer.
+    ProviderUnavailable = "provider_unavailable", 503, "The identity provider does not answer";
     /// The workspace's agent is not linked.
     WorkspaceNotConnected = "workspace_not_connected", 503, "The workspace is not connected at the moment";
     /// The server holds as many connections as it may.

@@ -48,6 +48,8 @@ pub struct Request {
     pub started_at: Time,
     /// The id of the key that was used.
     pub key: Option<String>,
+    /// The id of the API token that was used, where it was no key.
+    pub token: Option<String>,
     /// The id of the person who answers for it.
     pub person: Option<String>,
     /// The id of the group that is charged.

@@ -32,6 +32,7 @@ impl Permission {
 
 /// A role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = RoleRecord)]
 pub struct Role {
     /// Its id.
     #[schema(value_type = String)]

@@ -1,7 +1,10 @@
 //! Signing in with a browser.
 
+use bailey_core::IdentityId;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::Time;
 
 /// How one can sign in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -38,6 +41,61 @@ pub struct PasswordSignIn {
     /// A code of the authenticator, or a recovery code, where a second factor is asked for.
     #[serde(default)]
     pub code: Option<String>,
+}
+
+/// Shows one's password again, before something that takes it.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Confirm {
+    /// One's password.
+    pub password: String,
+    /// A code of the authenticator, or a recovery code, where there is a second factor.
+    #[serde(default)]
+    pub code: Option<String>,
+}
+
+/// Begins to sign in at an identity provider.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ProviderStartQuery {
+    /// The path that the browser is sent to in the end; `/` if absent.
+    #[serde(default, rename = "return")]
+    #[param(rename = "return")]
+    pub back: Option<String>,
+    /// Links the identity to whoever is signed in, instead of signing somebody in.
+    #[serde(default)]
+    pub link: bool,
+}
+
+/// Somebody at an identity provider, and who they are here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Identity {
+    /// Its id.
+    #[schema(value_type = String)]
+    pub id: IdentityId,
+    /// The provider's name.
+    pub provider: String,
+    /// The provider's name to show.
+    pub display_name: String,
+    /// Who they are there.
+    pub subject: String,
+    /// What they are called there.
+    pub login: String,
+    /// Their address there, if the provider has confirmed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// When it was linked.
+    pub linked_at: Time,
+    /// When somebody last signed in with it.
+    pub last_used_at: Time,
+}
+
+/// Where a browser goes to sign out at the identity provider, too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SignedOut {
+    /// The address.
+    pub url: String,
 }
 
 /// What came of signing in. The session itself is a cookie.

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    admin, budgets, config, doctor, exec, files, grants, groups, keys, login, mock, models, open, org, policy, prices,
-    quota, requests, roles, server, spend, templates, terminal, tokens, users, workspaces,
+    admin, audit, budgets, config, doctor, exec, files, grants, groups, homes, keys, login, mock, models, open, org,
+    policy, prices, quota, requests, roles, server, spend, templates, terminal, tokens, users, workspaces,
 };
 
 /// One gate for every model call: keys, budgets, routes, and a ledger of what was spent.
@@ -57,6 +57,8 @@ pub(crate) enum Command {
     Open(open::Arguments),
     /// Show the log of a workspace's build
     Logs(workspaces::Logs),
+    /// List or remove homes that were kept when their workspaces were deleted
+    Homes(homes::Arguments),
     /// Manage templates, which workspaces are made from
     Templates(templates::Arguments),
     /// Manage keys, which open the model door
@@ -65,6 +67,8 @@ pub(crate) enum Command {
     Spend(spend::Arguments),
     /// Show the requests that were made
     Requests(requests::Arguments),
+    /// Show, export and verify the log of what was done
+    Audit(audit::Arguments),
     /// Manage budgets, which are never exceeded
     Budgets(budgets::Arguments),
     /// Manage people

@@ -301,6 +301,11 @@ impl Api {
         self.send(Method::DELETE, path, &(), None).await.map(|_| ())
     }
 
+    /// Deletes something, and says what became of it.
+    pub(crate) async fn remove(&self, path: &str, query: &impl Serialize) -> Result<Value, Failure> {
+        parse(&self.send(Method::DELETE, path, query, None).await?)
+    }
+
     async fn change(&self, method: Method, path: &str, body: &impl Serialize) -> Result<Value, Failure> {
         let body = serde_json::to_vec(body)?;
         let answer = self.send(method, path, &(), Some((JSON, body))).await?;
@@ -342,7 +347,9 @@ impl Api {
             ACCEPT,
             "application/json, application/problem+json, text/csv, application/gzip",
         );
-        let archive = path.ends_with("/archive") || body.as_ref().is_some_and(|(media_type, _)| *media_type != JSON);
+        let archive = path.ends_with("/archive")
+            || path.ends_with("/verify")
+            || body.as_ref().is_some_and(|(media_type, _)| *media_type != JSON);
         let timeout = if archive { ARCHIVE_TIMEOUT } else { TIMEOUT };
         if let Some((media_type, _)) = body {
             request = request.header(CONTENT_TYPE, media_type);
@@ -364,6 +371,37 @@ impl Api {
             .uri(uri)
             .header(USER_AGENT, concat!("bailey/", env!("CARGO_PKG_VERSION")))
             .header(AUTHORIZATION, format!("Bearer {}", self.token.expose())))
+    }
+
+    /// Reads an answer of any length in pieces, each of which may take a minute.
+    pub(crate) async fn pour(
+        &self,
+        path: &str,
+        query: &impl Serialize,
+        mut each: impl FnMut(&[u8]) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let query = serde_urlencoded::to_string(query)?;
+        let request = self.request(Method::GET, &format!("{path}?{query}"))?;
+        let request = request.body(Full::default()).doing(|| NO_HEADER.to_owned())?;
+        let late = |_| Failure::new(format!("the server at {} did not answer within {TIMEOUT:?}", self.url));
+        let answered = tokio::time::timeout(TIMEOUT, self.client.request(request)).await;
+        let (head, mut body) = answered.map_err(late)?.map_err(|e| self.unreached(e))?.into_parts();
+        if !head.status.is_success() {
+            let explained = body.collect().await.map(http_body_util::Collected::to_bytes);
+            return Err(self.refused(head.status, &explained.unwrap_or_default()));
+        }
+        loop {
+            let frame = tokio::time::timeout(TIMEOUT, body.frame()).await;
+            match frame.map_err(late)? {
+                None => return Ok(()),
+                Some(frame) => {
+                    let frame = frame.doing(|| "the server's answer broke off: what came is not whole".to_owned())?;
+                    if let Some(bytes) = frame.data_ref() {
+                        each(bytes)?;
+                    }
+                }
+            }
+        }
     }
 
     async fn exchange(&self, request: Request<Full<bytes::Bytes>>) -> Result<Answer, Failure> {

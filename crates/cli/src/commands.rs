@@ -1,6 +1,7 @@
 //! The commands, one module each.
 
 pub(crate) mod admin;
+pub(crate) mod audit;
 pub(crate) mod budgets;
 pub(crate) mod config;
 pub(crate) mod doctor;
@@ -8,6 +9,7 @@ pub(crate) mod exec;
 pub(crate) mod files;
 pub(crate) mod grants;
 pub(crate) mod groups;
+pub(crate) mod homes;
 pub(crate) mod keys;
 pub(crate) mod login;
 pub(crate) mod mock;
@@ -86,12 +88,14 @@ async fn act(command: Command, env: &Env) -> Result<(), Failure> {
         Command::Files(arguments) => files::run(arguments, env).await,
         Command::Open(arguments) => open::run(arguments, env).await,
         Command::Logs(arguments) => workspaces::logs(arguments, env).await,
+        Command::Homes(arguments) => homes::run(arguments, env).await,
         Command::Templates(arguments) => templates::run(arguments, env).await,
         Command::Login(arguments) => login::login(arguments, env).await,
         Command::Logout(arguments) => login::logout(arguments, env).await,
         Command::Keys(arguments) => keys::run(arguments, env).await,
         Command::Spend(arguments) => spend::run(&arguments, env).await,
         Command::Requests(arguments) => requests::run(&arguments, env).await,
+        Command::Audit(arguments) => audit::run(arguments, env).await,
         Command::Budgets(arguments) => budgets::run(arguments, env).await,
         Command::Users(arguments) => users::run(arguments, env).await,
         Command::Groups(arguments) => groups::run(arguments, env).await,

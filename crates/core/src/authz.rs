@@ -72,6 +72,8 @@ actions! {
     LedgerRead = "ledger.read";
     /// See models, routes and prices.
     ModelRead = "models.read";
+    /// Ask models with an API token of one's own.
+    ModelUse = "models.use";
     /// See the health of providers and of the server.
     HealthRead = "health.read";
     /// See the audit log, verify and export it.
@@ -134,7 +136,7 @@ impl Action {
             | Self::TemplateWrite => &[All],
             // One's own templates are those that one may use.
             Self::TemplateRead => &[Own, All],
-            Self::WorkspaceAccess => &[Own],
+            Self::WorkspaceAccess | Self::ModelUse => &[Own],
             _ => &[Own, Group, All],
         }
     }

@@ -32,8 +32,10 @@ use crate::{BudgetId, GroupId, KeyId, Money, OrgId, PersonId, Timestamp};
 pub enum BudgetSubject {
     /// One key.
     Key(KeyId),
-    /// One person, all their keys together.
+    /// One person, all their keys and API tokens together.
     Person(PersonId),
+    /// What one person asks for with their own API tokens, all together.
+    Tokens(PersonId),
     /// One group, all that is charged to it.
     Group(GroupId),
     /// Everyone.
@@ -41,11 +43,12 @@ pub enum BudgetSubject {
 }
 
 impl BudgetSubject {
-    /// The kind's name: `key`, `person`, `group`, `organization`.
+    /// The kind's name: `key`, `person`, `tokens`, `group`, `organization`.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Key(_) => "key",
             Self::Person(_) => "person",
+            Self::Tokens(_) => "tokens",
             Self::Group(_) => "group",
             Self::Organization(_) => "organization",
         }

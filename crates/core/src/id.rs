@@ -104,6 +104,8 @@ ids! {
     RoleId = "rol";
     /// A grant of a role.
     GrantId = "grt";
+    /// Somebody at an identity provider.
+    IdentityId = "idn";
     /// A budget.
     BudgetId = "bud";
     /// A workspace.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::authz::{Role, UnknownName};
-use crate::{GroupId, InvitationId, PersonId, SessionId, Timestamp};
+use crate::{GroupId, IdentityId, InvitationId, PersonId, SessionId, Timestamp};
 
 /// How somebody signed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,6 +132,75 @@ pub struct SecondFactor {
     pub last_step: u64,
 }
 
+/// Somebody at an identity provider, and the person that they are here. It is known by issuer and subject alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Its id, safe to show.
+    pub id: IdentityId,
+    /// Who they are here.
+    pub person: PersonId,
+    /// The provider's name in the configuration, when it was last used.
+    pub provider: String,
+    /// Who vouches for it.
+    pub issuer: String,
+    /// Who they are there.
+    pub subject: String,
+    /// What they are called there.
+    pub login: String,
+    /// Their address there, if the provider has confirmed it.
+    pub email: Option<String>,
+    /// The role that the provider gave at the last sign-in; `None` = it gave none.
+    pub given_role: Option<Role>,
+    /// The role that the person goes back to when the provider takes that away.
+    pub own_role: Option<Role>,
+    /// When it was linked.
+    pub linked_at: Timestamp,
+    /// When somebody last signed in with it.
+    pub last_used_at: Timestamp,
+}
+
+/// What a session has to do with the identity provider that it began at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderSession {
+    /// The session.
+    pub session: SessionId,
+    /// With what it began.
+    pub identity: IdentityId,
+    /// What the provider calls its own session.
+    pub sid: Option<String>,
+    /// The provider's tokens, encrypted.
+    pub sealed: Vec<u8>,
+    /// When the provider is to be asked again; `None` = never.
+    pub renew_at: Option<Timestamp>,
+}
+
+/// The order in which one role goes before another where a provider gives several: whatever is more than a member's goes first.
+pub const fn rank(role: Role) -> u8 {
+    match role {
+        Role::Owner => 0,
+        Role::TemplateAdmin => 1,
+        Role::Auditor => 2,
+        Role::Member => 3,
+    }
+}
+
+/// Which role somebody has after a sign-in, by what the provider gives: that, where it goes before their own. What somebody gave
+/// them by hand stays theirs; what the provider gave goes when it does.
+pub fn renewed_role(identity: &Identity, current: Role, given: Option<Role>) -> (Role, Identity) {
+    // The provider's still, unless somebody has set another one since.
+    let own = match identity.given_role {
+        Some(before) if before == current => identity.own_role.unwrap_or(current),
+        _ => current,
+    };
+    let given = given.filter(|given| rank(*given) < rank(own));
+    let renewed = Identity {
+        given_role: given,
+        own_role: given.map(|_| own),
+        ..identity.clone()
+    };
+    (given.unwrap_or(own), renewed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,5 +239,37 @@ mod tests {
         assert!(session.is_good(at(92), 3) && !session.is_good(at(93), 3));
         session.ended_at = Some(at(91));
         assert!(!session.is_good(at(91), 10));
+    }
+
+    #[test]
+    fn a_provider_gives_and_takes_roles_and_leaves_ones_own() {
+        use Role::{Auditor, Member, Owner, TemplateAdmin};
+        let none = Identity {
+            id: IdentityId::from_uuid(uuid::Uuid::nil()),
+            person: PersonId::from_uuid(uuid::Uuid::nil()),
+            provider: "acme".into(),
+            issuer: "https://id.example.com".into(),
+            subject: "1".into(),
+            login: "ada".into(),
+            email: None,
+            given_role: None,
+            own_role: None,
+            linked_at: Timestamp::from_seconds(0),
+            last_used_at: Timestamp::from_seconds(0),
+        };
+        let (role, given) = renewed_role(&none, Member, Some(Owner));
+        assert_eq!(
+            (role, given.given_role, given.own_role),
+            (Owner, Some(Owner), Some(Member))
+        );
+        let (role, given) = renewed_role(&given, Owner, Some(TemplateAdmin));
+        assert_eq!((role, given.own_role), (TemplateAdmin, Some(Member)));
+        let (role, taken) = renewed_role(&given, TemplateAdmin, None);
+        assert_eq!((role, taken.given_role, taken.own_role), (Member, None, None));
+        // Set by hand since: the provider takes nothing away.
+        assert_eq!(renewed_role(&given, Owner, None).0, Owner);
+        assert_eq!(renewed_role(&none, Owner, Some(Member)).0, Owner);
+        assert_eq!(renewed_role(&none, Auditor, Some(Member)).0, Auditor);
+        assert_eq!(renewed_role(&none, Member, Some(Auditor)).0, Auditor);
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AttemptId, BudgetId, GroupId, KeyId, Money, PersonId, RequestId, Timestamp, WorkspaceId};
+use crate::{AttemptId, BudgetId, GroupId, KeyId, Money, PersonId, RequestId, Timestamp, TokenId, WorkspaceId};
 
 /// Token counts by class, as a provider bills them. The classes are disjoint but for `reasoning`, which is part of `output`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,6 +119,9 @@ pub struct AccountKey {
 pub struct Subject {
     /// The key that was used.
     pub key: Option<KeyId>,
+    /// The API token that was used, where it was no key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<TokenId>,
     /// Who answers for it.
     pub person: Option<PersonId>,
     /// The group that is charged.

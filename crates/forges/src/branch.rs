@@ -47,6 +47,10 @@ impl fmt::Display for BranchName {
 /// Whether git and a forge's address take `name` as a branch: the rules of `git check-ref-format --branch`, and ASCII alone.
 ///
 /// For names that others chose, such as a project's default branch.
+#[expect(
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "git refuses `.lock` in lower case alone"
+)]
 pub fn is_safe(name: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_./+#=@,".contains(&b);
     let part =

@@ -14,6 +14,7 @@ use std::fmt;
 use crate::event::Event;
 use crate::model::{Actor, ForgeKind};
 
+pub(crate) use gitlab::is_bot as is_gitlab_bot;
 pub use secret::{HookSecret, SecretError};
 pub use sign::sign;
 pub use verify::{Verifier, VerifyError};

@@ -108,7 +108,8 @@ impl Call {
     ) -> Result<Self, (Refused, Self)> {
         let started_at = gate.clock().now();
         let subject = Subject {
-            key: Some(entry.key.id),
+            key: entry.token.is_none().then_some(entry.key.id),
+            token: entry.token,
             person: Some(entry.person.id),
             group: entry.group,
             workspace: entry.key.workspace,

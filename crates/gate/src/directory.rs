@@ -3,21 +3,26 @@
 //! An entry is loaded at a key's first use and dropped when anything in its chain changes; what the key is counted by
 //! (rate windows, requests under way) and the signal that cuts its streams live on in its [`KeyState`].
 
+mod chain;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use bailey_core::budget::BudgetSubject;
+use bailey_core::budget::{Budget, BudgetSubject};
 use bailey_core::key::{Key, Tier};
 use bailey_core::limit::MinuteWindow;
 use bailey_core::people::{Person, PersonStatus};
-use bailey_core::{GroupId, KeyId, PersonId, Timestamp};
-use bailey_store::{KeyChain, Store, StoreError};
+use bailey_core::{BudgetId, GroupId, KeyId, PersonId, Timestamp, TokenId};
+use bailey_runtime::ids::NewId as _;
+use bailey_store::{KeyChain, Store, StoreError, TokenChain};
 use tokio_util::sync::CancellationToken;
 
 use crate::budgets::{BudgetIx, Budgets};
+use crate::gate::TokenLimits;
 use crate::refused::{Rate, Refused};
 use crate::token;
+use chain::{Chain, Presented, is_for_models};
 
 /// An entry that nobody has used for this many seconds is forgotten.
 const IDLE_SECONDS: i64 = 3_600;
@@ -29,13 +34,21 @@ struct Counters {
     tokens: MinuteWindow,
 }
 
+/// What is counted of a key, or of all API tokens of a person together.
+#[derive(Debug, Default)]
+struct Tally {
+    counters: Mutex<Counters>,
+    under_way: AtomicU32,
+}
+
 /// The part of a key that outlives changes to it.
 #[derive(Debug)]
 pub struct KeyState {
     /// Who answers for it.
     person: PersonId,
-    counters: Mutex<Counters>,
-    under_way: AtomicU32,
+    /// The API token that it is, where it is no key.
+    token: Option<TokenId>,
+    tally: Arc<Tally>,
     /// Requests whose clients are still served.
     served: AtomicU32,
     /// Cancelled when the key's streams must end at once.
@@ -43,11 +56,11 @@ pub struct KeyState {
 }
 
 impl KeyState {
-    fn of(person: PersonId) -> Self {
+    fn of(person: PersonId, token: Option<TokenId>, tally: Arc<Tally>) -> Self {
         Self {
             person,
-            counters: Mutex::default(),
-            under_way: AtomicU32::new(0),
+            token,
+            tally,
             served: AtomicU32::new(0),
             ended: CancellationToken::new(),
         }
@@ -64,11 +77,20 @@ impl Drop for Served {
     }
 }
 
-/// A key and its chain.
+/// What stands for an API token where keys are named.
+pub(crate) const fn stand_in(token: TokenId) -> KeyId {
+    KeyId::from_uuid(token.uuid())
+}
+
+/// A key and its chain. An API token has one, too: `key` is then what it would be as a key.
 #[derive(Debug)]
 pub struct KeyEntry {
     /// The key.
     pub key: Key,
+    /// The API token that was used in place of a key.
+    pub token: Option<TokenId>,
+    /// Whether it is for asking models; a key always is.
+    is_for_models: bool,
     /// Who answers for it.
     pub person: Person,
     /// The group that is charged.
@@ -84,13 +106,13 @@ pub struct KeyEntry {
 /// A place among the requests under way; freed when dropped, whatever happens to the request.
 #[derive(Debug)]
 pub struct Place {
-    state: Arc<KeyState>,
+    tally: Arc<Tally>,
     tokens: u64,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.state.under_way.fetch_sub(1, Ordering::Relaxed);
+        self.tally.under_way.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -98,7 +120,7 @@ impl Place {
     /// Corrects the tokens that were counted at the start by what was really used.
     /// What was counted more than a minute ago has aged out, and is not taken back from others.
     pub fn correct(&mut self, used: u64, counted_at: Timestamp, now: Timestamp) {
-        let mut counters = lock(&self.state.counters);
+        let mut counters = lock(&self.tally.counters);
         if used > self.tokens {
             counters.tokens.add(now, used - self.tokens);
         } else if now.seconds() - counted_at.seconds() < 60 {
@@ -135,15 +157,30 @@ impl KeyEntry {
 
     /// Whether the key may be used at `now`.
     pub fn usable(&self, now: Timestamp) -> Result<(), Refused> {
+        let what = if self.token.is_some() { "API token" } else { "key" };
+        let ended = |how| Refused::KeyEnded { what, how };
+        // First: a suspension revokes all keys, and whoever has one is told why.
+        if self.person.status != PersonStatus::Active {
+            return Err(Refused::Suspended);
+        }
         if self.key.revoked_at.is_some() || self.state.ended.is_cancelled() {
-            return Err(Refused::KeyEnded { how: "revoked" });
+            return Err(ended("revoked"));
         }
         if self.key.expires_at.is_some_and(|at| now >= at) {
-            return Err(Refused::KeyEnded { how: "expired" });
+            return Err(ended("expired"));
         }
-        match self.person.status {
-            PersonStatus::Active => Ok(()),
-            PersonStatus::Suspended | PersonStatus::Deleted => Err(Refused::Suspended),
+        if self.is_for_models {
+            Ok(())
+        } else {
+            Err(Refused::NotForModels)
+        }
+    }
+
+    /// Whose limits its requests are held to, in words.
+    fn whose(&self) -> String {
+        match self.token {
+            Some(_) => format!("the API tokens of `{}`", self.person.name),
+            None => format!("key `{}`", self.key.name),
         }
     }
 
@@ -151,12 +188,13 @@ impl KeyEntry {
     pub fn enter(&self, tokens: u64, now: Timestamp) -> Result<Place, Refused> {
         let limited = |rate, limit, retry_after| Refused::RateLimited {
             rate,
-            key: self.key.name.clone(),
+            whose: self.whose(),
             limit,
             retry_after,
         };
-        let mut counters = lock(&self.state.counters);
-        let under_way = self.state.under_way.load(Ordering::Relaxed);
+        let tally = &self.state.tally;
+        let mut counters = lock(&tally.counters);
+        let under_way = tally.under_way.load(Ordering::Relaxed);
         if let Some(limit) = self.key.concurrent
             && under_way >= limit
         {
@@ -173,9 +211,9 @@ impl KeyEntry {
         counters.requests.add(now, 1);
         counters.tokens.add(now, tokens);
         // Under the lock of the counters, so that two requests cannot both take the last place.
-        self.state.under_way.fetch_add(1, Ordering::Relaxed);
+        tally.under_way.fetch_add(1, Ordering::Relaxed);
         Ok(Place {
-            state: Arc::clone(&self.state),
+            tally: Arc::clone(tally),
             tokens,
         })
     }
@@ -207,36 +245,41 @@ pub struct Directory {
     epoch: AtomicU64,
     entries: RwLock<HashMap<String, Arc<KeyEntry>>>,
     states: Mutex<HashMap<KeyId, Arc<KeyState>>>,
+    /// What people are counted by who ask with their own tokens.
+    people: Mutex<HashMap<PersonId, Arc<Tally>>>,
+    token_limits: TokenLimits,
 }
 
 impl Directory {
     /// Nothing loaded yet.
-    pub fn new(store: Store) -> Self {
+    pub fn new(store: Store, token_limits: TokenLimits) -> Self {
         Self {
             store,
             epoch: AtomicU64::new(0),
             entries: RwLock::default(),
             states: Mutex::default(),
+            people: Mutex::default(),
+            token_limits,
         }
     }
 
-    /// The entry of a presented key. The secret is compared before anything about the key is told.
+    /// The entry of a presented key or API token. The secret is compared before anything about it is told.
     pub async fn authenticate(
         &self,
         presented: &str,
         budgets: &Budgets,
         now: Timestamp,
     ) -> Result<Arc<KeyEntry>, Refused> {
-        let parsed = token::parse(token::Kind::Key, presented).ok_or(Refused::Unauthenticated)?;
+        let parsed = Presented::parse(presented).ok_or(Refused::Unauthenticated)?;
         let known = self
             .entries
             .read()
             .unwrap_or_else(PoisonError::into_inner)
-            .get(parsed.public_id)
+            .get(parsed.name)
             .cloned();
         let entry = match known {
             Some(entry) => entry,
-            None => self.load(parsed.public_id, budgets, now).await?,
+            None => self.load(&parsed, budgets, now).await?,
         };
         if !token::matches(&entry.key.hash, &parsed.hash) {
             return Err(Refused::Unauthenticated);
@@ -245,14 +288,19 @@ impl Directory {
         Ok(entry)
     }
 
-    async fn load(&self, public_id: &str, budgets: &Budgets, now: Timestamp) -> Result<Arc<KeyEntry>, Refused> {
+    async fn load(
+        &self,
+        presented: &Presented<'_>,
+        budgets: &Budgets,
+        now: Timestamp,
+    ) -> Result<Arc<KeyEntry>, Refused> {
         let mut epoch = self.epoch.load(Ordering::SeqCst);
         loop {
-            let entry = self.read(public_id, budgets, now).await?;
+            let entry = self.read(presented, budgets, now).await?;
             let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
             let current = self.epoch.load(Ordering::SeqCst);
             if current == epoch {
-                entries.insert(public_id.to_owned(), Arc::clone(&entry));
+                entries.insert(presented.name.to_owned(), Arc::clone(&entry));
                 return Ok(entry);
             }
             // Something was changed meanwhile, and this may be from before it.
@@ -260,8 +308,21 @@ impl Directory {
         }
     }
 
-    async fn read(&self, public_id: &str, budgets: &Budgets, now: Timestamp) -> Result<Arc<KeyEntry>, Refused> {
-        let chain = self.store.key_chain(public_id).await.map_err(|error| {
+    async fn read(
+        &self,
+        presented: &Presented<'_>,
+        budgets: &Budgets,
+        now: Timestamp,
+    ) -> Result<Arc<KeyEntry>, Refused> {
+        let chain = match presented.kind {
+            token::Kind::ApiToken => self.token_chain(presented, now).await,
+            _ => self
+                .store
+                .key_chain(presented.public_id)
+                .await
+                .map(|chain| chain.map(Chain::key)),
+        };
+        let chain = chain.map_err(|error| {
             tracing::error!(error = &error as &dyn std::error::Error, "cannot look a key up");
             Refused::Unavailable {
                 why: "the database does not answer, and this key is not in memory".into(),
@@ -274,18 +335,53 @@ impl Directory {
         )))
     }
 
-    fn entry(&self, chain: KeyChain, budgets: &Budgets, now: Timestamp) -> KeyEntry {
-        let KeyChain {
-            key,
-            person,
-            group,
-            models,
-            org,
-            budgets: list,
+    /// The chain of an API token, with the budget that its person gets for their tokens at the first use. Whoever does not
+    /// have the whole token gets nothing by it.
+    async fn token_chain(&self, presented: &Presented<'_>, now: Timestamp) -> Result<Option<Chain>, StoreError> {
+        let found = self.store.token_chain(presented.public_id).await?;
+        let Some(found) = found.filter(|found| token::matches(&found.token.hash, &presented.hash)) else {
+            return Ok(None);
+        };
+        let has = |found: &TokenChain| {
+            found
+                .budgets
+                .iter()
+                .any(|b| matches!(b.subject, BudgetSubject::Tokens(_)))
+        };
+        if has(&found) || !is_for_models(&found) {
+            return Ok(Some(Chain::token(found, &self.token_limits)));
+        }
+        let budget = Budget {
+            id: BudgetId::new_at(now),
+            subject: BudgetSubject::Tokens(found.holder.person.id),
+            period: self.token_limits.budget.period,
+            limit: self.token_limits.budget.limit,
+            created_at: now,
+        };
+        self.store.budget_ensure(&budget, now).await?;
+        let found = self.store.token_chain(presented.public_id).await?;
+        // A budget that was deleted in this moment is made again at the next use.
+        Ok(found.map(|found| Chain::token(found, &self.token_limits)))
+    }
+
+    fn entry(&self, chain: Chain, budgets: &Budgets, now: Timestamp) -> KeyEntry {
+        let Chain {
+            holders:
+                KeyChain {
+                    key,
+                    person,
+                    group,
+                    models,
+                    org,
+                    budgets: list,
+                },
+            token,
+            is_for_models,
         } = chain;
         let subject = |subject: &BudgetSubject| match subject {
             BudgetSubject::Key(_) => format!("key `{}`", key.name),
             BudgetSubject::Person(_) => format!("person `{}`", person.name),
+            BudgetSubject::Tokens(_) => format!("the API tokens of `{}`", person.name),
             BudgetSubject::Group(_) => format!("group `{}`", group.as_ref().map_or("", |g| g.name.as_str())),
             BudgetSubject::Organization(_) => format!("organization `{}`", org.display_name),
         };
@@ -296,15 +392,13 @@ impl Directory {
                 (b, s)
             })
             .collect();
-        let state = {
-            let mut states = self.states();
-            let state = states.entry(key.id);
-            Arc::clone(state.or_insert_with(|| Arc::new(KeyState::of(person.id))))
-        };
+        let state = self.state(key.id, person.id, token);
         let budgets = budgets.register(&named, now);
         let group = group.map(|g| g.id);
         KeyEntry {
             key,
+            token,
+            is_for_models,
             person,
             group,
             models,
@@ -312,6 +406,19 @@ impl Directory {
             state,
             used: AtomicI64::new(now.seconds()),
         }
+    }
+
+    fn state(&self, key: KeyId, person: PersonId, token: Option<TokenId>) -> Arc<KeyState> {
+        let tally = match token {
+            Some(_) => {
+                let mut people = self.people.lock().unwrap_or_else(PoisonError::into_inner);
+                Arc::clone(people.entry(person).or_default())
+            }
+            None => Arc::default(),
+        };
+        let mut states = self.states();
+        let state = states.entry(key);
+        Arc::clone(state.or_insert_with(|| Arc::new(KeyState::of(person, token, tally))))
     }
 
     fn states(&self) -> MutexGuard<'_, HashMap<KeyId, Arc<KeyState>>> {
@@ -371,16 +478,24 @@ impl Directory {
     /// Cuts the streams of keys that may no longer be used: their person was suspended, say. Keys with nothing under way
     /// need nothing: they are looked at when they are used.
     pub async fn end_unusable(&self, budgets: &Budgets, now: Timestamp) -> Result<(), StoreError> {
-        let busy: Vec<KeyId> = self
+        let busy: Vec<(KeyId, Option<TokenId>)> = self
             .states()
             .iter()
-            .filter(|(_, s)| s.under_way.load(Ordering::Relaxed) > 0)
-            .map(|(id, _)| *id)
+            .filter(|(_, s)| s.tally.under_way.load(Ordering::Relaxed) > 0)
+            .map(|(id, s)| (*id, s.token))
             .collect();
-        for id in busy {
-            let chain = match self.store.key_get(id).await? {
-                Some(key) => self.store.key_chain(&key.public_id).await?,
-                None => None,
+        for (id, token) in busy {
+            let chain = match token {
+                Some(token) => match self.store.token_get(token).await? {
+                    Some(token) => self.store.token_chain(&token.public_id).await?,
+                    None => None,
+                }
+                .map(|chain| Chain::token(chain, &self.token_limits)),
+                None => match self.store.key_get(id).await? {
+                    Some(key) => self.store.key_chain(&key.public_id).await?,
+                    None => None,
+                }
+                .map(Chain::key),
             };
             let usable = chain.is_some_and(|chain| self.entry(chain, budgets, now).usable(now).is_ok());
             if !usable {
@@ -398,5 +513,7 @@ impl Directory {
         drop(entries);
         // Only this map holds a state that no entry and no request uses.
         self.states().retain(|_, s| Arc::strong_count(s) > 1);
+        let mut people = self.people.lock().unwrap_or_else(PoisonError::into_inner);
+        people.retain(|_, tally| Arc::strong_count(tally) > 1);
     }
 }

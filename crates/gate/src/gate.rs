@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use bailey_core::budget::LeasePolicy;
-use bailey_core::{BudgetId, KeyId, PersonId, ReplicaId};
+use bailey_core::budget::{BudgetSpec, LeasePolicy};
+use bailey_core::key::ModelAccess;
+use bailey_core::{BudgetId, KeyId, PersonId, ReplicaId, TokenId};
+use bailey_runtime::config::KeyDefaults;
 use bailey_runtime::{Clock, Tasks};
 use bailey_store::{JournalPosition, Store, StoreError};
 use tokio::sync::watch;
@@ -13,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::budgets::Budgets;
 use crate::call::{Call, CallInfo};
-use crate::directory::{Directory, KeyEntry};
+use crate::directory::{Directory, KeyEntry, stand_in};
 use crate::flush::{FlushError, Flusher};
 use crate::grant::SendError;
 use crate::journal::{Journal, JournalError, JournalOptions};
@@ -51,6 +53,39 @@ pub struct GateOptions {
     pub blocking: bool,
     /// How much is leased at a time.
     pub lease_policy: LeasePolicy,
+    /// What holds for people who ask with their own API tokens.
+    pub token_limits: TokenLimits,
+}
+
+/// What holds for a person who asks models with their own API tokens, all of them together.
+#[derive(Debug, Clone)]
+pub struct TokenLimits {
+    /// Which models.
+    pub models: ModelAccess,
+    /// Requests in any 60 seconds; `None` = no limit.
+    pub rpm: Option<u32>,
+    /// Tokens in any 60 seconds; `None` = no limit.
+    pub tpm: Option<u64>,
+    /// Requests at the same time; `None` = no limit.
+    pub concurrent: Option<u32>,
+    /// The budget that they get where they have none for their tokens.
+    pub budget: BudgetSpec,
+}
+
+impl TokenLimits {
+    /// What a key with these defaults would get.
+    pub fn of(defaults: &KeyDefaults) -> Self {
+        Self {
+            models: ModelAccess {
+                tiers: defaults.tiers.clone(),
+                names: Vec::new(),
+            },
+            rpm: defaults.rpm,
+            tpm: defaults.tpm,
+            concurrent: defaults.concurrent,
+            budget: defaults.budget,
+        }
+    }
 }
 
 /// The gate cannot start or go on.
@@ -105,7 +140,7 @@ impl Gate {
         budgets.renew(now.plus_seconds(LEASE_SECONDS - FENCE_SECONDS));
         let (sender, position) = watch::channel(JournalPosition { segment, offset: 0 });
         let gate = Arc::new(Self {
-            directory: Directory::new(options.store.clone()),
+            directory: Directory::new(options.store.clone(), options.token_limits.clone()),
             store: options.store.clone(),
             clock: options.clock.clone(),
             replica: options.replica,
@@ -262,6 +297,16 @@ impl Gate {
     /// A key was revoked: it is refused from now on, and its open streams end at once.
     pub fn end_key(&self, id: KeyId) {
         self.directory.end(id);
+    }
+
+    /// An API token was changed: it is loaded anew at its next use.
+    pub fn forget_token(&self, id: TokenId) {
+        self.directory.forget(stand_in(id));
+    }
+
+    /// An API token was revoked: it is refused from now on, and its open streams end at once.
+    pub fn end_token(&self, id: TokenId) {
+        self.directory.end(stand_in(id));
     }
 
     /// How many clients are served with keys of a person.

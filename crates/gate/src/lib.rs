@@ -14,7 +14,7 @@ pub mod refused;
 pub mod token;
 
 pub use call::Call;
-pub use gate::{Gate, GateError, GateOptions};
+pub use gate::{Gate, GateError, GateOptions, TokenLimits};
 pub use grant::{Ask, Grant, SendError};
 pub use provider::{Provider, ProviderOptions};
 pub use refused::Refused;

@@ -39,13 +39,17 @@ pub enum Rate {
 pub enum Refused {
     /// No key, or none that is known.
     Unauthenticated,
-    /// The key was good once.
+    /// The key or API token was good once.
     KeyEnded {
+        /// `key` or `API token`.
+        what: &'static str,
         /// What happened to it: `revoked` or `expired`.
         how: &'static str,
     },
     /// The key is not that of the workspace where it is used.
     NotOfWorkspace,
+    /// The API token is not for asking models: its scopes or its person's role do not include it.
+    NotForModels,
     /// The person may not use Bailey.
     Suspended,
     /// The key may not use the model.
@@ -57,8 +61,8 @@ pub enum Refused {
     RateLimited {
         /// What is counted.
         rate: Rate,
-        /// The key's name.
-        key: String,
+        /// Whose limit it is: ``key `ci` ``.
+        whose: String,
         /// The limit.
         limit: u64,
         /// Whole seconds until there is room.
@@ -97,6 +101,7 @@ impl Refused {
             Self::Unauthenticated => "key_invalid",
             Self::KeyEnded { .. } => "key_ended",
             Self::NotOfWorkspace => "key_not_of_workspace",
+            Self::NotForModels => "forbidden",
             Self::Suspended => "person_suspended",
             Self::ModelNotAllowed { .. } => "model_not_allowed",
             Self::RateLimited {
@@ -118,7 +123,7 @@ impl Refused {
         match self {
             Self::Unauthenticated | Self::NotOfWorkspace => RefusalKind::Unauthenticated,
             Self::KeyEnded { .. } | Self::Suspended => RefusalKind::Revoked,
-            Self::ModelNotAllowed { .. } => RefusalKind::ModelNotAllowed,
+            Self::ModelNotAllowed { .. } | Self::NotForModels => RefusalKind::ModelNotAllowed,
             Self::RateLimited { .. } => RefusalKind::RateLimited,
             Self::Budget(_) => RefusalKind::BudgetExhausted,
             Self::Unbounded { .. } => RefusalKind::Unbounded,
@@ -149,9 +154,12 @@ impl std::fmt::Display for Refused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Unauthenticated => f.write_str(
-                "the key is missing or not known; send it as `Authorization: Bearer KEY` or `x-api-key: KEY`",
+                "the key is missing or not known; send it as `Authorization: Bearer KEY` or `x-api-key: KEY`; an API token of your own is good, too",
             ),
-            Self::KeyEnded { how } => write!(f, "this key is {how}; create a new one"),
+            Self::KeyEnded { what, how } => write!(f, "this {what} is {how}; create a new one"),
+            Self::NotForModels => f.write_str(
+                "this API token is not for asking models; make one with the scope `models.use`, as a person whose role allows it",
+            ),
             Self::NotOfWorkspace => f.write_str(
                 "inside a workspace only its own key is good, and this is another one; every process has it in BAILEY_KEY, \
                  ANTHROPIC_AUTH_TOKEN and OPENAI_API_KEY: remove what replaces it there or in the client's settings",
@@ -163,7 +171,7 @@ impl std::fmt::Display for Refused {
             ),
             Self::RateLimited {
                 rate,
-                key,
+                whose,
                 limit,
                 retry_after,
             } => {
@@ -174,7 +182,7 @@ impl std::fmt::Display for Refused {
                 };
                 write!(
                     f,
-                    "the limit of {limit} {what} of key `{key}` is reached; try again in {retry_after} s"
+                    "the limit of {limit} {what} of {whose} is reached; try again in {retry_after} s"
                 )
             }
             Self::Budget(over) => over.fmt(f),

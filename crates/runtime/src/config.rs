@@ -8,6 +8,7 @@ mod apps;
 mod bounds;
 pub mod env;
 mod error;
+mod identity_providers;
 mod keys;
 mod layers;
 mod models;
@@ -32,6 +33,7 @@ use serde::Serialize;
 
 pub use apps::{AppsConfig, EgressConfig};
 pub use error::{ConfigError, ConfigErrors};
+pub use identity_providers::{IdentityProviderConfig, IdentityProviderKind, is_loopback};
 pub use keys::{DefaultsConfig, KeyDefaults};
 pub use layers::Overrides;
 pub use models::{ModelConfig, RouteConfig, WILDCARD};

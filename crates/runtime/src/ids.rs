@@ -1,8 +1,8 @@
 //! New ids and random bytes.
 
 use bailey_core::{
-    AttemptId, AuditWriterId, BudgetId, BuildId, GrantId, GroupId, InvitationId, KeyId, OrgId, PersonId, ReplicaId,
-    RequestId, RoleId, SessionId, TemplateId, TemplateVersionId, Timestamp, TokenId, WorkspaceId,
+    AttemptId, AuditWriterId, BudgetId, BuildId, GrantId, GroupId, IdentityId, InvitationId, KeyId, OrgId, PersonId,
+    ReplicaId, RequestId, RoleId, SessionId, TemplateId, TemplateVersionId, Timestamp, TokenId, WorkspaceId,
 };
 use uuid::Uuid;
 
@@ -55,6 +55,7 @@ new_ids!(
     BuildId,
     GrantId,
     GroupId,
+    IdentityId,
     InvitationId,
     KeyId,
     OrgId,

@@ -2,7 +2,7 @@
 //! action is settled already, and looks after what that authority reaches.
 
 mod apps;
-mod audit;
+pub(crate) mod audit;
 mod bounds;
 mod budgets;
 mod caller;
@@ -13,6 +13,7 @@ mod grants;
 mod groups;
 mod health;
 mod homes;
+mod identities;
 mod invitations;
 mod keys;
 mod ledger;
@@ -24,6 +25,8 @@ mod names;
 mod offboarding;
 mod organization;
 mod policy;
+mod provider_sessions;
+mod provider_sign_in;
 mod quota;
 mod roles;
 mod second_factor;
@@ -57,9 +60,10 @@ use crate::streams::Open;
 pub(crate) use audit::Export;
 pub use caller::Caller;
 pub use error::AppError;
+pub(crate) use provider_sign_in::Landed;
 pub(crate) use sign_in::{Began, Visitor};
 pub use templates::LayerEvent;
-pub(crate) use workspaces::follow;
+pub(crate) use workspaces::{follow, resource as workspace_resource};
 
 /// What the use-cases work with.
 pub struct AppParts {
@@ -112,7 +116,9 @@ impl App {
             store: parts.gate.store().clone(),
             clock: parts.gate.clock().clone(),
             tasks: parts.gate.tasks().clone(),
+            audit: parts.audit.clone(),
         });
+        parts.fleet.record_in(&parts.audit);
         let identity = Identity::new(parts.identity.clone());
         Self(Arc::new(Inner {
             parts,

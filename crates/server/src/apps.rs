@@ -30,10 +30,12 @@ use bailey_store::Store;
 use http::header::{HOST, LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
+use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::Caller;
+use crate::audit::{AuditLog, Change};
 use crate::links::Links;
 use crate::origin::{self, Asked};
 use crate::streams::Open;
@@ -103,6 +105,7 @@ struct Inner {
     clock: Clock,
     tasks: Tasks,
     closing: CancellationToken,
+    audit: AuditLog,
 }
 
 /// Notes that somebody does something in a workspace.
@@ -110,6 +113,8 @@ pub(crate) type Note = Arc<dyn Fn(WorkspaceId) + Send + Sync>;
 
 /// What apps work with.
 pub(crate) struct AppsParts {
+    /// Where it is recorded that somebody opens one.
+    pub(crate) audit: AuditLog,
     /// How they are served.
     pub(crate) options: AppsOptions,
     /// The way to them.
@@ -129,6 +134,7 @@ pub(crate) struct AppHost(Option<Label>);
 impl Apps {
     pub(crate) fn new(parts: AppsParts) -> Self {
         let AppsParts {
+            audit,
             options,
             links,
             streams,
@@ -152,6 +158,7 @@ impl Apps {
             clock,
             tasks,
             closing: CancellationToken::new(),
+            audit,
         }))
     }
 
@@ -182,7 +189,7 @@ impl Apps {
             return pages::no_such_app();
         };
         if request.uri().path() == OPEN_PATH {
-            return self.enter(&label, &request).await;
+            return self.enter(peer, &label, &request).await;
         }
         let session = self.0.seal.of(request.headers(), self.now());
         let visit = match self.admit(label.clone(), session).await {
@@ -208,7 +215,7 @@ impl Apps {
             return pages::foreign();
         }
         if visit.label.app() == TERMINAL {
-            return self.terminal(visit, request).await;
+            return self.terminal(peer, visit, request).await;
         }
         if request.uri().path().starts_with(OWN_PATHS) {
             return pages::page(StatusCode::NOT_FOUND, "There is nothing at this address", &[]);
@@ -269,7 +276,7 @@ impl Apps {
     }
 
     /// Swaps a code for a session.
-    async fn enter(&self, label: &Label, request: &Request<Incoming>) -> Response<AppBody> {
+    async fn enter(&self, peer: IpAddr, label: &Label, request: &Request<Incoming>) -> Response<AppBody> {
         if *request.method() != Method::GET {
             return pages::page(StatusCode::METHOD_NOT_ALLOWED, "A link is opened with GET", &[]);
         }
@@ -294,7 +301,13 @@ impl Apps {
             }
         };
         match self.admit(label.clone(), Some(session)).await {
-            Ok(Some(Visit { session: Some(_), .. })) => {}
+            Ok(Some(visit @ Visit { session: Some(_), .. })) => {
+                let change = Change::new("apps.open", visit.resource()).after(&json!({ "app": label.app() }));
+                if let Err(error) = self.0.audit.event(visit.who(), peer, change).await {
+                    tracing::error!(error = &error as &dyn std::error::Error, "an app is not opened");
+                    return pages::unavailable();
+                }
+            }
             Ok(_) => return pages::code_over(),
             Err(error) => {
                 tracing::error!(
@@ -376,6 +389,10 @@ impl Apps {
             () = self.0.access.until_over(visit, || self.now()) => {}
             () = self.0.closing.cancelled() => {}
         }
+    }
+
+    fn audit(&self) -> &AuditLog {
+        &self.0.audit
     }
 
     fn note(&self, visit: &Visit) {

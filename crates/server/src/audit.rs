@@ -10,7 +10,9 @@ mod log;
 mod trail;
 mod writer;
 
+pub use crate::app::audit::view::report as shown_report;
 pub use anchors::{ANCHORS_FILE, Anchors, AnchorsOptions, AuditKey, PruneError, is_signed};
 pub(crate) use change::{Change, Resource, Who};
 pub use log::{AuditError, AuditLog, AuditOptions};
-pub(crate) use trail::{Asked, Causal, Entry, Trail};
+pub use trail::Entry;
+pub(crate) use trail::{Asked, Causal, Trail, TurnedAway};

@@ -3,6 +3,7 @@
 mod archive;
 mod body;
 mod events;
+mod form;
 mod path;
 mod query;
 mod upgrade;
@@ -10,6 +11,7 @@ mod upgrade;
 pub(crate) use archive::Archive;
 pub(crate) use body::{Body, LIMIT, invalid};
 pub(crate) use events::Events;
+pub(crate) use form::Form;
 pub(crate) use path::{Id, Ids};
 pub(crate) use query::{Query, wrong};
 pub(crate) use upgrade::Upgrade;

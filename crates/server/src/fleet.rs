@@ -17,7 +17,7 @@ mod turns;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bailey_api::agent::{Capabilities, Limit, ServerAddress};
 use bailey_core::template::Resources;
@@ -31,6 +31,7 @@ use bailey_store::{Store, StoreError};
 use bailey_workspaces::driver::{AnyDriver, Driver as _, SandboxDriver, SandboxOptions};
 use tokio_util::sync::CancellationToken;
 
+use crate::audit::AuditLog;
 use crate::links::Links;
 use crate::outbound::{Limits, Outbound};
 use crate::serve::ServeOptions;
@@ -74,6 +75,8 @@ struct Inner {
     turns: Turns,
     /// The last activity of workspaces that is not in the store yet.
     active: Mutex<HashMap<WorkspaceId, Timestamp>>,
+    /// Where it is recorded what the fleet does by itself.
+    audit: OnceLock<AuditLog>,
 }
 
 /// The driver that a configuration names.
@@ -127,6 +130,12 @@ fn limit(name: &str) -> Option<Limit> {
 }
 
 impl Fleet {
+    /// What the fleet does by itself is recorded there from now on, before it is done.
+    pub(crate) fn record_in(&self, audit: &AuditLog) {
+        // Set once: an application has one log.
+        let _ = self.0.audit.set(audit.clone());
+    }
+
     /// A fleet in which nothing runs yet.
     pub fn new(options: FleetOptions<'_>, registry: &mut metrics::Registry) -> Self {
         let FleetOptions {
@@ -168,6 +177,7 @@ impl Fleet {
             places: Places::new(config.workspaces.parallel_builds),
             turns: Turns::default(),
             active: Mutex::default(),
+            audit: OnceLock::new(),
         }))
     }
 

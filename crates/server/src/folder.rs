@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use bailey_core::Timestamp;
@@ -20,6 +20,8 @@ use bailey_store::{ListPage, Store, StoreError, TemplateFilter, TemplateSource};
 use bailey_workspaces::template::{Fault, Stamp};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
+
+use crate::audit::AuditLog;
 
 /// How often the folder is looked at.
 const LOOK: Duration = Duration::from_secs(2);
@@ -30,6 +32,7 @@ pub struct Folder(Option<Arc<Inner>>);
 
 #[derive(Debug)]
 struct Inner {
+    audit: OnceLock<AuditLog>,
     path: PathBuf,
     /// The directories there were at the last look that succeeded; `None` = none has yet.
     present: RwLock<Option<BTreeSet<String>>>,
@@ -126,10 +129,19 @@ impl Folder {
         Self(path.map(|path| {
             Arc::new(Inner {
                 path,
+                audit: OnceLock::new(),
                 present: RwLock::new(None),
                 looks: Mutex::default(),
             })
         }))
+    }
+
+    /// What is applied is recorded there from now on, before it is.
+    pub(crate) fn record_in(&self, audit: &AuditLog) {
+        if let Some(inner) = &self.0 {
+            // Set once: a server has one log.
+            let _ = inner.audit.set(audit.clone());
+        }
     }
 
     /// Whether the folder has this template, so that a change elsewhere would not last. `source` is where the template came
@@ -191,7 +203,7 @@ impl Folder {
             // One that changes while it is read has another stamp at the next look.
             let settled = first || before.is_some();
             let event = if settled {
-                apply::apply(store, &name, &inner.path.join(&name), now).await
+                apply::apply(store, inner.audit.get(), (&name, &inner.path.join(&name)), now).await
             } else {
                 None
             };

@@ -180,14 +180,16 @@ fn from_own_page(asked: &Credentials<'_>) -> bool {
 
 /// Who a token's record is for, if it is good.
 async fn of_token(app: &App, record: ApiToken) -> Result<Actor, AppError> {
+    let with = (record.scopes, Some(record.id), None);
+    // First: a suspension revokes their tokens, and whoever has one is told why.
+    let actor = actor(app, record.person, with).await?.ok_or(UNKNOWN)?;
     if record.revoked_at.is_some() {
         return Err(AppError::TokenInvalid("this token is revoked"));
     }
     if record.expires_at.is_some_and(|at| at <= app.now()) {
         return Err(AppError::TokenInvalid("this token is expired"));
     }
-    let with = (record.scopes, Some(record.id), None);
-    actor(app, record.person, with).await?.ok_or(UNKNOWN)
+    Ok(actor)
 }
 
 /// Who a session is for, if it is good.
@@ -206,17 +208,22 @@ impl FromRequestParts<App> for SignedIn {
     type Rejection = Reject;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Reject> {
-        let way = app.identity().ways.of(&parts.extensions, &parts.headers);
-        let asked = Credentials {
-            way: &way,
-            method: parts.method.clone(),
-            headers: &parts.headers,
-        };
-        match by_session(app, asked).await {
-            Ok(actor) => Ok(Self(Some(actor))),
-            Err(AppError::TokenMissing | AppError::SessionEnded) => Ok(Self(None)),
-            Err(error) => Err(error.into()),
-        }
+        Ok(Self(signed_in(app, parts).await?))
+    }
+}
+
+/// Whoever is signed in with the browser that asks; `None` = nobody.
+pub(crate) async fn signed_in(app: &App, parts: &Parts) -> Result<Option<Actor>, AppError> {
+    let way = app.identity().ways.of(&parts.extensions, &parts.headers);
+    let asked = Credentials {
+        way: &way,
+        method: parts.method.clone(),
+        headers: &parts.headers,
+    };
+    match by_session(app, asked).await {
+        Ok(actor) => Ok(Some(actor)),
+        Err(AppError::TokenMissing | AppError::SessionEnded) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -12,6 +12,7 @@ use bailey_egress::Net;
 use bailey_runtime::config::SignInConfig;
 
 use crate::login::LoginCodes;
+use crate::providers::Providers;
 use crate::way::Ways;
 pub(crate) use cookie::{COOKIE_NAME, cleared, only, set};
 pub use hashing::HashError;
@@ -31,6 +32,8 @@ pub struct IdentityOptions {
     pub public_url: Option<String>,
     /// Proxies whose `X-Forwarded-*` headers are believed.
     pub proxies: Vec<Net>,
+    /// Who else may say who somebody is.
+    pub providers: Providers,
     /// What other keys are derived from.
     pub key: MasterKey,
 }
@@ -43,6 +46,7 @@ pub(crate) struct Identity {
     pub(crate) limits: Limits,
     pub(crate) logins: LoginCodes,
     pub(crate) vault: Vault,
+    pub(crate) providers: Providers,
 }
 
 impl Identity {
@@ -53,6 +57,7 @@ impl Identity {
             limits: Limits::default(),
             logins: LoginCodes::default(),
             vault: Vault::new(&options.key, Purpose::SecondFactors),
+            providers: options.providers,
             config: options.config,
         }
     }

@@ -20,6 +20,7 @@ mod origin;
 mod outbound;
 mod prices;
 mod problems;
+mod providers;
 mod reject;
 pub mod routes;
 pub mod run;
@@ -36,6 +37,7 @@ pub use audit::{Anchors, AnchorsOptions, AuditError, AuditKey, AuditLog, AuditOp
 pub use door::DoorError;
 pub use identity::{HashError, IdentityOptions, MasterKey, VaultError};
 pub use prices::PricesError;
+pub use providers::Providers;
 pub use reject::Reject;
 pub use run::{RunError, run};
 pub use tls::{TlsError, check as check_certificate};

@@ -2,6 +2,7 @@
 
 mod apps;
 mod audit;
+mod auth;
 mod budgets;
 mod grants;
 mod groups;
@@ -73,6 +74,10 @@ fn rows_of_identity() -> Vec<Row> {
         row(Session, routes!(sign_in::out::handler)),
         // It is for those who are signed in and those who are not: the handler tells them apart.
         row(Public, routes!(apps::enter::handler)),
+        // A browser on its way to an identity provider and back, and the provider itself, whose token says who it is.
+        row(Public, routes!(auth::start::handler)),
+        row(Public, routes!(auth::callback::handler)),
+        row(Public, routes!(auth::logout::handler)),
         row(Needs(A::SessionRead), routes!(sessions::list::handler)),
         row(Needs(A::SessionEnd), routes!(sessions::end::handler)),
         row(Anyone, routes!(me::get::handler)),
@@ -86,6 +91,9 @@ fn rows_of_identity() -> Vec<Row> {
         row(Needs(A::RoleWrite), routes!(grants::create::handler)),
         row(Needs(A::RoleRead), routes!(grants::list::handler)),
         row(Needs(A::RoleWrite), routes!(grants::delete::handler)),
+        row(Session, routes!(me::confirm::handler)),
+        row(Anyone, routes!(me::identities::handler)),
+        row(Session, routes!(me::identity_remove::handler)),
         row(Session, routes!(me::password::handler)),
         row(Session, routes!(me::factor_begin::handler)),
         row(Session, routes!(me::factor_confirm::handler)),

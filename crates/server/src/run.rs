@@ -2,18 +2,21 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::Write;
+use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use bailey_core::budget::LeasePolicy;
+use bailey_core::key::KeyScope;
 use bailey_core::{ReplicaId, Secret};
 use bailey_gate::journal::JournalOptions;
-use bailey_gate::{Gate, GateError, GateOptions};
+use bailey_gate::{Gate, GateError, GateOptions, TokenLimits};
 use bailey_gateway::{Gateway, GatewayOptions, IntakeLimits};
 use bailey_llm::ParseLimits;
 use bailey_runtime::config::{AuditMode, Config};
+use bailey_runtime::http::ClientError;
 use bailey_runtime::ids::{self, NewId};
 use bailey_runtime::{Clock, Tasks, metrics};
 use bailey_store::{AuditWriterKind, Store, StoreError, Target};
@@ -31,6 +34,7 @@ use crate::fleet::{self, Fleet, FleetOptions};
 use crate::folder::{Folder, FolderEvent};
 use crate::identity::{IdentityOptions, MasterKey, Purpose};
 use crate::prices::{self, PricesError};
+use crate::providers::Providers;
 use crate::serve::{ServeOptions, Serving, serve};
 use crate::tls::{Certificates, TlsError};
 
@@ -59,7 +63,7 @@ pub enum RunError {
     #[error("cannot listen on {address}: {source}; stop what listens there, or choose another with --listen ADDR:PORT")]
     Listen {
         /// The address.
-        address: std::net::SocketAddr,
+        address: SocketAddr,
         /// Why.
         source: std::io::Error,
     },
@@ -72,6 +76,9 @@ pub enum RunError {
     /// Providers and models.
     #[error(transparent)]
     Door(#[from] DoorError),
+    /// Certificates of an identity provider.
+    #[error("cannot set up the identity providers")]
+    Providers(#[from] ClientError),
     /// The price file.
     #[error(transparent)]
     Prices(#[from] PricesError),
@@ -115,64 +122,44 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let listener = listen(&config).await?;
     let store = Store::open(&target(&config)).await?;
     let fresh = bootstrap::ensure(&store, clock.now()).await?;
+    let tasks = Tasks::new();
+    let audit = audit_log(dir, &store, &clock, &tasks).await?;
     if config.templates.starters {
         crate::starters::ensure(&store, clock.now()).await?;
     }
     // Before anything is served: what a lost database took with it is back by then.
     let folder = Folder::new(config.templates.folder.clone());
+    folder.record_in(&audit);
     folder.look(&store, clock.now()).await.iter().for_each(FolderEvent::log);
-    let tasks = Tasks::new();
     let gate = Gate::start(gate_options(&config, &store, &clock, &tasks)?).await?;
     let prices = prices::load(&config, &store, &clock).await?;
     let door = door::build(&config).await?;
     let mut registry = metrics::Registry::new(env!("CARGO_PKG_VERSION"), clock.now());
-    let tls = match &certificates {
-        Some(certificates) => Some(certificates.acceptor(registry.families())?),
-        None => None,
-    };
+    let tls = certificates.as_ref().map(|found| found.acceptor(registry.families()));
+    let tls = tls.transpose()?;
     let gateway = gateway(&config, &gate, door.routes, Arc::clone(&prices), &mut registry);
     let stop = CancellationToken::new();
-    let fleet = Fleet::new(
-        FleetOptions {
-            gate: Arc::clone(&gate),
-            gateway: Arc::clone(&gateway),
-            config: &config,
-            driver: fleet::driver(&config),
-            tasks: tasks.clone(),
-            closing: stop.clone(),
-        },
-        &mut registry,
-    );
-    let key = secret_key(dir).map_err(data_dir_error(dir))?;
-    let audit = AuditLog::start(AuditOptions {
-        store: store.clone(),
-        clock: clock.clone(),
+    let options = FleetOptions {
+        gate: Arc::clone(&gate),
+        gateway: Arc::clone(&gateway),
+        config: &config,
+        driver: fleet::driver(&config),
         tasks: tasks.clone(),
-        replica: replica(dir, &clock).map_err(data_dir_error(dir))?,
-        kind: AuditWriterKind::Server,
-    })
-    .await?;
-    let anchors = Anchors::new(AnchorsOptions {
-        log: audit.clone(),
-        store: store.clone(),
-        clock: clock.clone(),
-        key: AuditKey::new(&key),
-        config: config.audit.clone(),
-        dir: dir.to_owned(),
-    });
+        closing: stop.clone(),
+    };
+    let fleet = Fleet::new(options, &mut registry);
+    let key = secret_key(dir).map_err(data_dir_error(dir))?;
+    let anchors = anchors(&config, &key, &audit, (&store, &clock));
     anchors.start(&tasks, stop.clone());
+    let port = listener.local_addr().map_err(data_dir_error(dir))?.port();
     let app = App::new(AppParts {
         gate: Arc::clone(&gate),
         gateway: Arc::clone(&gateway),
         defaults: config.defaults.clone(),
         metrics: registry,
         fleet: fleet.clone(),
-        apps: apps_options(
-            &config,
-            listener.local_addr().map_err(data_dir_error(dir))?.port(),
-            &key,
-        ),
-        identity: identity_options(&config, key),
+        apps: apps_options(&config, port, &key),
+        identity: identity_options(&config, key)?,
         templates: folder.clone(),
         audit: audit.clone(),
         anchors: anchors.clone(),
@@ -180,14 +167,10 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     // Before anything is served: it counts what has ended with the server before.
     app.take_up_suspensions().await?;
     tasks.spawn(app.clone().watch_access(stop.clone()));
+    tasks.spawn(app.clone().watch_provider_sessions(stop.clone()));
     tasks.spawn(folder.watch(store.clone(), clock.clone(), stop.clone()));
-    tasks.spawn(prices::watch(
-        prices,
-        config.clone(),
-        store.clone(),
-        clock.clone(),
-        stop.clone(),
-    ));
+    let (shared, end) = ((config.clone(), store.clone(), clock.clone()), stop.clone());
+    tasks.spawn(prices::watch(prices, shared.0, shared.1, shared.2, end));
     if let Some(certificates) = certificates {
         tasks.spawn(certificates.watch(clock.clone(), stop.clone()));
     }
@@ -204,26 +187,83 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     fleet.start().await?;
     announce(&config, fresh, &store, &clock).await?;
     wait_for_signal().await?;
+    let running = Running {
+        grace: config.server.shutdown_grace,
+        app,
+        stop,
+        accepting,
+        mocks: door.mocks,
+        anchors,
+        tasks,
+    };
+    let ended = shut_down(running).await;
+    store.close().await;
+    forget_addresses(dir);
+    ended?;
+    tracing::info!("everything is settled and recorded; good-bye");
+    Ok(())
+}
+
+/// What is ended in order.
+struct Running {
+    grace: Duration,
+    app: App,
+    stop: CancellationToken,
+    accepting: tokio::task::JoinHandle<()>,
+    mocks: Vec<bailey_mock::Mock>,
+    anchors: Anchors,
+    tasks: Tasks,
+}
+
+/// Ends what runs, so that nothing is lost: open answers first, the audit log last.
+async fn shut_down(running: Running) -> Result<(), RunError> {
+    let Running { app, stop, .. } = running;
     tracing::info!("shutting down: open answers may end, new requests are refused");
     app.drain();
     tokio::time::sleep(NOTICE).await;
     stop.cancel();
     app.apps().close();
     // The task ends with `stop`; what it was doing is of no interest any more.
-    let _ = accepting.await;
-    drain(&gate, &tasks, config.server.shutdown_grace).await;
-    let ended = gate.shutdown().await;
-    for mock in door.mocks {
+    let _ = running.accepting.await;
+    drain(app.gate(), &running.tasks, running.grace).await;
+    let ended = app.gate().shutdown().await;
+    for mock in running.mocks {
         mock.stop().await;
     }
-    anchors.make_or_say().await;
-    audit.close().await;
-    tasks.wait(Duration::from_secs(5)).await;
-    store.close().await;
-    let _ = std::fs::remove_file(config.server.data_dir.join(ADDRESS));
-    ended?;
-    tracing::info!("everything is settled and recorded; good-bye");
-    Ok(())
+    running.anchors.make_or_say().await;
+    app.audit().close().await;
+    running.tasks.wait(Duration::from_secs(5)).await;
+    Ok(ended?)
+}
+
+/// What records changes before they are made.
+async fn audit_log(dir: &Path, store: &Store, clock: &Clock, tasks: &Tasks) -> Result<AuditLog, RunError> {
+    let options = AuditOptions {
+        store: store.clone(),
+        clock: clock.clone(),
+        tasks: tasks.clone(),
+        replica: replica(dir, clock).map_err(data_dir_error(dir))?,
+        kind: AuditWriterKind::Server,
+    };
+    Ok(AuditLog::start(options).await?)
+}
+
+/// What signs the ends of the audit log's chains.
+fn anchors(config: &Config, key: &MasterKey, log: &AuditLog, (store, clock): (&Store, &Clock)) -> Anchors {
+    Anchors::new(AnchorsOptions {
+        log: log.clone(),
+        store: store.clone(),
+        clock: clock.clone(),
+        key: AuditKey::new(key),
+        config: config.audit.clone(),
+        dir: config.server.data_dir.clone(),
+    })
+}
+
+fn forget_addresses(dir: &Path) {
+    for file in [ADDRESS, URL] {
+        let _ = std::fs::remove_file(dir.join(file));
+    }
 }
 
 /// Waits for open answers, at most `grace`; then ends them.
@@ -248,8 +288,13 @@ async fn drain(gate: &Gate, tasks: &Tasks, grace: Duration) {
     }
 }
 
+/// The file with what every other key is derived from.
+const SECRET_KEY: &str = "secret-key";
+
 /// The file that names the address, for scripts that let the system choose a port.
 pub(crate) const ADDRESS: &str = "address";
+/// The file that names it as browsers do, its scheme included.
+const URL: &str = "url";
 
 fn lock(dir: &Path) -> Result<File, RunError> {
     let error = |source| RunError::DataDir {
@@ -276,7 +321,10 @@ async fn listen(config: &Config) -> Result<TcpListener, RunError> {
     let listener = TcpListener::bind(address).await.map_err(error)?;
     let bound = listener.local_addr().map_err(error)?;
     let path = config.server.data_dir.join(ADDRESS);
-    std::fs::write(&path, format!("{bound}\n")).map_err(|source| RunError::DataDir { dir: path, source })?;
+    let url = config.server.data_dir.join(URL);
+    for (path, text) in [(path, bound.to_string()), (url, own_url(config, bound))] {
+        std::fs::write(&path, format!("{text}\n")).map_err(|source| RunError::DataDir { dir: path, source })?;
+    }
     Ok(listener)
 }
 
@@ -302,7 +350,7 @@ fn replica(dir: &Path, clock: &Clock) -> Result<ReplicaId, std::io::Error> {
 
 /// What the keys of every purpose are derived from, made at the first start: what they protect outlives the process.
 fn secret_key(dir: &Path) -> Result<MasterKey, std::io::Error> {
-    let path = dir.join("secret-key");
+    let path = dir.join(SECRET_KEY);
     match std::fs::read(&path) {
         Ok(bytes) => {
             let key = bytes.try_into().map_err(|_| {
@@ -330,6 +378,40 @@ fn secret_key(dir: &Path) -> Result<MasterKey, std::io::Error> {
     }
 }
 
+/// The key that the audit log's anchors are signed with; its public half proves them.
+///
+/// # Errors
+/// Where the data directory has no key: the first start of a server makes it.
+pub fn audit_key(config: &Config) -> Result<AuditKey, RunError> {
+    let dir = config.server.data_dir.as_path();
+    let path = dir.join(SECRET_KEY);
+    if !path.is_file() {
+        let what = format!("there is no {}: the first start of the server makes it", path.display());
+        return Err(data_dir_error(dir)(std::io::Error::new(
+            std::io::ErrorKind::NotFound,
+            what,
+        )));
+    }
+    let key = secret_key(dir).map_err(data_dir_error(dir))?;
+    Ok(AuditKey::new(&key))
+}
+
+/// The audit log as the command line writes it, on the server's machine: a chain of its own, whether the server runs or not.
+///
+/// # Errors
+/// Where the data directory or the database cannot be written.
+pub async fn command_log(config: &Config, store: &Store, clock: &Clock, tasks: &Tasks) -> Result<AuditLog, RunError> {
+    let dir = config.server.data_dir.as_path();
+    let options = AuditOptions {
+        store: store.clone(),
+        clock: clock.clone(),
+        tasks: tasks.clone(),
+        replica: replica(dir, clock).map_err(data_dir_error(dir))?,
+        kind: AuditWriterKind::Command,
+    };
+    Ok(AuditLog::start(options).await?)
+}
+
 fn apps_options(config: &Config, port: u16, key: &MasterKey) -> AppsOptions {
     AppsOptions {
         config: config.apps.clone(),
@@ -349,13 +431,14 @@ fn apps_port(config: &Config, own: u16) -> Option<u16> {
     }
 }
 
-fn identity_options(config: &Config, key: MasterKey) -> IdentityOptions {
-    IdentityOptions {
+fn identity_options(config: &Config, key: MasterKey) -> Result<IdentityOptions, ClientError> {
+    Ok(IdentityOptions {
         config: config.sign_in.clone(),
         public_url: config.server.public_url.clone(),
         proxies: config.server.trusted_proxies.clone(),
+        providers: Providers::new(&config.sign_in, &key)?,
         key,
-    }
+    })
 }
 
 fn data_dir_error(dir: &Path) -> impl Fn(std::io::Error) -> RunError {
@@ -385,6 +468,7 @@ fn gate_options(config: &Config, store: &Store, clock: &Clock, tasks: &Tasks) ->
         flush_interval: config.audit.flush_interval,
         blocking: config.audit.mode == AuditMode::Blocking,
         lease_policy: LeasePolicy::default(),
+        token_limits: TokenLimits::of(&config.defaults.key(KeyScope::User)),
     })
 }
 
@@ -423,11 +507,18 @@ pub fn base_url(config: &Config) -> String {
     if let Some(url) = &config.server.public_url {
         return url.clone();
     }
-    let file = std::fs::read_to_string(config.server.data_dir.join(ADDRESS)).ok();
-    let bound = file.and_then(|text| text.trim().parse().ok());
-    let address: std::net::SocketAddr = bound.unwrap_or(config.server.listen);
-    // Signing in without https works on the machine itself; by this name, as apps are below it.
+    // Who asks may not have the flags that the server was started with.
+    let running = std::fs::read_to_string(config.server.data_dir.join(URL)).unwrap_or_default();
+    match running.trim() {
+        "" => own_url(config, config.server.listen),
+        url => url.to_owned(),
+    }
+}
+
+/// Where a browser finds a server that listens at this address.
+fn own_url(config: &Config, address: SocketAddr) -> String {
     let scheme = scheme(config);
+    // Signing in without https works on the machine itself; by this name, as apps are below it.
     if address.ip().is_unspecified() || address.ip().is_loopback() {
         return format!("{scheme}://localhost:{}", address.port());
     }

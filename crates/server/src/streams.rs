@@ -17,9 +17,11 @@ use bailey_api::agent::Purpose;
 use bailey_core::WorkspaceId;
 use bailey_core::workspace::WorkspaceStatus;
 use bailey_link::Stream;
+use serde_json::json;
 
-use crate::app::{App, AppError, Caller};
+use crate::app::{App, AppError, Caller, workspace_resource as workspaces_resource};
 use crate::apps::{self, Visit};
+use crate::audit::{Change, Resource};
 use crate::bridge::{self, MAX_FRAME, READ_BUFFER};
 use crate::links::LinkError;
 
@@ -75,6 +77,8 @@ pub enum StreamError {
 /// Somebody who was let into a workspace.
 #[derive(Debug)]
 pub(crate) struct Admitted {
+    /// The workspace as the audit log names it.
+    pub(crate) resource: Resource,
     pub(crate) visit: Visit,
     place: Place,
 }
@@ -96,8 +100,11 @@ impl App {
         kind: Kind,
     ) -> Result<Admitted, AppError> {
         let workspace = self.workspace_within(caller, id).await?;
-        let name = workspace.name.clone();
-        if workspace.resolved.browser_only || self.fleet().settings().browser_only {
+        let (name, resource) = (workspace.name.clone(), workspaces_resource(&workspace));
+        // A terminal of somebody who is signed in with a browser is one in a page of Bailey's own: its session counts there
+        // alone.
+        let in_browser = kind == Kind::Terminal && caller.actor.session.is_some();
+        if !in_browser && (workspace.resolved.browser_only || self.fleet().settings().browser_only) {
             return Err(StreamError::BrowserOnly(name).into());
         }
         if !self.fleet().links().is_connected(id) {
@@ -114,7 +121,7 @@ impl App {
         let place = self.streams().enter(inside, caller.person(), kind)?;
         let mut visit = self.apps().visit(caller, workspace).ok_or(AppError::NotFound)?;
         visit.end = place.end();
-        Ok(Admitted { visit, place })
+        Ok(Admitted { resource, visit, place })
     }
 
     /// Opens a stream for somebody who was let in.
@@ -136,13 +143,21 @@ impl App {
     /// Opens a stream and hands it to a WebSocket.
     pub(crate) async fn stream_upgrade(
         &self,
+        caller: &Caller,
         admitted: Admitted,
         purpose: Purpose,
         upgrade: WebSocketUpgrade,
         connection: Option<apps::Place>,
     ) -> Result<Response, AppError> {
         let is_terminal = matches!(purpose, Purpose::Terminal(_));
-        let stream = self.stream_open(&admitted, purpose).await?;
+        let entry = caller.record_open(begins(&admitted, &purpose)).await?;
+        let stream = match self.stream_open(&admitted, purpose).await {
+            Ok(stream) => stream,
+            Err(error) => {
+                entry.fail(error.to_string());
+                return Err(error);
+            }
+        };
         let app = self.clone();
         Ok(upgrade
             .max_message_size(MAX_FRAME)
@@ -156,7 +171,25 @@ impl App {
                     // The agent itself says that a command runs.
                     bridge::carry(socket, stream, |_| {}, apps.until_over(&admitted.visit)).await;
                 }
+                entry.end();
                 drop((admitted, connection));
             }))
+    }
+}
+
+/// What begins with a stream. Of a command's variables the values may be secrets.
+fn begins(admitted: &Admitted, purpose: &Purpose) -> Change {
+    let resource = admitted.resource.clone();
+    match purpose {
+        Purpose::Terminal(open) => {
+            Change::new("workspaces.terminal", resource).after(&json!({ "terminal": open.name }))
+        }
+        Purpose::Exec(start) => Change::new("workspaces.exec", resource).after(&json!({
+            "command": start.command,
+            "directory": start.directory,
+            "variables": start.environment.keys().collect::<Vec<_>>(),
+            "timeout_seconds": start.timeout,
+        })),
+        _ => Change::new("workspaces.stream", resource),
     }
 }

@@ -60,13 +60,12 @@ impl Ways {
 
     /// Whether a browser came over https: to the proxy that says so, to this server, or to the public address.
     pub(crate) fn is_https(&self, extensions: &Extensions, headers: &HeaderMap) -> bool {
-        if self.is_proxy(peer(extensions).0.to_canonical())
-            && let Some(said) = only(headers, &FORWARDED_PROTO)
-        {
-            return said == "https";
-        }
+        let trusted = self.is_proxy(peer(extensions).0.to_canonical());
+        let said = trusted.then(|| only(headers, &FORWARDED_PROTO)).flatten();
+        // The connection of a proxy is not the browser's.
+        let encrypted = extensions.get::<Encrypted>().is_some() && said != Some("http");
         let public = self.public.as_deref().and_then(|url| url.strip_prefix("https://"));
-        extensions.get::<Encrypted>().is_some() || public.is_some_and(|own| own.eq_ignore_ascii_case(host(headers)))
+        said == Some("https") || encrypted || public.is_some_and(|own| own.eq_ignore_ascii_case(host(headers)))
     }
 
     /// Who asks, as far as that is known.
@@ -171,6 +170,7 @@ mod tests {
         assert_eq!(address(&[(forwarded, "192.0.2.1:4711")]), "192.0.2.1");
         assert_eq!(address(&[(forwarded, "1.1.1.1, nonsense")]), "10.0.0.1");
         assert_eq!(address(&[(forwarded, "[2001:db8::1]:80")]), "2001:db8::1");
+        assert_eq!(address(&[(forwarded, "[2001:db8::1]")]), "2001:db8::1");
         assert_eq!(address(&[(forwarded, "::ffff:192.0.2.1")]), "192.0.2.1");
         assert_eq!(address(&[]), "10.0.0.1");
     }
@@ -184,6 +184,27 @@ mod tests {
             assert!(way(None, [127, 0, 0, 1], &[("host", host)]).keeps_cookies, "{host}");
         }
         assert!(!way(None, [127, 0, 0, 1], &[("host", "localhost.evil.example")]).keeps_cookies);
+    }
+
+    #[test]
+    fn a_connection_of_this_servers_tls_is_https_unless_a_proxy_says_otherwise() {
+        let ways = Ways::new(vec!["10.0.0.0/8".parse().unwrap()], None);
+        let https = |peer: [u8; 4], proto: Option<&str>| {
+            let mut extensions = Extensions::new();
+            extensions.insert(Peer(peer.into()));
+            extensions.insert(Encrypted);
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, "bailey.example.com".parse().unwrap());
+            if let Some(proto) = proto {
+                headers.insert(FORWARDED_PROTO, proto.parse().unwrap());
+            }
+            let way = ways.of(&extensions, &headers);
+            assert_eq!(way.keeps_cookies, way.origin.starts_with("https://"));
+            way.keeps_cookies
+        };
+        let (proxy, stranger) = ([10, 0, 0, 1], [198, 51, 100, 1]);
+        assert!(https(stranger, None) && https(stranger, Some("http")) && https(proxy, None));
+        assert!(https(proxy, Some("https")) && !https(proxy, Some("http")));
     }
 
     #[test]

@@ -42,6 +42,11 @@ statements! {
         "SELECT CAST(COALESCE(SUM(cost), 0) AS BIGINT) AS cost, CAST(COALESCE(SUM(overrun), 0) AS BIGINT) AS overrun \
          FROM spend_daily WHERE day >= $2 AND person = $1",
     );
+    /// What has no key came with a token.
+    SPENT_BY_TOKENS = same(
+        "SELECT CAST(COALESCE(SUM(cost), 0) AS BIGINT) AS cost, CAST(COALESCE(SUM(overrun), 0) AS BIGINT) AS overrun \
+         FROM spend_daily WHERE day >= $2 AND person = $1 AND key_id = $3",
+    );
     SPENT_BY_GROUP = same(
         "SELECT CAST(COALESCE(SUM(cost), 0) AS BIGINT) AS cost, CAST(COALESCE(SUM(overrun), 0) AS BIGINT) AS overrun \
          FROM spend_daily WHERE day >= $2 AND group_id = $1",
@@ -111,7 +116,7 @@ impl BudgetState {
 const fn subject_id(subject: &BudgetSubject) -> Uuid {
     match subject {
         BudgetSubject::Key(id) => id.uuid(),
-        BudgetSubject::Person(id) => id.uuid(),
+        BudgetSubject::Person(id) | BudgetSubject::Tokens(id) => id.uuid(),
         BudgetSubject::Group(id) => id.uuid(),
         BudgetSubject::Organization(id) => id.uuid(),
     }
@@ -122,6 +127,7 @@ fn read(row: &Row) -> Result<Budget, StoreError> {
     let subject = row.parse("subject_kind", |kind| match kind {
         "key" => Some(BudgetSubject::Key(KeyId::from_uuid(id))),
         "person" => Some(BudgetSubject::Person(PersonId::from_uuid(id))),
+        "tokens" => Some(BudgetSubject::Tokens(PersonId::from_uuid(id))),
         "group" => Some(BudgetSubject::Group(GroupId::from_uuid(id))),
         "organization" => Some(BudgetSubject::Organization(OrgId::from_uuid(id))),
         _ => None,
@@ -144,7 +150,7 @@ pub(crate) async fn insert_budget(tx: &mut Conn, budget: &Budget) -> Result<(), 
     let subject = subject_id(&budget.subject);
     let (exists, what) = match budget.subject {
         BudgetSubject::Key(_) => (KEY_EXISTS, "key"),
-        BudgetSubject::Person(_) => (PERSON_EXISTS, "person"),
+        BudgetSubject::Person(_) | BudgetSubject::Tokens(_) => (PERSON_EXISTS, "person"),
         BudgetSubject::Group(_) => (GROUP_EXISTS, "group"),
         BudgetSubject::Organization(_) => (ORGANIZATION_EXISTS, "organization"),
     };
@@ -172,6 +178,7 @@ async fn spent(tx: &mut Conn, subject: &BudgetSubject, since: Timestamp) -> Resu
     let query = match subject {
         BudgetSubject::Key(id) => SPENT_BY_KEY.bind(*id).bind(since),
         BudgetSubject::Person(id) => SPENT_BY_PERSON.bind(*id).bind(since),
+        BudgetSubject::Tokens(id) => SPENT_BY_TOKENS.bind(*id).bind(since).bind(Uuid::nil()),
         BudgetSubject::Group(id) => SPENT_BY_GROUP.bind(*id).bind(since),
         BudgetSubject::Organization(_) => SPENT_BY_ALL.bind(since),
     };
@@ -197,6 +204,24 @@ impl Store {
                 .bind(overrun);
             tx.execute(open).await.map(drop)
         })
+    }
+
+    /// Makes sure that a subject has a budget: this one, unless there is one already of whichever period. What was spent
+    /// before counts as [`Store::budget_insert`] says.
+    pub async fn budget_ensure(&self, budget: &Budget, now: Timestamp) -> Result<(), StoreError> {
+        let filter = BudgetFilter {
+            subject: Some(budget.subject),
+            ..BudgetFilter::within(LedgerReach::All)
+        };
+        let (there, _) = self.budgets_list(&filter, ListPage::first(1), now).await?;
+        if !there.is_empty() {
+            return Ok(());
+        }
+        match self.budget_insert(budget, now).await {
+            // Somebody else was faster.
+            Err(StoreError::Conflict { field: "period", .. }) => Ok(()),
+            done => done,
+        }
     }
 
     /// The budget of this id.
@@ -254,7 +279,7 @@ impl Store {
                 .bind(subject.kind());
         }
         if filter.reach != LedgerReach::All {
-            query.push(" AND ((b.subject_kind = 'person'");
+            query.push(" AND ((b.subject_kind IN ('person', 'tokens')");
             filter.reach.limit(&mut query, " AND b.subject");
             query.push(") OR (b.subject_kind = 'key' AND b.subject IN (SELECT id FROM virtual_keys WHERE 1 = 1");
             filter.reach.limit(&mut query, " AND person");

@@ -106,6 +106,7 @@ const UNIQUE: &[(&str, &str, &str, &str)] = &[
         "public_id",
     ),
     ("sessions.public_id", "sessions_public_id", "session", "public_id"),
+    ("identities.issuer", "identities_subject", "identity", "subject"),
     ("api_tokens.public_id", "api_tokens_public_id", "token", "public_id"),
     ("virtual_keys.public_id", "virtual_keys_public_id", "key", "public_id"),
     ("templates.name", "templates_name", "template", "name"),

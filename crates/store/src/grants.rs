@@ -130,16 +130,20 @@ async fn insert(tx: &mut Conn, grant: &Grant) -> Result<(), StoreError> {
     tx.execute(insert).await.map(drop)
 }
 
+/// A person and all that their authority follows from.
+pub(crate) async fn holder(conn: &mut Conn, id: PersonId) -> Result<Option<Holder>, StoreError> {
+    let Some(person) = person(conn, id).await? else {
+        return Ok(None);
+    };
+    let groups = conn.read_all(GROUPS.bind(id), |row| row.get("group_id")).await?;
+    let grants = conn.read_all(HELD_BY.bind(id), read_held).await?;
+    Ok(Some(Holder { person, groups, grants }))
+}
+
 impl Store {
     /// A person and all that their authority follows from, as it is now.
     pub async fn holder(&self, id: PersonId) -> Result<Option<Holder>, StoreError> {
-        let mut conn = self.reader().await?;
-        let Some(person) = person(&mut conn, id).await? else {
-            return Ok(None);
-        };
-        let groups = conn.read_all(GROUPS.bind(id), |row| row.get("group_id")).await?;
-        let grants = conn.read_all(HELD_BY.bind(id), read_held).await?;
-        Ok(Some(Holder { person, groups, grants }))
+        holder(&mut self.reader().await?, id).await
     }
 
     /// What everyone in a group has by it.

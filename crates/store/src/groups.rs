@@ -23,6 +23,8 @@ statements! {
     DELETE = same("DELETE FROM groups WHERE id = $1");
     DELETE_BUDGETS = same("DELETE FROM budgets WHERE subject_kind = 'group' AND subject = $1");
     MEMBER_ADD = same("INSERT INTO group_members (group_id, person) VALUES ($1, $2) ON CONFLICT DO NOTHING");
+    /// What a provider gave is then somebody's own decision, and stays when the provider takes it back.
+    MEMBER_KEEP = same("UPDATE group_members SET identity = NULL WHERE group_id = $1 AND person = $2");
     MEMBER_REMOVE = same("DELETE FROM group_members WHERE group_id = $1 AND person = $2");
     UNCHARGE = same("UPDATE people SET charged_group = NULL WHERE charged_group = $1 AND id = $2");
     MEMBERS = same(
@@ -96,6 +98,12 @@ pub(crate) async fn bounds_of_person(conn: &mut Conn, person: PersonId, default:
 
 pub(crate) async fn group(conn: &mut Conn, id: GroupId) -> Result<Option<Group>, StoreError> {
     conn.read_optional(GET.bind(id), read).await
+}
+
+/// Ends a person's membership, and charges them to no group if it was this one.
+pub(crate) async fn remove_member(tx: &mut Conn, group: GroupId, person: PersonId) -> Result<bool, StoreError> {
+    tx.execute(UNCHARGE.bind(group).bind(person)).await?;
+    Ok(tx.execute(MEMBER_REMOVE.bind(group).bind(person)).await? > 0)
 }
 
 impl Store {
@@ -216,18 +224,18 @@ impl Store {
 
     /// Makes a person a member. `false` if they were one already.
     pub async fn group_member_add(&self, group: GroupId, person: PersonId) -> Result<bool, StoreError> {
-        transaction!(self, async |tx| Ok(tx
-            .execute(MEMBER_ADD.bind(group).bind(person))
-            .await?
-            > 0))
+        transaction!(self, async |tx| {
+            let added = tx.execute(MEMBER_ADD.bind(group).bind(person)).await? > 0;
+            if !added {
+                tx.execute(MEMBER_KEEP.bind(group).bind(person)).await?;
+            }
+            Ok(added)
+        })
     }
 
     /// Ends a person's membership. `false` if they were no member. Someone who was charged to the group is charged to none.
     pub async fn group_member_remove(&self, group: GroupId, person: PersonId) -> Result<bool, StoreError> {
-        transaction!(self, async |tx| {
-            tx.execute(UNCHARGE.bind(group).bind(person)).await?;
-            Ok(tx.execute(MEMBER_REMOVE.bind(group).bind(person)).await? > 0)
-        })
+        transaction!(self, async |tx| remove_member(tx, group, person).await)
     }
 
     /// The members of a group, by name.

@@ -1,18 +1,22 @@
 //! Virtual keys: only their hashes are here.
 
-use bailey_core::budget::Budget;
+use bailey_core::authz::Holder;
+use bailey_core::budget::{Budget, BudgetSubject};
 use bailey_core::key::Key;
-use bailey_core::people::{Group, Organization, Person};
+use bailey_core::people::{ApiToken, Group, Organization, Person};
 use bailey_core::{GroupId, KeyId, PersonId, Timestamp, WorkspaceId};
 
 use crate::budgets::{chain_budgets, insert_budget};
 use crate::conn::Conn;
+use crate::grants::holder;
 use crate::groups::{group, models_of_person};
+use crate::offboarding::changed;
 use crate::organization::organization;
 use crate::page::cut;
 use crate::people::person;
 use crate::sql::{Assembly, same, statements};
 use crate::store::transaction;
+use crate::tokens::token;
 use crate::value::{Row, json};
 use crate::workspaces::workspace_up_by_agent;
 use crate::{LedgerReach, ListPage, Store, StoreError};
@@ -103,6 +107,23 @@ pub struct KeyChain {
     /// The organization.
     pub org: Organization,
     /// The budgets of the key, the person, the charged group and the organization.
+    pub budgets: Vec<Budget>,
+}
+
+/// An API token and all that a request with it is judged by at the model door.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenChain {
+    /// The token, which may be revoked or expired.
+    pub token: ApiToken,
+    /// Whose it is, who may be suspended, and what they may do.
+    pub holder: Holder,
+    /// The group that they are charged to.
+    pub group: Option<Group>,
+    /// The models that the person's groups allow them; `None` = no group says so.
+    pub models: Option<Vec<String>>,
+    /// The organization.
+    pub org: Organization,
+    /// The budgets of the person, of their tokens, of the charged group and the organization.
     pub budgets: Vec<Budget>,
 }
 
@@ -305,6 +326,7 @@ impl Store {
     pub async fn key_revoke(&self, id: KeyId, now: Timestamp) -> Result<bool, StoreError> {
         transaction!(self, async |tx| {
             if tx.execute(REVOKE.bind(id).bind(now)).await? > 0 {
+                changed(tx).await?;
                 return Ok(true);
             }
             match tx.fetch_optional(GET.bind(id)).await? {
@@ -327,7 +349,7 @@ impl Store {
                 0 => Err(StoreError::NotFound {
                     what: "key that could be rotated",
                 }),
-                _ => Ok(()),
+                _ => changed(tx).await,
             }
         })
     }
@@ -350,11 +372,43 @@ impl Store {
         let subjects = [key.id.uuid(), person.id.uuid(), org.id.uuid()]
             .into_iter()
             .chain(group.iter().map(|g| g.id.uuid()));
-        let budgets = chain_budgets(&mut conn, subjects.collect()).await?;
+        let mut budgets = chain_budgets(&mut conn, subjects.collect()).await?;
+        budgets.retain(|budget| !matches!(budget.subject, BudgetSubject::Tokens(_)));
         conn.commit().await?;
         Ok(Some(KeyChain {
             key,
             person,
+            group,
+            models,
+            org,
+            budgets,
+        }))
+    }
+
+    /// An API token and all that a request with it is judged by, as one state of the database.
+    pub async fn token_chain(&self, public_id: &str) -> Result<Option<TokenChain>, StoreError> {
+        let mut conn = self.snapshot().await?;
+        let Some(token) = token(&mut conn, public_id).await? else {
+            return Ok(None);
+        };
+        let holder = holder(&mut conn, token.person).await?.ok_or(StoreError::Corrupt {
+            what: "a token's person",
+        })?;
+        let person = &holder.person;
+        let models = models_of_person(&mut conn, person.id).await?;
+        let group = match person.charged_group {
+            Some(id) => group(&mut conn, id).await?,
+            None => None,
+        };
+        let org = organization(&mut conn).await?;
+        let subjects = [person.id.uuid(), org.id.uuid()]
+            .into_iter()
+            .chain(group.iter().map(|g| g.id.uuid()));
+        let budgets = chain_budgets(&mut conn, subjects.collect()).await?;
+        conn.commit().await?;
+        Ok(Some(TokenChain {
+            token,
+            holder,
             group,
             models,
             org,

@@ -35,7 +35,9 @@ pub(crate) const STEPS: &[Step] = steps! {
     5 "0005_builds";
     6 "0006_roles";
     7 "0007_audit";
+    8 "0008_identities";
     9 "0009_offboarding";
+    10 "0010_indexes";
 };
 
 fn migrator(text: impl Fn(&Step) -> &'static str) -> Migrator {

@@ -42,7 +42,14 @@ statements! {
     FORGET_PASSWORD = same("DELETE FROM local_passwords WHERE person = $1");
     FORGET_FACTOR = same("DELETE FROM second_factors WHERE person = $1");
     FORGET_CODES = same("DELETE FROM recovery_codes WHERE person = $1");
-    FORGET_BUDGETS = same("DELETE FROM budgets WHERE subject_kind = 'person' AND subject = $1");
+    /// Who they are at an identity provider stays, without what only concerns them: it must not become somebody else's.
+    FORGET_ADDRESSES = same("UPDATE identities SET email = NULL WHERE person = $1");
+    FORGET_PROVIDERS = same(
+        "DELETE FROM provider_sessions WHERE identity IN (SELECT id FROM identities WHERE person = $1)",
+    );
+    FORGET_GRANTS = same("DELETE FROM grants WHERE person = $1");
+    FORGET_TEMPLATES = same("DELETE FROM template_people WHERE person = $1");
+    FORGET_BUDGETS = same("DELETE FROM budgets WHERE subject_kind IN ('person', 'tokens') AND subject = $1");
     /// Those that could be used until now are counted, and then all are ended.
     GOOD_SESSIONS = same(count!(
         "sessions WHERE person = $1 AND ended_at IS NULL AND expires_at > $2 AND last_used_at > $3"
@@ -401,6 +408,10 @@ impl Store {
                 FORGET_PASSWORD,
                 FORGET_FACTOR,
                 FORGET_CODES,
+                FORGET_ADDRESSES,
+                FORGET_PROVIDERS,
+                FORGET_GRANTS,
+                FORGET_TEMPLATES,
                 FORGET_BUDGETS,
                 DELETE,
             ] {

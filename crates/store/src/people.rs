@@ -5,6 +5,7 @@ use bailey_core::people::{Person, PersonStatus};
 use bailey_core::{GroupId, PersonId};
 
 use crate::conn::Conn;
+use crate::offboarding::changed;
 use crate::page::cut;
 use crate::roles::alone;
 use crate::sql::{Assembly, each, same, statements};
@@ -132,6 +133,12 @@ impl Store {
         person(&mut self.reader().await?, id).await
     }
 
+    /// Whether there is an active owner beside this person, by their own role.
+    pub async fn owner_beside(&self, person: PersonId) -> Result<bool, StoreError> {
+        let mut conn = self.reader().await?;
+        Ok(conn.fetch_optional(ANOTHER_OWNER.bind(person)).await?.is_some())
+    }
+
     /// The person of this login name.
     pub async fn person_by_name(&self, name: &str) -> Result<Option<Person>, StoreError> {
         self.reader().await?.read_optional(BY_NAME.bind(name), read).await
@@ -211,7 +218,7 @@ impl Store {
                 .bind(person.charged_group);
             match tx.execute(update).await? {
                 0 => Err(StoreError::NotFound { what: "person" }),
-                _ => Ok(()),
+                _ => changed(tx).await,
             }
         })
     }

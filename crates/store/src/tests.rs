@@ -1,6 +1,7 @@
 //! Every statement is understood by both databases, and every migration exists for both.
 
-use bailey_core::{KeyId, PersonId, RequestId, Secret, Timestamp};
+use bailey_core::ledger::Outcome;
+use bailey_core::{KeyId, PersonId, RequestId, Secret, Timestamp, WorkspaceId};
 use bailey_testkit::db::{TestDb, TestTarget};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _, SqlSafeStr as _, SqliteConnection};
 
@@ -19,6 +20,7 @@ const FILES: &[(&str, &[(&str, Statement)])] = &[
     ("credentials", crate::credentials::ALL),
     ("grants", crate::grants::ALL),
     ("groups", crate::groups::ALL),
+    ("identities", crate::identities::ALL),
     ("invitations", crate::invitations::ALL),
     ("keys", crate::keys::ALL),
     ("leases", crate::leases::ALL),
@@ -106,10 +108,30 @@ async fn requests_are_found_by_index_and_not_sorted(db: TestDb) {
         started_at: Timestamp::default(),
         id: RequestId::from_uuid(uuid::Uuid::nil()),
     };
+    let failed = RequestFilter {
+        outcome: Some(Outcome::Error),
+        ..all.clone()
+    };
+    let workspace = RequestFilter {
+        workspace: Some(WorkspaceId::from_uuid(uuid::Uuid::nil())),
+        ..all.clone()
+    };
+    let session = RequestFilter {
+        session: Some("s".to_owned()),
+        ..all.clone()
+    };
+    let failed_of_person = RequestFilter {
+        outcome: Some(Outcome::Error),
+        ..person.clone()
+    };
     for (filter, index) in [
         (all, "requests_started_at"),
         (key, "requests_key_id"),
         (person, "requests_person"),
+        (failed, "requests_failed"),
+        (workspace, "requests_workspace"),
+        (session, "requests_session"),
+        (failed_of_person, "requests_person"),
     ] {
         let plan = plan(&mut conn, list_query(Backend::Sqlite, &filter, Some(cursor), 50)).await;
         assert!(

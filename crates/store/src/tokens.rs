@@ -5,6 +5,7 @@ use bailey_core::people::ApiToken;
 use bailey_core::{PersonId, Timestamp, TokenId};
 
 use crate::conn::Conn;
+use crate::offboarding::changed;
 use crate::page::cut;
 use crate::sql::{Assembly, same, statements};
 use crate::store::transaction;
@@ -50,6 +51,11 @@ fn read(row: &Row) -> Result<ApiToken, StoreError> {
     })
 }
 
+/// The token of this public id, also if it is revoked or expired.
+pub(crate) async fn token(conn: &mut Conn, public_id: &str) -> Result<Option<ApiToken>, StoreError> {
+    conn.read_optional(BY_PUBLIC_ID.bind(public_id), read).await
+}
+
 async fn insert(tx: &mut Conn, token: &ApiToken, scopes: &str) -> Result<(), StoreError> {
     let insert = INSERT
         .bind(token.id)
@@ -85,6 +91,7 @@ impl Store {
                 });
             }
             tx.execute(SHORTEN.bind(old).bind(until)).await?;
+            changed(tx).await?;
             insert(tx, new, &scopes).await
         })
     }
@@ -102,10 +109,7 @@ impl Store {
 
     /// The token of this public id, also if it is revoked or expired.
     pub async fn token_by_public_id(&self, public_id: &str) -> Result<Option<ApiToken>, StoreError> {
-        self.reader()
-            .await?
-            .read_optional(BY_PUBLIC_ID.bind(public_id), read)
-            .await
+        token(&mut self.reader().await?, public_id).await
     }
 
     /// Tokens, newest first, and where to go on if there are more.
@@ -127,6 +131,7 @@ impl Store {
     pub async fn token_revoke(&self, id: TokenId, now: Timestamp) -> Result<bool, StoreError> {
         transaction!(self, async |tx| {
             if tx.execute(REVOKE.bind(id).bind(now)).await? > 0 {
+                changed(tx).await?;
                 return Ok(true);
             }
             match tx.fetch_optional(GET.bind(id)).await? {

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use bailey_core::{
-    AttemptId, AuditWriterId, BudgetId, BuildId, GrantId, GroupId, InvitationId, KeyId, Money, OrgId, PersonId,
-    ReplicaId, RequestId, RoleId, SessionId, TemplateId, TemplateVersionId, Timestamp, TokenId, WorkspaceId,
+    AttemptId, AuditWriterId, BudgetId, BuildId, GrantId, GroupId, IdentityId, InvitationId, KeyId, Money, OrgId,
+    PersonId, ReplicaId, RequestId, RoleId, SessionId, TemplateId, TemplateVersionId, Timestamp, TokenId, WorkspaceId,
 };
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
@@ -205,6 +205,7 @@ ids!(
     BuildId,
     GrantId,
     GroupId,
+    IdentityId,
     InvitationId,
     KeyId,
     OrgId,

@@ -2,5 +2,6 @@
 
 pub mod db;
 pub mod http;
+pub mod idp;
 pub mod process;
 pub mod tls;

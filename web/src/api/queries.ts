@@ -140,4 +140,47 @@ export const invitations = list(["invitations"], (cursor, signal) => call(api.GE
 export const suspension = (id: string, suspended: boolean) =>
   queryOptions({ queryKey: ["suspension", id], queryFn: ({ signal }) => call(api.GET("/api/v1/users/{id}/suspension", { params: { path: { id } }, signal })), refetchInterval: LIVE, enabled: suspended });
 
-export const homes = list(["homes"], (cursor, signal) => call(api.GET("/api/v1/homes", { params: { query: { limit: 100, cursor } }, signal })));
+export const homes = (owner?: string) =>
+  list(["homes", { owner }], (cursor, signal) => call(api.GET("/api/v1/homes", { params: { query: { owner, limit: 100, cursor } }, signal })));
+
+export const roles = list(["roles"], (cursor, signal) => call(api.GET("/api/v1/roles", { params: { query: { limit: 200, cursor } }, signal })));
+
+export const role = (id: string) =>
+  queryOptions({ queryKey: ["roles", id], queryFn: ({ signal }) => call(api.GET("/api/v1/roles/{id}", { params: { path: { id } }, signal })), refetchInterval: SLOW });
+
+export const grants = (of: { person?: string; group?: string; role?: string }) =>
+  list(["grants", of], (cursor, signal) => call(api.GET("/api/v1/grants", { params: { query: { ...of, limit: 100, cursor } }, signal })));
+
+export const templateAccess = (id: string) =>
+  queryOptions({ queryKey: ["templates", id, "access"], queryFn: ({ signal }) => call(api.GET("/api/v1/templates/{id}/access", { params: { path: { id } }, signal })) });
+
+export const quota = queryOptions({ queryKey: ["quota"], queryFn: ({ signal }) => call(api.GET("/api/v1/me/quota", { signal })), refetchInterval: SLOW });
+
+export interface Question {
+  person: string;
+  action: string;
+  resource?: string;
+}
+
+export const explain = (question: Question) =>
+  queryOptions({ queryKey: ["explain", question], queryFn: ({ signal }) => call(api.GET("/api/v1/policy/explain", { params: { query: question }, signal })), staleTime: 0 });
+
+export const identities = queryOptions({ queryKey: ["identities"], queryFn: ({ signal }) => call(api.GET("/api/v1/me/identities", { signal })) });
+
+export interface AuditFilter {
+  q?: string | undefined;
+  actor?: string | undefined;
+  action?: string | undefined;
+  resource?: string | undefined;
+  outcome?: Schemas["AuditOutcome"] | undefined;
+  since?: string | undefined;
+  until?: string | undefined;
+  causal?: string | undefined;
+}
+
+export const audit = (filter: AuditFilter) =>
+  list(["audit", "list", filter], (cursor, signal) => call(api.GET("/api/v1/audit", { params: { query: { ...filter, limit: 100, cursor } }, signal })), 5_000);
+
+export const auditEntry = (id: string) => queryOptions({ queryKey: ["audit", id], queryFn: ({ signal }) => call(api.GET("/api/v1/audit/{id}", { params: { path: { id } }, signal })) });
+
+export const auditAnchors = list(["audit", "anchors"], (cursor, signal) => call(api.GET("/api/v1/audit/anchors", { params: { query: { limit: 50, cursor } }, signal })));

@@ -10,6 +10,7 @@ const paths = {
   budgets: <><path d="M4 18a8 8 0 1 1 16 0" /><path d="M12 18l4-5" /></>,
   people: <><circle cx="9" cy="8" r="3.5" /><path d="M2.5 20a6.5 6.5 0 0 1 13 0M16 5a3.5 3.5 0 0 1 0 6.5M18 14.5a6.5 6.5 0 0 1 3.5 5.5" /></>,
   groups: <><circle cx="12" cy="7" r="3" /><circle cx="5.5" cy="16" r="2.5" /><circle cx="18.5" cy="16" r="2.5" /><path d="M10.5 9.7L7 13.8M13.5 9.7L17 13.8M8 16h8" /></>,
+  roles: <><path d="M12 3l7 3v5c0 4.5-3 7.3-7 8.5-4-1.2-7-4-7-8.5V6z" /><path d="M9 11.5l2.2 2.2L15.2 9.5" /></>,
   tokens: <><rect x="3" y="7" width="18" height="10" rx="2" /><path d="M7 12h.01M11 12h.01M15 12h2" /></>,
   health: <path d="M3 12h4l2.5-7 4.5 14 2.5-7H21" />,
   search: <><circle cx="11" cy="11" r="6" /><path d="M20 20l-4.5-4.5" /></>,

@@ -33,7 +33,9 @@ const places: { heading: string; places: Place[] }[] = [
     places: [
       { label: "People", to: "/people", icon: "people", needs: "people.read", wide: true },
       { label: "Groups", to: "/groups", icon: "groups", needs: "groups.read", wide: true },
+      { label: "Roles", to: "/roles", icon: "roles", needs: "roles.read", wide: true },
       { label: "API tokens", to: "/tokens", icon: "tokens", needs: "tokens.read", wide: true },
+      { label: "Audit", to: "/audit", icon: "shield", needs: "audit.read" },
       { label: "Health", to: "/health", icon: "health", needs: "health.read" },
     ],
   },

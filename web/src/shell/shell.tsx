@@ -56,7 +56,7 @@ function Navigation({ onGo }: { onGo: () => void }) {
 function Person() {
   const me = useMe();
   // The page begins anew: nothing of this person's stays in its memory.
-  const out = useAction(() => call(api.POST("/api/v1/sign-out")), [], () => window.location.assign("/sign-in"));
+  const out = useAction(() => call(api.POST("/api/v1/sign-out")), [], (elsewhere) => window.location.assign(elsewhere?.url ?? "/sign-in"));
   return (
     <Menu position="bottom-end" width={220}>
       <Menu.Target>

@@ -5,11 +5,11 @@ use bailey_core::authz::TokenScopes;
 use bailey_core::people::{ApiToken, PersonStatus};
 use bailey_core::{Timestamp, TokenId};
 use bailey_gate::token::{Kind, Minted, mint};
-use bailey_runtime::Clock;
 use bailey_runtime::config::Config;
 use bailey_runtime::ids::NewId;
+use bailey_runtime::{Clock, Tasks};
 use bailey_server::bootstrap;
-use bailey_server::run::base_url;
+use bailey_server::run::{base_url, command_log};
 use bailey_store::{Store, Target};
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -77,7 +77,18 @@ pub(crate) async fn run(arguments: &Arguments, env: &Env) -> Result<(), Failure>
 async fn claim_link(link: &ClaimLink, env: &Env) -> Result<(), Failure> {
     let config = link.config.load(&ServerArgs::default(), env)?;
     let store = open(&config).await?;
-    let made = bootstrap::claim_create(&store, Clock::system().now(), &link.user).await;
+    let made = recorded(
+        &config,
+        &store,
+        "admin.claim_link",
+        ("person", &link.user, &link.user),
+        async |now| {
+            bootstrap::claim_create(&store, now, &link.user)
+                .await
+                .map_err(Failure::from)
+        },
+    )
+    .await;
     store.close().await;
     let made = made.doing(|| "cannot make a link".to_owned())?;
     output::data(bootstrap::claim_link(&base_url(&config), &made).expose())
@@ -86,13 +97,42 @@ async fn claim_link(link: &ClaimLink, env: &Env) -> Result<(), Failure> {
 async fn token_create(create: &Create, env: &Env) -> Result<(), Failure> {
     let config = create.config.load(&ServerArgs::default(), env)?;
     let store = open(&config).await?;
-    let result = insert(&store, create, Clock::system().now()).await;
+    let result = recorded(
+        &config,
+        &store,
+        "admin.token_create",
+        ("person", &create.user, &create.name),
+        async |now| insert(&store, create, now).await,
+    )
+    .await;
     store.close().await;
     let (id, minted) = result?;
     match create.output {
         Output::Table => output::data(minted.text.expose()),
         Output::Json => output::json(&json!({ "id": id, "token": minted.text.expose() })),
     }
+}
+
+/// Does something that is recorded in the audit log before, and what came of it after.
+async fn recorded<T>(
+    config: &Config,
+    store: &Store,
+    action: &'static str,
+    thing: (&'static str, &str, &str),
+    work: impl AsyncFnOnce(Timestamp) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let (clock, tasks) = (Clock::system(), Tasks::new());
+    let log = command_log(config, store, &clock, &tasks)
+        .await
+        .doing(|| "the audit log cannot be written, so nothing is changed".to_owned())?;
+    let entry = log.command(action, thing, &json!({ "user": thing.1 })).await?;
+    let done = work(clock.now()).await;
+    match &done {
+        Ok(_) => entry.end(),
+        Err(failure) => entry.fail(failure.report()),
+    }
+    log.close().await;
+    done
 }
 
 /// Opens the database that the configuration names.

@@ -68,6 +68,9 @@ struct Subject {
     /// A person's name or id
     #[arg(long)]
     user: Option<String>,
+    /// A person's name or id: what they ask for with their own API tokens
+    #[arg(long, value_name = "USER")]
+    tokens_of: Option<String>,
     /// A group's name or id
     #[arg(long)]
     group: Option<String>,
@@ -78,10 +81,11 @@ struct Subject {
 
 impl Subject {
     fn input(self) -> SubjectInput {
-        let (kind, id) = match (self.key, self.user, self.group) {
-            (Some(key), _, _) => (SubjectKind::Key, Some(key)),
-            (_, Some(user), _) => (SubjectKind::Person, Some(user)),
-            (_, _, Some(group)) => (SubjectKind::Group, Some(group)),
+        let (kind, id) = match (self.key, self.user, self.tokens_of, self.group) {
+            (Some(key), ..) => (SubjectKind::Key, Some(key)),
+            (_, Some(user), ..) => (SubjectKind::Person, Some(user)),
+            (_, _, Some(user), _) => (SubjectKind::Tokens, Some(user)),
+            (.., Some(group)) => (SubjectKind::Group, Some(group)),
             _ => (SubjectKind::Organization, None),
         };
         SubjectInput { kind, id }

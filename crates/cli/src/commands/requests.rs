@@ -171,6 +171,7 @@ fn details(detail: &RequestDetail) -> String {
         .with("id", request.id.to_string())
         .with("time (UTC)", time(request.started_at))
         .with("key", or_nothing(request.key.as_ref()))
+        .maybe("API token", request.token.clone())
         .with("person", or_nothing(request.person.as_ref()))
         .maybe("group", request.group.clone())
         .maybe("workspace", request.workspace.clone())

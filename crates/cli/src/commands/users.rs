@@ -1,5 +1,7 @@
 //! `bailey users`
 
+mod offboarding;
+
 use bailey_api::invitations::{InvitationCreate, InvitationWithLink};
 use bailey_api::users::{User, UserCreate, UserDetail, UserListQuery, UserUpdate};
 use bailey_api::{Lifetime, Patch};
@@ -36,8 +38,22 @@ enum Verb {
     Create(Create),
     /// Print a link with which somebody becomes a person; it is good once
     Invite(Invite),
-    /// Change a person; suspending one refuses their tokens and keys and ends their open streams
+    /// Change a person
     Update(Update),
+    /// Suspend a person: all that they have open ends within 5 seconds, and their workspaces stop
+    Suspend(offboarding::Suspend),
+    /// Show what a person's last suspension ended
+    Suspension {
+        /// Their name or id
+        user: String,
+    },
+    /// Let a suspended person back in; what was ended stays ended
+    Reactivate {
+        /// Their name or id
+        user: String,
+    },
+    /// Delete a person for good; they are suspended first
+    Delete(offboarding::Delete),
 }
 
 #[derive(Debug, Args)]
@@ -110,6 +126,7 @@ struct Update {
 enum Status {
     Active,
     Suspended,
+    Deleted,
 }
 
 impl From<Status> for PersonStatus {
@@ -117,6 +134,7 @@ impl From<Status> for PersonStatus {
         match status {
             Status::Active => Self::Active,
             Status::Suspended => Self::Suspended,
+            Status::Deleted => Self::Deleted,
         }
     }
 }
@@ -166,6 +184,10 @@ pub(crate) async fn run(arguments: Arguments, env: &Env) -> Result<(), Failure> 
             output::note(&format!("good once, until {until} UTC; it is not shown again"));
             output::data(&made.link)
         }
+        Verb::Suspend(ask) => offboarding::suspend(&api, output, ask).await,
+        Verb::Suspension { user } => offboarding::suspension(&api, output, &user).await,
+        Verb::Reactivate { user } => offboarding::reactivate(&api, output, &user).await,
+        Verb::Delete(ask) => offboarding::delete(&api, output, ask).await,
         Verb::Update(update) => {
             let body = UserUpdate {
                 display_name: update.display_name,

@@ -10,3 +10,5 @@ mod online;
 mod support;
 #[cfg(test)]
 mod templates;
+#[cfg(test)]
+mod tls;

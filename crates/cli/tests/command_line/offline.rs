@@ -37,6 +37,7 @@ Commands:
   files      List, read, write and search the files of a workspace
   open       Show an address that opens an app of a workspace in a browser
   logs       Show the log of a workspace's build
+  homes      List or remove homes that were kept when their workspaces were deleted
   templates  Manage templates, which workspaces are made from
   keys       Manage keys, which open the model door
   spend      Show what was spent

@@ -88,7 +88,13 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server on a free port in this place.
     pub(crate) fn start(place: &Place) -> Self {
+        Self::start_with(place, &[])
+    }
+
+    /// The same with more flags.
+    pub(crate) fn start_with(place: &Place, flags: &[&str]) -> Self {
         let mut command = place.command(&["server", "--listen", "127.0.0.1:0", "--data-dir", "data"]);
+        command.args(flags);
         let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut server = Self {
             child,

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod access;
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod budgets;
 #[cfg(test)]
 mod crash;
@@ -11,10 +13,14 @@ mod fallback;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod offboarding;
+#[cfg(test)]
 mod postgres;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod streams;
+#[cfg(test)]
+mod tokens;
 #[cfg(test)]
 mod world;

@@ -14,6 +14,8 @@ mod layers;
 #[cfg(test)]
 mod life;
 #[cfg(test)]
+mod offboarding;
+#[cfg(test)]
 mod relay;
 #[cfg(test)]
 mod terminals;

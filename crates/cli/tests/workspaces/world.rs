@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bailey_core::{TemplateId, TemplateVersionId, Timestamp};
-use bailey_mock::{Mock, MockConfig};
+use bailey_mock::{Mock, MockConfig, Scenario};
 use bailey_runtime::ids::{self, NewId};
 use bailey_store::{Store, Target, TemplateSource, VersionPush};
 use bailey_testkit::http::Call;
@@ -67,7 +67,12 @@ fn able() -> Result<(), String> {
 impl World {
     fn new() -> Self {
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let mock = runtime.block_on(Mock::start(MockConfig::default())).unwrap();
+        let endless = "rules: [{match: {last_text: endlessly}, stall: {after_events: 4, for: forever}}]";
+        let config = MockConfig {
+            scenarios: vec![Scenario::parse("endless", endless).unwrap()],
+            ..MockConfig::default()
+        };
+        let mock = runtime.block_on(Mock::start(config)).unwrap();
         let dir = tempfile::tempdir().unwrap();
         let random = u32::from_be_bytes(ids::random().unwrap());
         // Account ids that no other test's workspaces have.

@@ -40,8 +40,8 @@ impl Role {
         use Action as A;
         use Reach::{All, Own};
         match (self, action) {
-            // Nobody enters another person's workspace, whatever their role; an auditor has none.
-            (Self::Owner, A::WorkspaceAccess)
+            // Nobody enters another person's workspace or asks models for them, whatever their role; an auditor does neither.
+            (Self::Owner, A::WorkspaceAccess | A::ModelUse)
             | (
                 Self::Member | Self::TemplateAdmin,
                 A::KeyRead
@@ -58,6 +58,7 @@ impl Role {
                 | A::SessionRead
                 | A::SessionEnd
                 | A::RoleRead
+                | A::ModelUse
                 | A::WorkspaceCreate
                 | A::WorkspaceUpdate
                 | A::WorkspaceDelete

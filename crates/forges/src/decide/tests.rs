@@ -277,10 +277,10 @@ fn every_reason_for_nothing_is_told_apart() {
     check("budget", true, &|case| case.person().budget_left = false);
     check("no_permission", true, &|case| case.person().may_start = false);
     check("template_unnamed", true, &|case| {
-        case.person().template = Template::Unnamed
+        case.person().template = Template::Unnamed;
     });
     check("template_missing", true, &|case| {
-        case.person().template = Template::Missing("rust".to_owned())
+        case.person().template = Template::Missing("rust".to_owned());
     });
     check("no_default_model", true, &|case| case.person().default_model = None);
     check("no_default_model", true, &|case| case.person().models.clear());
@@ -333,7 +333,8 @@ fn a_confidential_ticket_stays_so() {
 
 #[test]
 fn closing_and_unlabelling_stop_whoever_does_it() {
-    let alter: [(&dyn Fn(&mut Case), StopCause); 3] = [
+    type Alter<'a> = &'a dyn Fn(&mut Case);
+    let alter: [(Alter<'_>, StopCause); 3] = [
         (&|case| case.ticket().open = false, StopCause::Closed),
         (
             &|case| case.ticket().labels = labels(&["bug", "bailey-hitl"]),

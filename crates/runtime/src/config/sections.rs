@@ -185,6 +185,7 @@ pub(super) fn server(s: &mut Section<'_>) -> ServerConfig {
     }
     let host = |node: &super::tree::Node| parsed(host_name)(node);
     let net = |node: &super::tree::Node| parsed(str::parse::<Net>)(node);
+    let listen = s.or("listen", SocketAddr::from(([127, 0, 0, 1], 7080)), parsed(address));
     let (tls_cert, tls_key) = (s.path("tls_cert"), s.path("tls_key"));
     for (key, there, other) in [("tls_cert", &tls_cert, &tls_key), ("tls_key", &tls_key, &tls_cert)] {
         if there.is_none() && other.is_some() && !s.failed(key) {
@@ -198,7 +199,7 @@ pub(super) fn server(s: &mut Section<'_>) -> ServerConfig {
     ServerConfig {
         tls_cert,
         tls_key,
-        listen: s.or("listen", SocketAddr::from(([127, 0, 0, 1], 7080)), parsed(address)),
+        listen,
         data_dir: s
             .path("data_dir")
             .or(default_dir)

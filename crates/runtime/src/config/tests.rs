@@ -159,7 +159,7 @@ routes = []
 ";
     let expected = [
         "line 2: server.listen: `localhost` is no address; write an IP address and a port, such as 127.0.0.1:7080",
-        "line 3: server.lisen: unknown key; allowed here: listen, data_dir, allowed_hosts, public_url, trusted_proxies, header_timeout, shutdown_grace",
+        "line 3: server.lisen: unknown key; allowed here: listen, tls_cert, tls_key, public_url, data_dir, allowed_hosts, trusted_proxies, header_timeout, shutdown_grace",
         "line 4: server.header_timeout: `10 parsecs` is no duration; write a whole number and ms, s, m, h or d, such as 90s",
         "line 6: limits.headers: 0 is too small; the least is 1",
         "line 8: log.format: unknown format `xml`; use human or json",
@@ -305,6 +305,39 @@ fn apps_and_company_addresses_are_read() {
         ("[egress]\nallow_private = [\"10.1.2.3\"]\n", "such as 10.1.2.0/24"),
     ] {
         let errors = errors(text);
+        assert!(errors.len() == 1 && errors[0].contains(wrong), "{errors:?}");
+    }
+}
+
+#[test]
+fn tls_takes_a_certificate_and_its_key_and_makes_everything_https() {
+    const PAIR: &str = "[server]\ntls_cert = \"tls.crt\"\ntls_key = \"/run/tls.key\"\n";
+    let config = load(&format!("{PAIR}[apps]\ndomain = \"apps.example.net\"\n")).unwrap();
+    assert_eq!(
+        config.server.tls_cert.as_deref(),
+        Some(Path::new("/etc/bailey/tls.crt"))
+    );
+    assert_eq!(config.server.tls_key.as_deref(), Some(Path::new("/run/tls.key")));
+    assert!(config.server.speaks_tls() && config.apps.https);
+    assert_eq!(load(&config.to_toml().unwrap()).unwrap().server, config.server);
+    let flags = Overrides {
+        tls_cert: Some("other.crt".into()),
+        tls_key: Some("other.key".into()),
+        ..Overrides::default()
+    };
+    let config = load_with(PAIR, &[], &flags).unwrap();
+    assert_eq!(config.server.tls_cert.as_deref(), Some(Path::new("other.crt")));
+    assert!(!load("").unwrap().server.speaks_tls());
+    for (text, wrong) in [
+        ("[server]\ntls_cert = \"c\"\n".to_owned(), "server.tls_key: missing"),
+        ("[server]\ntls_key = \"k\"\n".to_owned(), "server.tls_cert: missing"),
+        (
+            format!("{PAIR}public_url = \"http://a.example\"\n"),
+            "server.public_url: must begin with https://",
+        ),
+        (format!("{PAIR}[apps]\nhttps = false\n"), "apps.https: must be true"),
+    ] {
+        let errors = errors(&text);
         assert!(errors.len() == 1 && errors[0].contains(wrong), "{errors:?}");
     }
 }

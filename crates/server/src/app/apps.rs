@@ -4,14 +4,19 @@ use bailey_api::apps::AppLink;
 use bailey_core::WorkspaceId;
 use bailey_core::template::Sharing;
 
+use serde_json::json;
+
 use super::{App, AppError, Caller};
 use crate::apps::{Grant, site};
+use crate::audit::{Change, Resource};
 
 impl App {
     /// An address at which the caller's browser opens an app: good once, within a minute.
     ///
     /// Nobody is let into another person's workspace by a role: only the app's sharing does that.
     pub async fn app_open(&self, caller: &Caller, workspace: WorkspaceId, app: &str) -> Result<AppLink, AppError> {
+        let change = Change::new("apps.link", Resource::new("workspace", workspace)).after(&json!({ "app": app }));
+        caller.record(change).await?;
         self.app_open_at(caller, workspace, app, None).await
     }
 

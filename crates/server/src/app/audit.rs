@@ -1,7 +1,7 @@
 //! The audit log: listed, exported, verified.
 
 mod export;
-mod view;
+pub(crate) mod view;
 
 use bailey_api::Page;
 use bailey_api::audit::{

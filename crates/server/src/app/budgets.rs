@@ -166,6 +166,7 @@ impl App {
             }
             (_, None) => None,
             (SubjectKind::Person, Some(id)) => self.find_person(id, reach).await?.map(|p| BudgetSubject::Person(p.id)),
+            (SubjectKind::Tokens, Some(id)) => self.find_person(id, reach).await?.map(|p| BudgetSubject::Tokens(p.id)),
             (SubjectKind::Group, Some(id)) => self
                 .find_group(id, reach, caller)
                 .await?

@@ -31,6 +31,15 @@ pub enum AppError {
     /// Name, password or code are not right. Nobody learns which.
     #[error("the name, the password or the code is not right")]
     SignInRefused,
+    /// An identity provider does not answer.
+    #[error("{0}")]
+    Provider(String),
+    /// A logout token does not hold.
+    #[error("the logout token does not hold; the server's log says why")]
+    LogoutToken,
+    /// It takes a recent sign-in.
+    #[error("sign in again, or confirm with your password, and do it within five minutes")]
+    ConfirmationRequired,
     /// Too many wrong tries.
     #[error("too many wrong tries; wait {0} s")]
     SignInLimited(u64),
@@ -147,6 +156,20 @@ impl From<StoreError> for AppError {
                 code: Code::AlreadyExists,
                 detail: "they have this role already".to_owned(),
             },
+            StoreError::Conflict {
+                what: "identity",
+                field: "subject",
+            } => Self::Conflict {
+                code: Code::IdentityTaken,
+                detail: "this account at the provider is another person's here".to_owned(),
+            },
+            StoreError::Conflict {
+                what: "identity",
+                field: "last",
+            } => Self::Conflict {
+                code: Code::LastWayIn,
+                detail: "without it you could not sign in any more; link another identity first".to_owned(),
+            },
             StoreError::Conflict { field: "owner", .. } => Self::Conflict {
                 code: Code::OwnerSuspended,
                 detail: "the workspace's owner is suspended; it can be started once they are active again".to_owned(),
@@ -172,6 +195,9 @@ impl From<AppError> for Reject {
             AppError::SessionEnded => Self::new(Code::SessionEnded, detail),
             AppError::SessionRequired => Self::new(Code::SessionRequired, detail),
             AppError::SignInRefused => Self::new(Code::SignInRefused, detail),
+            AppError::Provider(_) => Self::new(Code::ProviderUnavailable, detail).retry_after(RETRY_AFTER),
+            AppError::LogoutToken => Self::new(Code::LogoutTokenInvalid, detail),
+            AppError::ConfirmationRequired => Self::new(Code::ConfirmationRequired, detail),
             AppError::SignInLimited(wait) => Self::new(Code::SignInLimited, detail).retry_after(wait),
             AppError::OriginRefused => Self::new(Code::OriginRefused, detail),
             AppError::HttpsRequired => Self::new(Code::HttpsRequired, detail),

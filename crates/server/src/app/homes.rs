@@ -9,6 +9,7 @@ use bailey_store::WorkspaceFilter;
 use super::caller::sees;
 use super::names::Names;
 use super::{App, AppError, Caller, cursor};
+use crate::audit::{Change, Resource};
 
 const CURSOR: u8 = b'h';
 
@@ -47,6 +48,8 @@ impl App {
         let home = home
             .filter(|home| sees(&reach, Some(home.owner)))
             .ok_or(AppError::NotFound)?;
+        let resource = Resource::new("home", home.id).named(&home.name);
+        caller.record(Change::new("homes.delete", resource)).await?;
         self.fleet().home_delete(home.id).await?;
         Ok(())
     }

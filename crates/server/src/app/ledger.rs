@@ -122,6 +122,7 @@ fn request(record: RequestRecord) -> wire::Request {
         id: record.id,
         started_at: record.started_at.into(),
         key: subject.key.map(|id| id.to_string()),
+        token: subject.token.map(|id| id.to_string()),
         person: subject.person.map(|id| id.to_string()),
         group: subject.group.map(|id| id.to_string()),
         workspace: subject.workspace.map(|id| id.to_string()),

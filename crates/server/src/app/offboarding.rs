@@ -10,12 +10,15 @@ use bailey_api::offboarding::{self as wire, EndedWorkspace, UserSuspend};
 use bailey_core::authz::AnyRole;
 use bailey_core::people::{Person, PersonStatus};
 use bailey_core::{PersonId, WorkspaceId};
+use bailey_runtime::failpoint;
 use bailey_store::{Opened, Suspended, Suspension};
 
 use super::checks::Checks;
 use super::names::Names;
 use super::roles::may_give;
-use super::{App, AppError, Caller};
+use super::users::resource;
+use super::{App, AppError, Caller, view};
+use crate::audit::Change;
 
 /// How long whoever suspends somebody waits for the report to be whole.
 const PATIENCE: Duration = Duration::from_millis(4500);
@@ -72,7 +75,12 @@ impl App {
                 detail: "nobody suspends or deletes themselves; another owner can".to_owned(),
             });
         }
-        over_them(caller, person)?;
+        self.over_them(caller, person).await?;
+        let mut change = Change::new("users.suspend", resource(person)).before(&view::user(person.clone()));
+        if let Some(reason) = &reason {
+            change = change.after(&serde_json::json!({ "status": "suspended", "reason": reason }));
+        }
+        caller.record(change).await?;
         let begun = {
             let _owners = self.owners().lock().await;
             let now = self.store().person_get(person.id).await?.ok_or(AppError::NotFound)?;
@@ -89,6 +97,7 @@ impl App {
             };
             self.store().person_suspend(&ask).await?
         };
+        failpoint::hit("suspend.begun");
         if let Some(suspension) = &begun {
             let (app, suspension) = (self.clone(), suspension.clone());
             // It is done to its end, whether or not whoever asked waits for it.
@@ -120,12 +129,25 @@ impl App {
     }
 
     pub(super) async fn reactivate(&self, caller: &Caller, person: &Person) -> Result<(), AppError> {
-        over_them(caller, person)?;
+        self.over_them(caller, person).await?;
         if person.status == PersonStatus::Deleted {
             return Err(deleted(person));
         }
+        caller
+            .record(Change::new("users.reactivate", resource(person)).before(&view::user(person.clone())))
+            .await?;
         self.store().person_reactivate(person.id, self.now()).await?;
         Ok(self.gate().forget_all().await?)
+    }
+
+    /// Nobody decides about people who may do more than they themselves.
+    async fn over_them(&self, caller: &Caller, person: &Person) -> Result<(), AppError> {
+        may_give(caller, &AnyRole::BuiltIn(person.role), None, "")?;
+        let holder = self.store().holder(person.id).await?;
+        for held in holder.into_iter().flat_map(|holder| holder.grants) {
+            may_give(caller, &held.role, held.group.map(|(group, _)| group), "")?;
+        }
+        Ok(())
     }
 
     async fn suspension_view(&self, suspension: Suspension) -> Result<wire::Suspension, AppError> {
@@ -170,11 +192,6 @@ impl App {
         }
         Ok(workspaces)
     }
-}
-
-/// Nobody decides about people who may do more than they themselves.
-fn over_them(caller: &Caller, person: &Person) -> Result<(), AppError> {
-    may_give(caller, &AnyRole::BuiltIn(person.role), None, "")
 }
 
 pub(super) fn deleted(person: &Person) -> AppError {

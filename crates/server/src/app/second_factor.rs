@@ -172,7 +172,7 @@ impl App {
     }
 
     /// Makes sure that the asker knows their password.
-    async fn own_password(
+    pub(super) async fn own_password(
         &self,
         person: &Person,
         way: &Way,
@@ -187,7 +187,7 @@ impl App {
     }
 
     /// Gives the asker's session another secret; `None` = it was ended meanwhile.
-    async fn session_renew(&self, actor: &Actor) -> Result<Option<HeaderValue>, AppError> {
+    pub(super) async fn session_renew(&self, actor: &Actor) -> Result<Option<HeaderValue>, AppError> {
         let Some(id) = actor.session else { return Ok(None) };
         let Some(session) = self.store().session_get(id).await? else {
             return Ok(None);
@@ -201,6 +201,6 @@ impl App {
     }
 }
 
-fn wrong_code(pointer: &'static str) -> AppError {
+pub(super) fn wrong_code(pointer: &'static str) -> AppError {
     AppError::field(pointer, "is not right; a code is good once, and for about a minute")
 }

@@ -13,6 +13,7 @@ use super::caller::sees;
 use super::names::Names;
 use super::{App, AppError, Caller, cursor};
 use crate::audit::{Change, Resource};
+use crate::way::Way;
 
 const CURSOR: u8 = b's';
 
@@ -93,14 +94,17 @@ impl App {
             .ok_or(AppError::NotFound)
     }
 
-    /// Ends the session that asks.
-    pub(crate) async fn sign_out(&self, caller: &Caller) -> Result<(), AppError> {
-        if let Some(id) = caller.actor.session {
-            let change = Change::new("sign_out", Resource::new("session", id));
-            caller.record(change).await?;
-            self.store().session_end(id, self.now()).await?;
-        }
-        Ok(())
+    /// Ends the session that asks. Answers where the browser is sent to sign out at the identity provider, too.
+    pub(crate) async fn sign_out(&self, caller: &Caller, way: &Way) -> Result<Option<String>, AppError> {
+        let Some(id) = caller.actor.session else {
+            return Ok(None);
+        };
+        // Read before the end, with which what there is of the provider's may go.
+        let elsewhere = self.sign_out_elsewhere(id, way).await;
+        let change = Change::new("sign_out", Resource::new("session", id));
+        caller.record(change).await?;
+        self.store().session_end(id, self.now()).await?;
+        Ok(elsewhere)
     }
 
     /// The session that asks, for the asker.

@@ -1,6 +1,6 @@
 //! Signing in with a browser: by password, by a link that claims a person, by an invitation.
 
-use bailey_api::sign_in::{Claim, InvitationAccept, PasswordSignIn, SignInOptions, SignedIn};
+use bailey_api::sign_in::{Claim, InvitationAccept, PasswordSignIn, SignInOptions, SignInProvider, SignedIn};
 use bailey_core::authz::{Action, Extent};
 use bailey_core::identity::{Invitation, Session, SignInMethod};
 use bailey_core::people::{Person, PersonStatus};
@@ -33,7 +33,7 @@ pub(crate) struct Visitor {
     pub(crate) trail: Trail,
     agent: String,
     /// The session that it has so far.
-    session: Option<SessionId>,
+    pub(super) session: Option<SessionId>,
 }
 
 /// What signing in came to: an answer, and the session's cookie if one began.
@@ -83,11 +83,19 @@ impl App {
 
     /// How one can sign in.
     pub(crate) async fn sign_in_options(&self) -> Result<SignInOptions, AppError> {
+        let providers = self.identity().providers.all();
         Ok(SignInOptions {
-            claimed: self.store().any_password().await?,
+            claimed: self.is_claimed().await?,
             password: self.identity().config.passwords,
-            sign_up: false,
-            providers: Vec::new(),
+            sign_up: providers.iter().any(|p| self.signs_up(p)),
+            providers: providers
+                .iter()
+                .map(|provider| SignInProvider {
+                    name: provider.config.name.clone(),
+                    display_name: provider.config.display_name.clone(),
+                    kind: provider.config.kind.as_str().to_owned(),
+                })
+                .collect(),
         })
     }
 
@@ -102,7 +110,7 @@ impl App {
         // A name that nobody has may be a password in the wrong field.
         let tried = person
             .as_ref()
-            .map_or_else(|| Resource::new("person", "unknown"), |person| users::resource(person));
+            .map_or_else(|| Resource::new("person", "unknown"), users::resource);
         let attempt = Change::new("sign_in.password", tried.clone());
         visitor.trail.attempt(Who::anonymous(), attempt);
         let password = Secret::new(ask.password);
@@ -272,9 +280,21 @@ impl App {
         person: PersonId,
         method: SignInMethod,
     ) -> Result<Began, AppError> {
+        let lifetime = self.identity().lifetime_seconds();
+        let (_, began) = self.session_begin_for(visitor, person, method, lifetime).await?;
+        Ok(began)
+    }
+
+    /// Begins a session of at most so many seconds, and ends the one that the browser had.
+    pub(super) async fn session_begin_for(
+        &self,
+        visitor: &Visitor,
+        person: PersonId,
+        method: SignInMethod,
+        lifetime: i64,
+    ) -> Result<(SessionId, Began), AppError> {
         let now = self.now();
         let minted = token::mint(Kind::Session)?;
-        let lifetime = self.identity().lifetime_seconds();
         let session = Session {
             id: SessionId::new_at(now),
             public_id: minted.public_id,
@@ -306,13 +326,14 @@ impl App {
         }
         self.store().session_insert(&session).await?;
         tracing::info!(person.id = %person, session.id = %session.id, method = %session.method, address = %session.address, "signed in");
-        Ok(Began {
+        let began = Began {
             answer: SignedIn {
                 signed_in: true,
                 second_factor: false,
             },
             cookie: identity::set(minted.text.expose(), lifetime),
-        })
+        };
+        Ok((session.id, began))
     }
 }
 

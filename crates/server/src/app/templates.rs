@@ -13,9 +13,11 @@ use bailey_api::{Code, Page};
 use bailey_core::authz::Extent;
 use bailey_core::{TemplateId, TemplateVersionId};
 use bailey_store::{StoreError, TemplateFilter, TemplateRecord, TemplateSource, TemplateVersionRecord};
+use serde_json::json;
 
 use super::names::Names;
 use super::{App, AppError, Caller, cursor};
+use crate::audit::{Change, Resource};
 
 pub use layer::LayerEvent;
 
@@ -125,6 +127,8 @@ impl App {
             )
         };
         let number = u32::try_from(ask.version).map_err(|_| missing())?;
+        let change = Change::new("templates.promote", resource(&template)).after(&json!({ "version": number }));
+        caller.record(change).await?;
         match self.store().template_promote(template.id, number).await {
             Err(StoreError::NotFound { what: "version" }) => return Err(missing()),
             result => result?,
@@ -135,6 +139,9 @@ impl App {
     /// Brings the version back that was in force before.
     pub async fn template_roll_back(&self, caller: &Caller, text: &str) -> Result<wire::Template, AppError> {
         let template = self.template(caller, text).await?;
+        caller
+            .record(Change::new("templates.rollback", resource(&template)))
+            .await?;
         if !self.store().template_roll_back(template.id).await? {
             return Err(AppError::Conflict {
                 code: Code::NoPreviousVersion,
@@ -148,6 +155,9 @@ impl App {
     pub async fn template_delete(&self, caller: &Caller, text: &str) -> Result<(), AppError> {
         let template = self.template(caller, text).await?;
         self.not_managed(&template.name, Some(template.source))?;
+        caller
+            .record(Change::new("templates.delete", resource(&template)))
+            .await?;
         match self.store().template_delete(template.id, self.now()).await {
             Err(StoreError::Conflict { .. }) => Err(AppError::Conflict {
                 code: Code::TemplateInUse,
@@ -185,4 +195,9 @@ impl App {
             detail: format!("`{name}` comes from the server's folder of templates; change it there"),
         })
     }
+}
+
+/// A template as the audit log names it.
+fn resource(template: &TemplateRecord) -> Resource {
+    Resource::new("template", template.id).named(&template.name)
 }

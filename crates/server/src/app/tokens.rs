@@ -121,6 +121,7 @@ impl App {
             },
             error => error.into(),
         })?;
+        self.gate().forget_token(id);
         Ok(TokenWithSecret {
             token: text.expose().clone(),
             record: view::token(record),
@@ -133,6 +134,7 @@ impl App {
         let change = Change::new("tokens.revoke", resource(&token)).before(&view::token(token.clone()));
         caller.record(change).await?;
         self.store().token_revoke(token.id, self.now()).await?;
+        self.gate().end_token(token.id);
         Ok(())
     }
 

@@ -77,6 +77,7 @@ pub(crate) fn budget(state: BudgetState) -> budgets::Budget {
     let (kind, id) = match budget.subject {
         BudgetSubject::Key(id) => (SubjectKind::Key, id.to_string()),
         BudgetSubject::Person(id) => (SubjectKind::Person, id.to_string()),
+        BudgetSubject::Tokens(id) => (SubjectKind::Tokens, id.to_string()),
         BudgetSubject::Group(id) => (SubjectKind::Group, id.to_string()),
         BudgetSubject::Organization(id) => (SubjectKind::Organization, id.to_string()),
     };

@@ -13,9 +13,11 @@ use bailey_core::WorkspaceId;
 use bailey_core::workspace::{Exceeded, Workspace};
 use bailey_runtime::config::parse_duration;
 use bailey_store::WorkspaceFilter;
+use serde_json::json;
 
 use super::caller::sees;
 use super::{App, AppError, Caller, cursor};
+use crate::audit::{Change, Resource};
 
 const CURSOR: u8 = b'w';
 
@@ -104,6 +106,10 @@ impl App {
                 Some(Some(asked.as_secs()))
             }
         };
+        let record = Change::new("workspaces.settings", resource(&workspace))
+            .before(&json!({ "auto_stop_seconds": workspace.auto_stop, "most_seconds": most }))
+            .after(&json!({ "auto_stop_seconds": seconds.flatten(), "changed": seconds.is_some() }));
+        caller.record(record).await?;
         if let Some(seconds) = seconds {
             self.store().workspace_set_auto_stop(id, seconds).await?;
         }
@@ -118,6 +124,11 @@ impl App {
             .filter(|workspace| workspace.deleted_at.is_none() && sees(&reach, Some(workspace.owner)))
             .ok_or(AppError::NotFound)
     }
+}
+
+/// A workspace as the audit log names it.
+pub(crate) fn resource(workspace: &Workspace) -> Resource {
+    Resource::new("workspace", workspace.id).named(&workspace.name)
 }
 
 /// What a quota has no room for, as mistakes of the body.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bailey_core::audit::ActorKind;
 use bailey_core::authz::{Action, TokenScopes};
 use bailey_core::template::{Sharing, Target};
 use bailey_core::workspace::{Workspace, WorkspaceStatus};
@@ -14,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::cache::Cache;
 use super::host::Label;
 use super::session::Session;
+use crate::audit::{Resource, Who};
 use crate::streams::Inside;
 
 /// The app that Bailey itself serves: a terminal in the browser. It takes the place of a template's app of this name.
@@ -212,5 +214,23 @@ impl Visit {
             workspace: self.site.workspace,
             owner: self.site.owner,
         }
+    }
+}
+
+impl Visit {
+    /// The workspace as the audit log names it.
+    pub(crate) fn resource(&self) -> Resource {
+        Resource::new("workspace", self.site.workspace).named(&self.site.name)
+    }
+
+    /// Who visits, as the audit log has them.
+    pub(crate) fn who(&self) -> Who {
+        self.session.as_ref().map_or_else(Who::anonymous, |session| Who {
+            person: Some(session.person),
+            kind: ActorKind::Person,
+            session: session.parent,
+            token: session.token,
+            ..Who::anonymous()
+        })
     }
 }

@@ -1,5 +1,7 @@
 //! The terminal in the browser: a page, and a WebSocket that leads to a terminal of the workspace.
 
+use std::net::IpAddr;
+
 use axum::extract::FromRequestParts;
 use axum::extract::ws::{WebSocket, WebSocketUpgrade};
 use bailey_api::agent::Purpose;
@@ -7,11 +9,13 @@ use bailey_link::Stream;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use serde_json::json;
 use tokio::time::timeout;
 
 use super::access::Visit;
 use super::pages::{answer, page};
 use super::{AppBody, Apps, Place};
+use crate::audit::Change;
 use crate::bridge::{self, MAX_FRAME, READ_BUFFER};
 use crate::streams::{Kind, PATIENCE, query};
 
@@ -44,9 +48,9 @@ fn asset(path: &str) -> Option<(&'static str, &'static [u8])> {
 
 impl Apps {
     /// Answers at the terminal's address; who asks was let through.
-    pub(super) async fn terminal(&self, visit: Visit, request: Request<Incoming>) -> Response<AppBody> {
+    pub(super) async fn terminal(&self, peer: IpAddr, visit: Visit, request: Request<Incoming>) -> Response<AppBody> {
         if request.uri().path() == "/.bailey/terminal" {
-            return self.socket(visit, request).await;
+            return self.socket(peer, visit, request).await;
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return page(StatusCode::METHOD_NOT_ALLOWED, "This page is read with GET", &[]);
@@ -57,7 +61,7 @@ impl Apps {
         }
     }
 
-    async fn socket(&self, mut visit: Visit, request: Request<Incoming>) -> Response<AppBody> {
+    async fn socket(&self, peer: IpAddr, mut visit: Visit, request: Request<Incoming>) -> Response<AppBody> {
         let (mut parts, _) = request.into_parts();
         let open = match query::terminal(parts.uri.query().unwrap_or_default()) {
             Ok(open) => open,
@@ -80,6 +84,12 @@ impl Apps {
             Err(full) => return refused(&visit, StatusCode::TOO_MANY_REQUESTS, &full.to_string()),
         };
         visit.end = entered.end();
+        let change = Change::new("workspaces.terminal", visit.resource())
+            .after(&json!({ "terminal": open.name, "in_browser": true }));
+        let entry = match self.audit().open(visit.who(), peer, change).await {
+            Ok(entry) => entry,
+            Err(error) => return refused(&visit, StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+        };
         let opened = self.links().open(visit.site.workspace, Purpose::Terminal(open));
         let stream = match timeout(PATIENCE, opened).await {
             Ok(Ok(stream)) => stream,
@@ -96,6 +106,7 @@ impl Apps {
             .read_buffer_size(READ_BUFFER)
             .on_upgrade(move |socket| async move {
                 apps.carry(&visit, socket, stream).await;
+                entry.end();
                 drop((entered, place));
             });
         response.map(AppBody::Router)

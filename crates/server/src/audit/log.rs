@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::draft::{Draft, Opened, Subject, Verdict};
 use super::writer::{Job, Writer, Written};
-use super::{Causal, Change, Trail, Who};
+use super::{Causal, Change, Entry, Resource, Trail, Who};
 
 /// Something cannot be recorded, and so must not be done.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -110,10 +110,39 @@ impl AuditLog {
         self.append(draft).await.map(drop)
     }
 
-    /// Records something that happened already: if the log cannot be written now, it is tried again later.
-    pub(crate) fn note(&self, who: Who, change: Change, verdict: Verdict) {
-        let subject = Subject::new(who, &change, None, None);
-        self.queue(Job::Late(Draft::event(Arc::new(subject), change, verdict)));
+    /// Records something of somebody that is done with as soon as it is recorded.
+    pub(crate) async fn event(&self, who: Who, address: IpAddr, change: Change) -> Result<(), AuditError> {
+        let subject = Subject::new(who, &change, Some(address), None);
+        let draft = Draft::event(Arc::new(subject), change, Verdict::DONE);
+        self.append(draft).await.map(drop)
+    }
+
+    /// Records something that somebody begins, and that lasts.
+    pub(crate) async fn open(&self, who: Who, address: IpAddr, change: Change) -> Result<Entry, AuditError> {
+        let subject = Subject::new(who, &change, Some(address), None);
+        let opened = self.append(Draft::intent(Arc::new(subject), change)).await?;
+        Ok(Entry::new(self.clone(), opened))
+    }
+
+    /// Records what the server is about to do by itself.
+    pub(crate) async fn begin(&self, part: &str, change: Change) -> Result<Entry, AuditError> {
+        let subject = Subject::new(Who::system(part), &change, None, None);
+        let opened = self.append(Draft::intent(Arc::new(subject), change)).await?;
+        Ok(Entry::new(self.clone(), opened))
+    }
+
+    /// Records what the command line is about to do to a thing of this kind, id and name, on the server's machine.
+    ///
+    /// # Errors
+    /// Where it cannot be recorded; then it must not be done.
+    pub async fn command(
+        &self,
+        action: &'static str,
+        (kind, id, name): (&'static str, &str, &str),
+        after: &serde_json::Value,
+    ) -> Result<Entry, AuditError> {
+        let change = Change::new(action, Resource::new(kind, id).named(name)).after(after);
+        self.begin("command line", change).await
     }
 
     /// Counts a refusal of somebody who showed no credential.

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use bailey_api::Code;
 use bailey_core::RequestId;
 use bailey_core::audit::Outcome;
+use bailey_runtime::failpoint;
 use http::{Method, StatusCode};
 
 use super::draft::{Draft, Opened, Subject, Verdict};
@@ -87,7 +88,7 @@ impl Trail {
     pub(crate) async fn open(&self, who: Who, change: Change) -> Result<Entry, AuditError> {
         let inner = self.inner()?;
         let opened = inner.open(who, change).await?;
-        Ok(Entry(Some((inner.log.clone(), opened))))
+        Ok(Entry::new(inner.log.clone(), opened))
     }
 
     /// Says what is tried, for the record if it is refused or fails before anything is recorded.
@@ -155,6 +156,8 @@ impl Inner {
     async fn open(&self, who: Who, change: Change) -> Result<Opened, AuditError> {
         let draft = Draft::intent(self.subject(who, &change), change);
         let opened = self.log.append(draft).await?;
+        // The change is made after this; a test ends the process here.
+        failpoint::hit("audit.intent");
         self.state().recorded = true;
         Ok(opened)
     }
@@ -177,16 +180,20 @@ impl Drop for Inner {
 
 /// Something that lasts, and is recorded as begun.
 #[derive(Debug)]
-pub(crate) struct Entry(Option<(AuditLog, Opened)>);
+pub struct Entry(Option<(AuditLog, Opened)>);
 
 impl Entry {
+    pub(super) const fn new(log: AuditLog, opened: Opened) -> Self {
+        Self(Some((log, opened)))
+    }
+
     /// It ended as it should.
-    pub(crate) fn end(self) {
+    pub fn end(self) {
         self.conclude(Verdict::DONE);
     }
 
     /// It failed.
-    pub(crate) fn fail(self, reason: impl Into<String>) {
+    pub fn fail(self, reason: impl Into<String>) {
         self.conclude(Verdict {
             outcome: Outcome::Failed,
             code: None,
@@ -209,8 +216,22 @@ impl Drop for Entry {
     }
 }
 
+/// Put into an answer that leads a browser to a page which says why nothing came of what it asked.
+#[derive(Debug, Clone)]
+pub(crate) struct TurnedAway {
+    pub(crate) code: String,
+    pub(crate) reason: String,
+}
+
 /// What came of a request, by its answer.
 fn verdict(response: &Response) -> Verdict {
+    if let Some(TurnedAway { code, reason }) = response.extensions().get() {
+        return Verdict {
+            outcome: Outcome::Denied,
+            code: Some(code.clone()),
+            reason: Some(reason.clone()),
+        };
+    }
     let status = response.status();
     if status.as_u16() < 400 {
         return Verdict::DONE;
@@ -243,4 +264,4 @@ fn forgotten(asked: &Asked, response: Response) -> Response {
 }
 
 /// Whether a change that was not recorded is an error, where this is built for tests.
-const ENFORCED: bool = false;
+const ENFORCED: bool = true;

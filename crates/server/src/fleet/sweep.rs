@@ -10,7 +10,11 @@ use bailey_runtime::ids::NewId;
 use bailey_store::{Begun, NewBuild, StoreError};
 use bailey_workspaces::driver::Driver;
 
+use serde_json::json;
+
 use super::Inner;
+use crate::app::workspace_resource;
+use crate::audit::{Change, Entry, Resource};
 use std::sync::Arc;
 
 /// How often.
@@ -122,20 +126,49 @@ impl Inner {
             id: BuildId::new_at(now),
             transition,
             initiator: None,
-            reason: Some(reason),
+            reason: Some(reason.clone()),
             change: None,
             keep_home: false,
             created_at: now,
         };
+        let change = Change::new("workspaces.stop", workspace_resource(workspace)).after(&json!({ "reason": reason }));
+        let Some(entry) = self.recorded("fleet", change).await else {
+            // It is tried again at the next look.
+            return Ok(());
+        };
         match self.store().build_begin(workspace.id, &build, None).await {
             Ok(Begun::Yes((_, build))) => {
+                done(entry);
                 let inner = Arc::clone(self);
                 self.tasks.spawn(async move { inner.carry_out(build).await });
                 Ok(())
             }
             // Somebody else was faster.
-            Ok(Begun::Beyond(_)) | Err(StoreError::Conflict { .. } | StoreError::NotFound { .. }) => Ok(()),
-            Err(error) => Err(error),
+            Ok(Begun::Beyond(_)) | Err(StoreError::Conflict { .. } | StoreError::NotFound { .. }) => {
+                failed(entry, "something else is done to it already");
+                Ok(())
+            }
+            Err(error) => {
+                failed(entry, error.to_string());
+                Err(error)
+            }
+        }
+    }
+
+    /// Records what is about to be done; `None` = it cannot be recorded, and so is not done. The inner `None`: nobody keeps a log.
+    pub(super) async fn recorded(&self, part: &str, change: Change) -> Option<Option<Entry>> {
+        let Some(audit) = self.audit.get() else {
+            return Some(None);
+        };
+        match audit.begin(part, change).await {
+            Ok(entry) => Some(Some(entry)),
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the fleet does not do what it cannot record"
+                );
+                None
+            }
         }
     }
 
@@ -203,17 +236,40 @@ impl Inner {
             if !gone && !lives {
                 continue;
             }
+            let change =
+                Change::new("workspaces.clean_up", Resource::new("workspace", id)).after(&json!({ "remove": gone }));
+            let Some(entry) = self.recorded("fleet", change).await else {
+                continue;
+            };
             tracing::info!(workspace.id = %id, remove = gone, "ending what is left of a workspace");
             let ended = if gone {
                 self.driver.delete(id).await
             } else {
                 self.driver.stop(id, Duration::from_secs(5)).await
             };
-            if let Err(error) = ended {
-                tracing::warn!(workspace.id = %id, %error, "cannot end what is left of a workspace");
+            match ended {
+                Ok(()) => done(entry),
+                Err(error) => {
+                    tracing::warn!(workspace.id = %id, %error, "cannot end what is left of a workspace");
+                    failed(entry, error.to_string());
+                }
             }
             self.end_keys(id).await?;
         }
         Ok(())
+    }
+}
+
+/// Says in the audit log that what was recorded is done.
+fn done(entry: Option<Entry>) {
+    if let Some(entry) = entry {
+        entry.end();
+    }
+}
+
+/// Says in the audit log why what was recorded was not done.
+fn failed(entry: Option<Entry>, why: impl Into<String>) {
+    if let Some(entry) = entry {
+        entry.fail(why);
     }
 }

@@ -11,18 +11,24 @@ use sha2::Sha256;
 pub(crate) enum Purpose {
     /// Sessions of apps.
     AppSessions,
+    /// Tokens of identity providers.
+    ProviderTokens,
     /// Secrets of authenticators.
     SecondFactors,
     /// Signatures of the audit log's anchors.
     Audit,
+    /// What a browser keeps while somebody is at an identity provider.
+    SignInFlows,
 }
 
 impl Purpose {
     const fn label(self) -> &'static [u8] {
         match self {
             Self::AppSessions => b"bailey/v1/app-sessions",
+            Self::ProviderTokens => b"bailey/v1/provider-tokens",
             Self::SecondFactors => b"bailey/v1/second-factors",
             Self::Audit => b"bailey/v1/audit",
+            Self::SignInFlows => b"bailey/v1/sign-in-flows",
         }
     }
 }

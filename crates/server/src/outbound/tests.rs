@@ -5,9 +5,10 @@ use bailey_core::key::{Key, KeyScope, Metadata, ModelAccess};
 use bailey_core::{KeyId, ReplicaId, Timestamp};
 use bailey_gate::journal::JournalOptions;
 use bailey_gate::token::{self, Kind};
-use bailey_gate::{Gate, GateOptions};
+use bailey_gate::{Gate, GateOptions, TokenLimits};
 use bailey_gateway::{GatewayOptions, IntakeLimits, Routes};
 use bailey_llm::{ParseLimits, PriceTable};
+use bailey_runtime::config::KeyDefaults;
 use bailey_runtime::ids::NewId;
 use bailey_runtime::{Clock, Tasks};
 use bailey_store::{Store, Target};
@@ -50,6 +51,7 @@ fn test<F: Future<Output = ()>>(body: impl FnOnce(Rig) -> F) {
             flush_interval: Duration::from_millis(20),
             blocking: false,
             lease_policy: LeasePolicy::default(),
+            token_limits: TokenLimits::of(&KeyDefaults::built_in(KeyScope::User)),
         });
         let gateway = Gateway::new(GatewayOptions {
             gate: gate.await.unwrap(),

@@ -1,5 +1,7 @@
 //! Files of workspaces: requests to the agent's HTTP, and its answers.
 
+use std::collections::BTreeMap;
+
 use bailey_api::Code;
 use bailey_api::agent::Purpose;
 use bailey_core::WorkspaceId;
@@ -14,8 +16,9 @@ use serde::de::DeserializeOwned;
 
 use super::held::Held;
 use super::{Admitted, Kind, StreamError};
-use crate::app::{App, AppError, Caller};
+use crate::app::{App, AppError, Caller, workspace_resource as resource};
 use crate::apps;
+use crate::audit::{Change, Resource};
 
 /// Bytes of an answer's head.
 const HEAD: usize = 64 * 1024;
@@ -63,6 +66,22 @@ impl Ask {
     }
 }
 
+impl Ask {
+    /// What is done, for the audit log: to which path, and not what is in it.
+    fn change(&self, resource: Resource) -> Change {
+        let action = match (&self.method, self.path) {
+            (&Method::GET, _) => "files.read",
+            (&Method::PUT, _) => "files.write",
+            (&Method::DELETE, _) => "files.delete",
+            (_, "/rename") => "files.rename",
+            (_, "/directories") => "files.make_directory",
+            (_, _) => "files.change",
+        };
+        let asked: BTreeMap<String, String> = form_urlencoded::parse(self.query.as_bytes()).into_owned().collect();
+        Change::new(action, resource).after(&asked)
+    }
+}
+
 impl App {
     /// Asks for something of a workspace that has an answer in JSON.
     pub(crate) async fn inside<T: DeserializeOwned>(
@@ -80,6 +99,8 @@ impl App {
 
     /// Does something to a file that has no answer but that it is done.
     pub(crate) async fn inside_do(&self, caller: &Caller, id: WorkspaceId, ask: Ask) -> Result<StatusCode, AppError> {
+        let resource = resource(&self.workspace_within(caller, id).await?);
+        caller.record(ask.change(resource)).await?;
         self.ask(caller, id, ask).await?;
         Ok(StatusCode::NO_CONTENT)
     }
@@ -92,14 +113,24 @@ impl App {
         ask: Ask,
         connection: Option<&apps::Place>,
     ) -> Result<axum::response::Response, AppError> {
-        let (admitted, response) = self.ask(caller, id, ask).await?;
+        let resource = resource(&self.workspace_within(caller, id).await?);
+        let entry = caller.record_open(ask.change(resource)).await?;
+        let (admitted, response) = match self.ask(caller, id, ask).await {
+            Ok(answered) => answered,
+            Err(error) => {
+                entry.fail(error.to_string());
+                return Err(error);
+            }
+        };
         let admitted = admitted.over(connection);
         let (head, body) = response.into_parts();
         let over = {
             let (app, visit) = (self.clone(), admitted.visit.clone());
             async move { app.apps().until_over(&visit).await }
         };
-        let mut response = Response::new(axum::body::Body::new(Held::new(body, over, Some(admitted))));
+        let mut response = Response::new(axum::body::Body::new(
+            Held::new(body, over, Some(admitted)).recorded(entry),
+        ));
         *response.status_mut() = head.status;
         for name in [CONTENT_TYPE, CONTENT_LENGTH, CONTENT_RANGE] {
             if let Some(value) = head.headers.get(&name) {

@@ -8,6 +8,8 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
+use crate::audit::Entry;
+
 /// How long a body may stand still.
 const STILL: Duration = Duration::from_mins(1);
 
@@ -17,6 +19,8 @@ pub(super) struct Held<B, G> {
     over: Pin<Box<dyn Future<Output = ()> + Send>>,
     still: Pin<Box<Sleep>>,
     _guard: Option<G>,
+    /// What is recorded of it; ended when the body is.
+    entry: Option<Entry>,
 }
 
 /// Why a body ended early.
@@ -38,7 +42,21 @@ impl<B, G> Held<B, G> {
             over: Box::pin(over),
             still: Box::pin(sleep(STILL)),
             _guard: guard,
+            entry: None,
         }
+    }
+
+    /// The same, recorded in the audit log: what came of it is known at its end.
+    pub(super) fn recorded(mut self, entry: Entry) -> Self {
+        self.entry = Some(entry);
+        self
+    }
+
+    fn fails(&mut self, error: HeldError) -> Poll<Option<Result<Frame<Bytes>, HeldError>>> {
+        if let Some(entry) = self.entry.take() {
+            entry.fail(error.to_string());
+        }
+        Poll::Ready(Some(Err(error)))
     }
 }
 
@@ -53,14 +71,27 @@ where
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, HeldError>>> {
         let this = self.get_mut();
         if this.over.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Some(Err(HeldError::Over)));
+            return this.fails(HeldError::Over);
         }
         match Pin::new(&mut this.body).poll_frame(cx) {
             Poll::Ready(frame) => {
                 this.still.as_mut().reset(Instant::now() + STILL);
-                Poll::Ready(frame.map(|frame| frame.map_err(|error| HeldError::Broken(error.into()))))
+                // Nobody asks again for what is known to be the end.
+                if (frame.is_none() || this.body.is_end_stream())
+                    && let Some(entry) = this.entry.take()
+                {
+                    entry.end();
+                }
+                match frame {
+                    Some(Err(error)) => this.fails(HeldError::Broken(error.into())),
+                    Some(Ok(frame)) => Poll::Ready(Some(Ok(frame))),
+                    None => Poll::Ready(None),
+                }
             }
-            Poll::Pending => this.still.as_mut().poll(cx).map(|()| Some(Err(HeldError::Still))),
+            Poll::Pending => match this.still.as_mut().poll(cx) {
+                Poll::Ready(()) => this.fails(HeldError::Still),
+                Poll::Pending => Poll::Pending,
+            },
         }
     }
 

@@ -333,7 +333,7 @@ mod tests {
         assert!(table.workspaces.is_empty() && table.people.is_empty() && table.entries.is_empty());
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn what_has_ended_is_counted_and_what_has_not_is_not() {
         let open = Open::default();
         let (ann, bob) = (person(), person());
@@ -342,11 +342,12 @@ mod tests {
         let stuck = open.enter_app(bob, Some(ann));
         let other = open.enter(workspace(bob), bob, Kind::Command).unwrap();
         let log = open.enter_log(ann).unwrap();
+        let tasks = bailey_runtime::Tasks::new();
         for place in [own, visitor, log] {
             let end = place.end();
-            tokio::spawn(async move {
+            tasks.spawn(async move {
                 end.cancelled().await;
-                tokio::time::sleep(Duration::from_millis(200)).await;
+                tokio::time::sleep(Duration::from_millis(20)).await;
                 drop(place);
             });
         }
@@ -355,7 +356,7 @@ mod tests {
             (before.terminals, before.apps, before.logs, before.commands),
             (1, 2, 1, 0)
         );
-        let (ended, all) = open.end_of(ann, Duration::from_secs(4)).await;
+        let (ended, all) = open.end_of(ann, Duration::from_secs(1)).await;
         assert_eq!((ended.terminals, ended.apps, ended.logs, all), (1, 1, 1, false));
         assert!(!other.end().is_cancelled(), "what is another person's goes on");
         assert_eq!(open.people(), {

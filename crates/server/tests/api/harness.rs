@@ -13,16 +13,17 @@ use axum::body::Body;
 use axum::response::Response;
 use bailey_core::authz::{Action, CustomRole, Permissions, Reach, Role, TokenScopes};
 use bailey_core::budget::LeasePolicy;
+use bailey_core::key::KeyScope;
 use bailey_core::ledger::{AccountKey, Outcome, RequestRecord, Settlement, Subject, Usage};
 use bailey_core::people::{ApiToken, Person, PersonStatus};
 use bailey_core::period::Period;
 use bailey_core::{KeyId, Money, PersonId, ReplicaId, RequestId, RoleId, Timestamp, TokenId};
 use bailey_gate::journal::JournalOptions;
 use bailey_gate::token::{self, Kind};
-use bailey_gate::{Gate, GateOptions};
+use bailey_gate::{Gate, GateOptions, TokenLimits};
 use bailey_gateway::{Gateway, GatewayOptions, IntakeLimits, Routes};
 use bailey_llm::{ParseLimits, PriceTable};
-use bailey_runtime::config::{Config, DefaultsConfig, Overrides};
+use bailey_runtime::config::{Config, DefaultsConfig, KeyDefaults, Overrides, SignInConfig};
 use bailey_runtime::ids::NewId;
 use bailey_runtime::metrics::Registry;
 use bailey_runtime::{Clock, ManualClock, Tasks};
@@ -30,7 +31,7 @@ use bailey_server::fleet::{Fleet, FleetOptions};
 use bailey_server::folder::Folder;
 use bailey_server::{
     Anchors, AnchorsOptions, App, AppParts, AppsOptions, AuditKey, AuditLog, AuditOptions, IdentityOptions, MasterKey,
-    Peer, bootstrap,
+    Peer, Providers, bootstrap,
 };
 use bailey_store::{AuditWriterKind, JournalPosition, Store, Target};
 use bailey_testkit::db::{TestDb, TestTarget, on_sqlite};
@@ -69,9 +70,14 @@ pub(crate) struct TestApp {
 
 /// Runs a test on an application of its own.
 pub(crate) fn test<F: Future<Output = ()>>(body: impl FnOnce(TestApp) -> F) {
+    test_with("", body);
+}
+
+/// Runs a test on an application of its own, whose `bailey.toml` has `text` for how people sign in.
+pub(crate) fn test_with<F: Future<Output = ()>>(text: &str, body: impl FnOnce(TestApp) -> F) {
     // On the heap: what a test waits for may be large, and is moved on its way to the runtime.
     on_sqlite(async |db| {
-        let app = Box::pin(TestApp::start(db)).await;
+        let app = Box::pin(TestApp::start(db, configuration(text).sign_in)).await;
         Box::pin(body(app)).await;
     });
 }
@@ -98,29 +104,31 @@ pub(crate) struct Reply {
     pub(crate) bytes: bytes::Bytes,
 }
 
-/// What holds where nothing is configured.
-fn configuration() -> Config {
+/// What holds where `text` is all that is configured.
+fn configuration(text: &str) -> Config {
     let environment = [("HOME".to_owned(), "/nowhere".to_owned())];
-    match Config::from_text("", None, environment.into_iter(), &Overrides::default()) {
+    match Config::from_text(text, None, environment.into_iter(), &Overrides::default()) {
         Ok(config) => config,
         Err(errors) => panic!("{errors}"),
     }
 }
 
 /// How people sign in.
-fn identity() -> IdentityOptions {
+fn identity(config: SignInConfig) -> IdentityOptions {
+    let key = MasterKey::new(bailey_core::Secret::new([7; 32]));
     IdentityOptions {
-        config: configuration().sign_in,
+        providers: Providers::new(&config, &key).unwrap(),
+        config,
         public_url: None,
         proxies: vec!["10.0.0.0/8".parse().unwrap()],
-        key: MasterKey::new(bailey_core::Secret::new([7; 32])),
+        key,
     }
 }
 
 /// A fleet that runs nothing, and where its figures are.
 fn fleet(gate: &Arc<Gate>, gateway: &Arc<Gateway>, sim: &Arc<SimDriver>) -> (Fleet, Registry) {
     let mut metrics = Registry::new("test", T0);
-    let config = configuration();
+    let config = configuration("");
     let fleet = Fleet::new(
         FleetOptions {
             gate: Arc::clone(gate),
@@ -137,7 +145,7 @@ fn fleet(gate: &Arc<Gate>, gateway: &Arc<Gateway>, sim: &Arc<SimDriver>) -> (Fle
 
 impl TestApp {
     #[expect(clippy::too_many_lines, reason = "one part after the other")]
-    async fn start(db: TestDb) -> Self {
+    async fn start(db: TestDb, sign_in: SignInConfig) -> Self {
         let dir = db.directory().unwrap().to_owned();
         let target = match db.target() {
             TestTarget::Sqlite(path) => Target::Sqlite(path.clone()),
@@ -162,6 +170,7 @@ impl TestApp {
             flush_interval: Duration::from_millis(20),
             blocking: false,
             lease_policy: LeasePolicy::default(),
+            token_limits: TokenLimits::of(&KeyDefaults::built_in(KeyScope::User)),
         })
         .await
         .unwrap();
@@ -213,12 +222,12 @@ impl TestApp {
             metrics,
             fleet: fleet.clone(),
             apps: AppsOptions {
-                config: configuration().apps,
+                config: configuration("").apps,
                 port: Some(7080),
                 platform: "http://localhost:7080".to_owned(),
                 key: bailey_core::Secret::new([7; 32]),
             },
-            identity: identity(),
+            identity: identity(sign_in),
             templates: folder.clone(),
             audit: audit.clone(),
             anchors: anchors.clone(),
@@ -246,6 +255,18 @@ impl TestApp {
     pub(crate) async fn owner(&self) -> Client {
         let owner = self.store.person_by_name(bootstrap::OWNER).await.unwrap().unwrap();
         self.client(&owner, TokenScopes::All).await
+    }
+
+    /// The audit log as the server opens it that is started after this one.
+    pub(crate) async fn audit_of_the_next_server(&self) -> AuditLog {
+        let options = AuditOptions {
+            store: self.store.clone(),
+            clock: self.gate.clock().clone(),
+            tasks: Tasks::new(),
+            replica: self.replica,
+            kind: AuditWriterKind::Server,
+        };
+        AuditLog::start(options).await.unwrap()
     }
 
     /// A new person.
@@ -345,6 +366,7 @@ impl TestApp {
             id,
             subject: Subject {
                 key: key.map(|k| k.parse::<KeyId>().unwrap()),
+                token: None,
                 person: Some(of.id.parse().unwrap()),
                 group: None,
                 workspace: None,

@@ -28,6 +28,10 @@ mod keys;
 #[cfg(test)]
 mod ledger;
 #[cfg(test)]
+mod offboarding;
+#[cfg(test)]
+mod oidc;
+#[cfg(test)]
 mod problems;
 #[cfg(test)]
 mod reach;

@@ -38,6 +38,13 @@ fn expected_of_identity() -> BTreeMap<&'static str, Needs> {
         ("POST /api/v1/login-codes", Session),
         ("POST /api/v1/login-codes/redeem", Nothing),
         ("POST /api/v1/sign-out", Session),
+        // They tell by a cookie of their own, or by what a provider has signed.
+        ("GET /auth/{provider}/start", Nothing),
+        ("GET /auth/{provider}/callback", Nothing),
+        ("POST /auth/{provider}/backchannel-logout", Nothing),
+        ("POST /api/v1/me/confirm", Session),
+        ("GET /api/v1/me/identities", Token),
+        ("DELETE /api/v1/me/identities/{id}", Session),
         ("GET /api/v1/sessions", To(A::SessionRead)),
         ("DELETE /api/v1/sessions/{id}", To(A::SessionEnd)),
         // Who is not signed in is sent to do so.
@@ -211,6 +218,11 @@ pub(crate) fn request(operation: &str) -> (Method, String) {
         ("workspaces", "ws"),
         ("homes", "ws"),
     ];
+    let kinds = if path.contains("/identities/") {
+        &[("me", "idn")][..]
+    } else {
+        &kinds
+    };
     let prefix = kinds
         .iter()
         .find(|(r, _)| *r == resource)
@@ -219,6 +231,7 @@ pub(crate) fn request(operation: &str) -> (Method, String) {
     let path = path
         .replace("{id}", &id)
         .replace("{person}", "nobody")
+        .replace("{provider}", "nobody")
         .replace("{number}", "1")
         .replace("{app}", "terminal")
         .replace("{code}", "not_found");

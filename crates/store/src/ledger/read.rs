@@ -14,7 +14,7 @@ use crate::{Backend, ListPage, Store, StoreError};
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, started_at, key_id, person, group_id, workspace, protocol, model, stream, session, latency_us, \
+            "SELECT id, started_at, key_id, token, person, group_id, workspace, protocol, model, stream, session, latency_us, \
              ttft_us, status, outcome, code, provider, provider_model, attempts, input, cache_read, cache_write_5m, \
              cache_write_1h, output, reasoning, cost, overrun, flag, price_version, provider_request_id FROM requests",
             $rest

@@ -10,6 +10,7 @@ pub(super) const REQUEST_COLUMNS: &[&str] = &[
     "id",
     "started_at",
     "key_id",
+    "token",
     "person",
     "group_id",
     "workspace",
@@ -80,6 +81,7 @@ pub(super) fn push_request(values: &mut Vec<Value>, texts: &mut Texts, record: &
         record.id.into(),
         record.started_at.into(),
         subject.key.into(),
+        subject.token.into(),
         subject.person.into(),
         subject.group.into(),
         subject.workspace.into(),
@@ -154,6 +156,7 @@ pub(super) fn read_request(row: &Row) -> Result<RequestRecord, StoreError> {
         id: row.get("id")?,
         subject: Subject {
             key: row.get("key_id")?,
+            token: row.get("token")?,
             person: row.get("person")?,
             group: row.get("group_id")?,
             workspace: row.get("workspace")?,

@@ -123,6 +123,7 @@ pub(crate) fn account(budget: &Budget) -> AccountKey {
 pub(crate) fn subject(key: &Key) -> Subject {
     Subject {
         key: Some(key.id),
+        token: None,
         person: Some(key.person),
         group: key.group,
         workspace: key.workspace,

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod apply;
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod authority;
 #[cfg(test)]
 mod budgets;
@@ -17,6 +19,8 @@ mod keys;
 mod leases;
 #[cfg(test)]
 mod ledger;
+#[cfg(test)]
+mod offboarding;
 #[cfg(test)]
 mod random;
 #[cfg(test)]

@@ -16,6 +16,8 @@ import { ProblemNote } from "../../components/problem";
 import { DataTable } from "../../components/table";
 import { count, dollars } from "../../lib/format";
 import { may } from "../../lib/permissions";
+import { GrantsOf } from "../roles/grants";
+import { GroupLimits } from "./limits";
 
 type Detail = Schemas["GroupDetail"];
 
@@ -56,7 +58,7 @@ function Money({ id }: { id: string }) {
     <Section title="Budget and spend">
       <Stack>
         {budgets.rows?.map((budget) => <BudgetBar key={budget.id} budget={budget} />)}
-        {budgets.rows?.length === 0 ? <Text c="dimmed" size="sm">It has no budget. Set one under <TextLink to="/budgets">Budgets</TextLink>.</Text> : null}
+        {budgets.rows?.length === 0 ? <Text c="dimmed" size="sm">It has no budget. Set one under <TextLink to="/budgets" underline="always">Budgets</TextLink>.</Text> : null}
         <Loaded query={days}>
           {(spend) => (
             <>
@@ -82,10 +84,14 @@ export function GroupPage() {
     <Page title={name} back={<TextLink to="/groups">Groups</TextLink>} actions={query.data && may(me, "groups.write") ? <Button variant="default" onClick={() => setAsked(true)}>Delete</Button> : null}>
       <Loaded query={query}>
         {(group) => (
-          <SimpleGrid cols={{ base: 1, md: 2 }}>
-            <Members group={group} />
-            {may(me, "ledger.read") ? <Money id={group.id} /> : null}
-          </SimpleGrid>
+          <Stack>
+            <SimpleGrid cols={{ base: 1, md: 2 }}>
+              <Members group={group} />
+              {may(me, "ledger.read") ? <Money id={group.id} /> : null}
+            </SimpleGrid>
+            <GroupLimits key={JSON.stringify([group.models, group.quota])} group={group} writes={may(me, "groups.write")} />
+            {may(me, "roles.read") ? <GrantsOf subject={{ group: group.id }} /> : null}
+          </Stack>
         )}
       </Loaded>
       <Confirm opened={asked} onClose={() => setAsked(false)} title={`Delete ${name}?`} action="Delete" dangerous run={() => remove.mutate(undefined)} pending={remove.isPending} error={remove.error}>

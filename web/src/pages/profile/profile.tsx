@@ -2,6 +2,7 @@ import { SimpleGrid, Stack, Tabs, Text } from "@mantine/core";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 
 import { useMe } from "../../api/hooks";
+import { Explain } from "../../components/explain";
 import { Page, Section } from "../../components/page";
 import { Facts } from "../../components/table";
 import { Tokens } from "../../components/tokens";
@@ -12,7 +13,8 @@ import { Sessions } from "./sessions";
 function You() {
   const me = useMe();
   return (
-    <SimpleGrid cols={{ base: 1, md: 2 }}>
+    <Stack>
+      <SimpleGrid cols={{ base: 1, md: 2 }}>
       <Section title="You">
         <Facts
           items={[
@@ -32,6 +34,8 @@ function You() {
         </Stack>
       </Section>
     </SimpleGrid>
+    <Explain person={me.user.id} />
+    </Stack>
   );
 }
 

@@ -8,6 +8,7 @@ import { CodeLine, Status } from "../../components/misc";
 import { Section } from "../../components/page";
 import { ProblemNote } from "../../components/problem";
 import { NewPassword, passwordFault } from "../entry/password";
+import { Identities } from "./identities";
 
 const Picture = lazy(() => import("../../components/picture").then((module) => ({ default: module.Picture })));
 /** A wrong password here is no end of the session. */
@@ -134,16 +135,19 @@ export function Security() {
   const me = useMe();
   const [asked, setAsked] = useState<"enable" | "disable" | null>(null);
   return (
-    <SimpleGrid cols={{ base: 1, md: 2 }}>
-      <Password />
-      <Section title="Second factor">
-        <Stack gap="sm" align="flex-start">
-          {me.second_factor ? <Status tone="good">On: you are asked for a code when you sign in</Status> : <Status tone="warn">Off: your password alone lets in</Status>}
-          {me.second_factor ? <Button variant="default" onClick={() => setAsked("disable")}>Take it away</Button> : <Button onClick={() => setAsked("enable")}>Set it up</Button>}
-        </Stack>
-      </Section>
-      {asked === "enable" ? <Enable onClose={() => setAsked(null)} /> : null}
-      {asked === "disable" ? <Disable onClose={() => setAsked(null)} /> : null}
-    </SimpleGrid>
+    <Stack>
+      <Identities />
+      <SimpleGrid cols={{ base: 1, md: 2 }}>
+        <Password />
+        <Section title="Second factor">
+          <Stack gap="sm" align="flex-start">
+            {me.second_factor ? <Status tone="good">On: you are asked for a code when you sign in</Status> : <Status tone="warn">Off: your password alone lets in</Status>}
+            {me.second_factor ? <Button variant="default" onClick={() => setAsked("disable")}>Take it away</Button> : <Button onClick={() => setAsked("enable")}>Set it up</Button>}
+          </Stack>
+        </Section>
+        {asked === "enable" ? <Enable onClose={() => setAsked(null)} /> : null}
+        {asked === "disable" ? <Disable onClose={() => setAsked(null)} /> : null}
+      </SimpleGrid>
+    </Stack>
   );
 }

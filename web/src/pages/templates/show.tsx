@@ -16,6 +16,7 @@ import { DataTable, Facts } from "../../components/table";
 import { Time } from "../../components/time";
 import { text } from "../../lib/parameters";
 import { may } from "../../lib/permissions";
+import { TemplateAccess } from "./access";
 
 type Detail = Schemas["TemplateDetail"];
 type Version = Schemas["TemplateVersion"];
@@ -147,6 +148,7 @@ export function TemplatePage() {
           <Stack>
             {value.managed ? <Alert color="gray" variant="light">The server's folder of templates has it: it is changed there, and not here.</Alert> : null}
             {value.content ? <Says content={value.content} /> : <Alert color="orange" variant="light">{value.active == null ? "No version of it is in force: promote one, and workspaces can be made from it." : "This Bailey cannot read the version in force any more: promote another."}</Alert>}
+            <TemplateAccess template={value.id} writes={may(me, "templates.write")} />
             <Versions template={value} writes={writes} />
             {may(me, "templates.write") ? <Text size="sm" c="dimmed">Another version: <Code>bailey templates push DIRECTORY --name {value.name}</Code></Text> : null}
           </Stack>

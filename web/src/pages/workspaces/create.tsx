@@ -13,6 +13,7 @@ import { ParameterFields } from "../../components/parameters";
 import { ProblemNote } from "../../components/problem";
 import { checkValues, initial, type Value } from "../../lib/parameters";
 import { may } from "../../lib/permissions";
+import { QuotaLeft } from "./quota";
 
 type Template = Schemas["Template"];
 type Content = Schemas["TemplateContent"];
@@ -115,6 +116,7 @@ export function CreatePage() {
   const detail = useQuery({ ...queries.template(chosen?.id ?? ""), enabled: chosen !== undefined });
   return (
     <Page title="New workspace" back={<TextLink to="/workspaces">Workspaces</TextLink>} lead="Choose a template, and what it lets you choose.">
+      <QuotaLeft />
       <ProblemNote error={query.error} again={() => void query.refetch()} />
       {usable === undefined ? (query.error ? null : <Rows />) : usable.length === 0 ? (
         <Section><Empty icon="templates" title="There is no template to use">{may(me, "templates.write") ? <>Push one with <span className="mono">bailey templates push</span>.</> : "Ask a template admin to promote one."}</Empty></Section>

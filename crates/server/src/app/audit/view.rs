@@ -60,7 +60,8 @@ const fn outcome(outcome: Outcome) -> AuditOutcome {
     }
 }
 
-pub(super) fn report(report: Report) -> AuditReport {
+/// What verifying found, as the API and the command line show it.
+pub fn report(report: Report) -> AuditReport {
     AuditReport {
         rows: report.rows,
         sound: report.first_fault.is_none(),

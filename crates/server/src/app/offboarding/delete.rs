@@ -9,10 +9,12 @@ use bailey_core::template::{Facts, Resolved};
 use bailey_core::workspace::{Workspace, WorkspaceStatus};
 use bailey_store::{Begun, Deletion, LedgerReach, ListPage, PersonDelete, StoreError, WorkspaceFilter};
 
-use super::{deleted, over_them};
+use super::deleted;
 use crate::app::names::Names;
+use crate::app::users::resource;
 use crate::app::workspaces::beyond;
-use crate::app::{App, AppError, Caller};
+use crate::app::{App, AppError, Caller, view};
+use crate::audit::Change;
 
 impl App {
     /// Deletes a suspended person for good. Their workspaces become another person's or are deleted; their name stays with
@@ -25,10 +27,11 @@ impl App {
     ) -> Result<wire::Deletion, AppError> {
         let person = self.person_within(caller, text).await?;
         if person.status == PersonStatus::Deleted {
+            caller.record(Change::new("users.delete", resource(&person))).await?;
             let there = self.store().deletion(person.id).await?;
             return self.deletion_view(there.ok_or_else(|| deleted(&person))?).await;
         }
-        over_them(caller, &person)?;
+        self.over_them(caller, &person).await?;
         if person.status != PersonStatus::Suspended {
             return Err(not_suspended(&person));
         }
@@ -52,6 +55,9 @@ impl App {
             by: Some(caller.person()),
             hand_over,
         };
+        let asked = serde_json::json!({ "status": "deleted", "workspaces": query.workspaces, "to": query.to });
+        let change = Change::new("users.delete", resource(&person)).before(&view::user(person.clone()));
+        caller.record(change.after(&asked)).await?;
         let quota = self.fleet().settings().quota.quota();
         let done = self.store().person_delete(&delete, &quota).await;
         let deletion = match done {

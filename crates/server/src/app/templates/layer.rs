@@ -11,11 +11,13 @@ use bailey_core::TemplateVersionId;
 use bailey_core::authz::Action;
 use futures_util::Stream;
 use futures_util::stream::unfold;
+use serde_json::json;
 use tokio::time::timeout;
 
 use crate::app::follow::JUDGED;
 use crate::app::{App, AppError, Caller, cursor};
 use crate::apps;
+use crate::audit::{Change, Resource};
 use crate::fleet::layers::{Flight, LayerStatus, NeedsError};
 use crate::guard;
 use crate::streams::Place;
@@ -35,6 +37,9 @@ impl App {
     /// Begins to build what a version installs, unless it is there or being built.
     pub async fn template_build(&self, caller: &Caller, text: &str, number: u32) -> Result<LayerBuild, AppError> {
         let version = self.version_of_number(caller, text, number).await?;
+        let change =
+            Change::new("templates.build", Resource::new("template", text)).after(&json!({ "version": number }));
+        caller.record(change).await?;
         self.fleet().layers().build(version).await?;
         self.layer_build(version).await
     }

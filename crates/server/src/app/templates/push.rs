@@ -8,10 +8,12 @@ use bailey_runtime::ids::NewId;
 use bailey_store::{StoreError, TemplateRecord, TemplateSource, TemplateVersionRecord, VersionPush};
 use bailey_workspaces::template::{Fault, Sealed, unpack};
 use bytes::Bytes;
+use serde_json::json;
 
 use super::view;
 use crate::app::names::Names;
 use crate::app::{App, AppError, Caller};
+use crate::audit::{Change, Resource};
 
 /// The most characters of what is said about a version.
 const MESSAGE: usize = 500;
@@ -32,7 +34,16 @@ impl App {
         let before = self.store().template_by_name(&ask.name).await?;
         self.not_managed(&ask.name, before.as_ref().map(|template| template.source))?;
         let sealed = self.seal(archive).await?;
-        let (version, created) = if ask.dry_run.unwrap_or(false) {
+        let is_trial = ask.dry_run.unwrap_or(false);
+        let resource = match &before {
+            Some(template) => super::resource(template),
+            None => Resource::new("template", &ask.name).named(&ask.name),
+        };
+        let action = if is_trial { "templates.check" } else { "templates.push" };
+        let change = Change::new(action, resource)
+            .after(&json!({ "digest": sealed.digest, "message": message, "promote": ask.promote.unwrap_or(true) }));
+        caller.record(change).await?;
+        let (version, created) = if is_trial {
             let version = self.version_of(before.as_ref(), &sealed).await?;
             let created = version.is_none();
             (version, created)

@@ -8,9 +8,12 @@ use bailey_core::{BuildId, WorkspaceId};
 use bailey_runtime::ids::NewId;
 use bailey_store::{Begun, ListPage, NewBuild, StoreError};
 
-use super::beyond;
+use serde_json::json;
+
+use super::{beyond, resource};
 use crate::app::names::Names;
 use crate::app::{App, AppError, Caller, cursor};
+use crate::audit::Change;
 
 const CURSOR: u8 = b'b';
 const LINES: u32 = 1000;
@@ -28,6 +31,9 @@ impl App {
             self.template_still_open(&workspace).await?;
         }
         let new = self.new_build(caller, transition);
+        caller
+            .record(Change::new(action(transition), resource(&workspace)))
+            .await?;
         self.begin(&workspace, new).await
     }
 
@@ -59,6 +65,10 @@ impl App {
         let former = Some(&workspace.parameters);
         let (parameters, resolved) = self.resolve(&chosen, &ask.parameters, former, &facts).await?;
         let mut new = self.new_build(caller, Transition::Update);
+        let record = Change::new("workspaces.update", resource(&workspace))
+            .before(&json!({ "version": workspace.version, "parameters": workspace.parameters }))
+            .after(&json!({ "version": chosen.version.id, "parameters": parameters }));
+        caller.record(record).await?;
         new.change = Some((chosen.version.id, parameters, resolved));
         self.begin(&workspace, new).await
     }
@@ -73,6 +83,9 @@ impl App {
         let workspace = self.workspace_within(caller, id).await?;
         let mut new = self.new_build(caller, Transition::Delete);
         new.keep_home = query.keep_home.unwrap_or(false);
+        let record =
+            Change::new("workspaces.delete", resource(&workspace)).after(&json!({ "keep_home": new.keep_home }));
+        caller.record(record).await?;
         self.begin(&workspace, new).await
     }
 
@@ -165,6 +178,16 @@ impl App {
             items: lines.into_iter().map(line_view).collect(),
             next_cursor: None,
         })
+    }
+}
+
+const fn action(transition: Transition) -> &'static str {
+    match transition {
+        Transition::Start => "workspaces.start",
+        Transition::Stop => "workspaces.stop",
+        Transition::Restart => "workspaces.restart",
+        Transition::Update => "workspaces.update",
+        Transition::Delete => "workspaces.delete",
     }
 }
 

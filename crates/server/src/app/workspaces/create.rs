@@ -7,9 +7,12 @@ use bailey_core::{BuildId, PersonId, WorkspaceId};
 use bailey_runtime::ids::{self, NewId};
 use bailey_store::{Begun, NewWorkspace};
 
+use serde_json::json;
+
 use super::beyond;
 use super::choice::Chosen;
 use crate::app::{App, AppError, Caller};
+use crate::audit::{Change, Resource};
 
 impl App {
     /// Makes a workspace and begins to start it. The answer comes while the build runs.
@@ -62,6 +65,13 @@ impl App {
             started_at: None,
             finished_at: None,
         };
+        let record = Change::new("workspaces.create", Resource::new("workspace", id).named(&new.name)).after(&json!({
+            "owner": new.owner,
+            "template": template.name,
+            "version": chosen.version.number,
+            "parameters": new.parameters,
+        }));
+        caller.record(record).await?;
         match self.store().workspace_create(&new, &build, &quota).await? {
             Begun::Yes(workspace) => {
                 self.fleet().carry_out(build);

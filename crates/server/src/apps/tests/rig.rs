@@ -104,6 +104,15 @@ impl Rig {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let noted = Arc::new(Mutex::new(Vec::new()));
+        let audit = crate::AuditLog::start(crate::AuditOptions {
+            store: store.clone(),
+            clock: clock.clone(),
+            tasks: tasks.clone(),
+            replica: bailey_core::ReplicaId::new_at(T0),
+            kind: bailey_store::AuditWriterKind::Server,
+        })
+        .await
+        .unwrap();
         let apps = Apps::new(AppsParts {
             streams: crate::streams::Open::default(),
             options: AppsOptions {
@@ -124,6 +133,7 @@ impl Rig {
             store: store.clone(),
             clock,
             tasks: tasks.clone(),
+            audit,
         });
         serve(&tasks, listener, apps.clone());
         Self {

@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::rig::{DEAD, ECHO, OPEN, SHARED, T0, test};
 use crate::apps::{TERMINAL, session};
+use crate::streams::{Inside, Kind};
 
 #[test]
 fn a_code_becomes_a_session_that_opens_the_app() {
@@ -152,8 +153,12 @@ fn a_terminal_in_the_browser_takes_a_place_among_the_streams() {
         let origin = rig.origin(TERMINAL);
         let headers = [("cookie", cookie.as_str()), ("origin", origin.as_str())];
         let path = "/.bailey/terminal?name=main&columns=80&rows=24";
+        let inside = Inside {
+            workspace: rig.workspace,
+            owner: rig.ann.id,
+        };
         let places: Vec<_> = (0..64)
-            .map(|_| rig.apps.streams().enter(rig.workspace, rig.bob.id).unwrap())
+            .map(|_| rig.apps.streams().enter(inside, rig.bob.id, Kind::Terminal).unwrap())
             .collect();
         let (head, _) = rig.upgrade(TERMINAL, path, &headers).await;
         assert!(head.starts_with("HTTP/1.1 429 "), "{head}");
@@ -161,7 +166,7 @@ fn a_terminal_in_the_browser_takes_a_place_among_the_streams() {
         let (head, _open) = rig.upgrade(TERMINAL, path, &headers).await;
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
         let taken = (0..64).take_while(|_| {
-            let place = rig.apps.streams().enter(rig.workspace, rig.bob.id);
+            let place = rig.apps.streams().enter(inside, rig.bob.id, Kind::Terminal);
             place.map(std::mem::forget).is_ok()
         });
         assert_eq!(taken.count(), 63, "it has one while it is open");

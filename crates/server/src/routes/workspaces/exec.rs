@@ -37,5 +37,8 @@ pub(crate) async fn handler(
     let admitted = cx.app().stream_admit(&cx.caller, id, Kind::Command).await?;
     let (upgrade, connection) = upgrade.wanted()?;
     let purpose = Purpose::Exec(start);
-    Ok(cx.app().stream_upgrade(admitted, purpose, upgrade, connection).await?)
+    Ok(cx
+        .app()
+        .stream_upgrade(&cx.caller, admitted, purpose, upgrade, connection)
+        .await?)
 }

@@ -38,5 +38,8 @@ pub(crate) async fn handler(
     let admitted = cx.app().stream_admit(&cx.caller, id, Kind::Terminal).await?;
     let (upgrade, connection) = upgrade.wanted()?;
     let purpose = Purpose::Terminal(open);
-    Ok(cx.app().stream_upgrade(admitted, purpose, upgrade, connection).await?)
+    Ok(cx
+        .app()
+        .stream_upgrade(&cx.caller, admitted, purpose, upgrade, connection)
+        .await?)
 }
