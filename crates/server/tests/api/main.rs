@@ -10,7 +10,11 @@ mod audit;
 #[cfg(test)]
 mod auth;
 #[cfg(test)]
+mod authority;
+#[cfg(test)]
 mod browser;
+#[cfg(test)]
+mod cells;
 #[cfg(test)]
 mod directory;
 #[cfg(test)]
