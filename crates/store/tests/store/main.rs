@@ -5,6 +5,7 @@
 mod apply;
 #[cfg(test)]
 mod audit;
+#[cfg(test)]
 mod authority;
 #[cfg(test)]
 mod budgets;
