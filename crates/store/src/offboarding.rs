@@ -6,6 +6,7 @@ use bailey_core::workspace::{Asked, Quota, Workspace, WorkspaceStatus};
 use bailey_core::{PersonId, Timestamp, WorkspaceId};
 
 use crate::conn::Conn;
+use crate::groups::bounds_of_person;
 use crate::people::{another_owner, is_owner, person as find};
 use crate::roles::alone;
 use crate::sql::{same, statements};
@@ -258,6 +259,7 @@ async fn hand_over(
     quota: &Quota,
 ) -> Result<Begun<()>, StoreError> {
     active_owner(tx, to).await?;
+    let quota = bounds_of_person(tx, to, quota).await?.quota();
     let mut usage = usage_alone(tx, to, WorkspaceId::from_uuid(uuid::Uuid::nil())).await?;
     let there = of_owner(tx, delete.person).await?;
     let is_moved = |w: &Workspace| moved.iter().any(|(id, _)| *id == w.id);

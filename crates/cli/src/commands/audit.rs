@@ -2,6 +2,7 @@
 
 mod offline;
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
 
@@ -209,16 +210,18 @@ fn told(report: &AuditReport) -> String {
         Some(fault) => {
             let kind = serde_json::to_value(fault.kind).ok();
             let kind = kind.as_ref().and_then(Value::as_str).unwrap_or_default();
-            text.push_str(&format!(
-                "The first fault is at row {} of {}: {kind}. {}.\n",
+            drop(writeln!(
+                text,
+                "The first fault is at row {} of {}: {kind}. {}.",
                 fault.seq, fault.writer, fault.detail
             ));
         }
     }
     match &report.reached {
         None => text.push_str("No signed anchor proves any of it.\n"),
-        Some(reached) => text.push_str(&format!(
-            "Proven up to anchor {} of {}: row {} of {}.\n",
+        Some(reached) => drop(writeln!(
+            text,
+            "Proven up to anchor {} of {}: row {} of {}.",
             reached.anchor, reached.at, reached.seq, reached.writer
         )),
     }

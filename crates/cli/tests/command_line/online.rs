@@ -250,3 +250,37 @@ fn roles_are_made_granted_and_explained() {
             .contains("everyone  yes")
     );
 }
+
+#[test]
+fn a_person_is_suspended_comes_back_and_is_deleted() {
+    let (place, server) = start();
+    place.ok(&["users", "create", "--name", "ada"]);
+    let made = place.json(&["keys", "create", "--name", "k", "--user", "ada", "--scope", "user"]);
+    let key = text(&made, "/key");
+    assert!(ask(&server, key).starts_with("HTTP/1.1 200 "));
+    let shown = place.ok(&["users", "suspend", "ada", "--reason", "left"]);
+    assert!(
+        shown.contains("reason       left") && shown.contains("all ended    yes"),
+        "{shown}"
+    );
+    let report = place.json(&["users", "suspension", "ada"]);
+    assert_eq!(
+        (text(&report, "/person/name"), report["keys"].as_u64()),
+        ("ada", Some(1))
+    );
+    assert!(ask(&server, key).starts_with("HTTP/1.1 401 "));
+    let back = place.json(&["users", "reactivate", "ada"]);
+    assert_eq!(text(&back, "/status"), "active");
+    assert!(
+        ask(&server, key).starts_with("HTTP/1.1 401 "),
+        "what was ended stays ended"
+    );
+    // An active person is suspended first.
+    let gone = place.json(&["users", "delete", "ada"]);
+    assert_eq!(text(&gone, "/person/name"), "ada");
+    let list = place.ok(&["users", "list"]);
+    assert!(!list.contains("ada"), "{list}");
+    let list = place.ok(&["users", "list", "--status", "deleted"]);
+    assert!(list.contains("ada"), "{list}");
+    assert_eq!(place.ok(&["homes", "list"]), "no kept homes\n");
+}

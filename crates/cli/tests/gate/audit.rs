@@ -89,7 +89,7 @@ fn an_export_is_proven_offline_and_an_altered_one_is_not() {
     let without: String = text
         .lines()
         .filter(|line| !line.contains("\"groups.create\""))
-        .map(|line| format!("{line}\n"))
+        .flat_map(|line| [line, "\n"])
         .collect();
     let (sound, report) = verify(&mut world, &without);
     assert!(!sound);
