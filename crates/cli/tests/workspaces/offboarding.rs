@@ -233,11 +233,11 @@ fn everything_of_a_suspended_person_ends_within_five_seconds_and_the_report_name
             watched.iter().all(|thread| !thread.is_finished()),
             "something ended by itself"
         );
-        let began = Instant::now();
+        let asked = Instant::now();
         let (status, report) = world.api("POST", "/users/ann/suspend", Some(json!({ "reason": "left" })));
         assert_eq!(status, 200, "{report}");
         for (number, thread) in watched.into_iter().enumerate() {
-            let took = thread.join().unwrap().duration_since(began);
+            let took = thread.join().unwrap().duration_since(asked);
             assert!(took < SOON, "{number}: {took:?}");
         }
         let counted = [

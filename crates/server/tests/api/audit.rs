@@ -264,10 +264,10 @@ fn what_is_older_than_it_is_kept_is_pruned_behind_an_anchor() {
 fn many_changes_at_once_share_transactions_and_stay_in_order() {
     test(async |app| {
         let owner = app.owner().await;
-        let mut all = Vec::new();
+        let (tasks, mut all) = (bailey_runtime::Tasks::new(), Vec::new());
         for n in 0..40 {
             let owner = owner.clone();
-            all.push(tokio::spawn(async move {
+            all.push(tasks.spawn(async move {
                 owner
                     .post("/api/v1/groups", json!({ "name": format!("g{n}") }))
                     .await

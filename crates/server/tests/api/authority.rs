@@ -170,6 +170,7 @@ async fn clerk(app: &TestApp) -> Client {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
 fn nobody_gives_more_than_they_have() {
     test(async |app| {
         let (owner, clerk) = (app.owner().await, clerk(&app).await);

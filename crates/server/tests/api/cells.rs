@@ -414,14 +414,15 @@ async fn ask(addr: SocketAddr, token: &str, route: &str, path: &str, body: Optio
         "close"
     };
     let text = body.map(Value::to_string).unwrap_or_default();
-    let mut head = format!("{method} {path} HTTP/1.1\r\nhost: localhost:7080\r\nconnection: {connection}\r\n");
-    if !token.is_empty() {
-        head += &format!("authorization: Bearer {token}\r\n");
-    }
-    if body.is_some() {
-        head += "content-type: application/json\r\n";
-    }
-    head += &format!("content-length: {}\r\n\r\n{text}", text.len());
+    let bearer = match token {
+        "" => String::new(),
+        token => format!("authorization: Bearer {token}\r\n"),
+    };
+    let kind = body.map_or("", |_| "content-type: application/json\r\n");
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: localhost:7080\r\nconnection: {connection}\r\n{bearer}{kind}content-length: {}\r\n\r\n{text}",
+        text.len()
+    );
     let mut stream = TcpStream::connect(addr).await.unwrap();
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut bytes = Vec::new();

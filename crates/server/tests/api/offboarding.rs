@@ -133,6 +133,7 @@ fn nobody_suspends_themselves_or_the_last_owner_or_whoever_may_more() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
 fn workspaces_are_handed_over_with_home_key_and_address() {
     test(async |app| {
         app.template("plain", PLAIN).await;

@@ -57,7 +57,7 @@ fn cookie(reply: &Reply, name: &str) -> Option<String> {
         let value = line.strip_prefix(name)?.strip_prefix('=')?;
         Some(value.split(';').next().unwrap().to_owned())
     });
-    values.last()
+    values.fold(None, |_, value| Some(value))
 }
 
 /// Somebody who is on their way back from a provider.
@@ -114,7 +114,7 @@ async fn refused(app: &TestApp, reply: &Reply, code: &str, what: &str) {
     assert_eq!(location(reply), format!("/sign-in?error={code}"), "{what}");
     assert_eq!(cookie(reply, SESSION), None, "{what}");
     assert_eq!(sessions(app).await, 0, "{what}");
-    assert_eq!(app.store.any_identity().await.unwrap(), false, "{what}");
+    assert!(!app.store.any_identity().await.unwrap(), "{what}");
 }
 
 /// Somebody has claimed the installation, and is not signed in.

@@ -141,7 +141,7 @@ impl AuditFilter {
 const ORDER: &str = " ORDER BY d.began_at DESC, d.writer DESC, d.seq DESC LIMIT ";
 
 /// The `rows` newest entries after `after`.
-fn list_query(backend: Backend, filter: &AuditFilter, after: Option<AuditCursor>, rows: u32) -> Query {
+pub(crate) fn list_query(backend: Backend, filter: &AuditFilter, after: Option<AuditCursor>, rows: u32) -> Query {
     let mut query = Assembly::new(backend, COLUMNS);
     // The rows are found first, by an index, and only then joined.
     query.push("(SELECT d.* FROM audit_rows d");

@@ -12,6 +12,8 @@ mod budgets;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
+mod identities;
+#[cfg(test)]
 mod identity;
 #[cfg(test)]
 mod keys;

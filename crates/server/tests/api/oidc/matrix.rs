@@ -279,7 +279,7 @@ fn a_provider_must_be_who_it_is_configured_to_be() {
     }
 }
 
-async fn asked_for_keys(idp: &Idp) -> usize {
+fn asked_for_keys(idp: &Idp) -> usize {
     idp.behave(|b| b.asked.iter().filter(|asked| *asked == "GET /jwks").count())
 }
 
@@ -290,19 +290,19 @@ fn keys_are_read_again_when_they_were_changed_and_once_a_minute() {
         claim(&app).await;
         signed_in(&app, &sign_in_at(&app, &idp, "acme").await);
         signed_in(&app, &sign_in_at(&app, &idp, "acme").await);
-        assert_eq!(asked_for_keys(&idp).await, 1);
+        assert_eq!(asked_for_keys(&idp), 1);
         idp.rotate();
         signed_in(&app, &sign_in_at(&app, &idp, "acme").await);
-        assert_eq!(asked_for_keys(&idp).await, 2);
+        assert_eq!(asked_for_keys(&idp), 2);
         idp.rotate();
         for _ in 0..3 {
             let reply = sign_in_at(&app, &idp, "acme").await;
             assert_eq!(location(&reply), format!("/sign-in?error={INVALID}"));
         }
-        assert_eq!(asked_for_keys(&idp).await, 2, "not more often than that");
+        assert_eq!(asked_for_keys(&idp), 2, "not more often than that");
         advance(&app, &idp, 60);
         signed_in(&app, &sign_in_at(&app, &idp, "acme").await);
-        assert_eq!(asked_for_keys(&idp).await, 3);
+        assert_eq!(asked_for_keys(&idp), 3);
     });
 }
 
