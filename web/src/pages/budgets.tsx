@@ -19,6 +19,8 @@ type Budget = Schemas["Budget"];
 function SubjectOf({ budget }: { budget: Budget }) {
   const { kind, id } = budget.subject;
   if (kind === "organization") return <Text span fw={600}>The organization</Text>;
+  // What a person spends with API tokens of their own has a budget of its own.
+  if (kind === "tokens") return <Text span fw={600}>API tokens of <PersonName id={id} /></Text>;
   const Named = { key: KeyName, person: PersonName, group: GroupName }[kind];
   return <Text span fw={600}><Named id={id} /></Text>;
 }
@@ -77,7 +79,7 @@ export function BudgetsPage() {
   const [dropped, setDropped] = useState<Budget | null>(null);
   const drop = useAction((id: string) => call(api.DELETE("/api/v1/budgets/{id}", { params: { path: { id } } })), ["budgets", "keys"], () => setDropped(null));
   const button = writes ? <Button leftSection={<Icon name="plus" size={16} />} onClick={() => setEdited("new")}>New budget</Button> : null;
-  const order = { organization: 0, group: 1, person: 2, key: 3 };
+  const order = { organization: 0, group: 1, person: 2, tokens: 3, key: 4 };
   const sorted = rows?.toSorted((a, b) => order[a.subject.kind] - order[b.subject.kind]);
   return (
     <Page title="Budgets" lead="A request passes when every budget over it has room: of its key, its person, their charged group and the organization." actions={button}>
