@@ -66,8 +66,11 @@ export class Browser {
     return join(this.out, `${name}.png`);
   }
 
-  async picture(name) {
-    await this.owner.page.screenshot({ path: this.path(name) }).catch(() => undefined);
+  /** Pictures of every page that is open, and what is in their address bars. */
+  async pictures(name) {
+    const pages = this.chromium.contexts().flatMap((context) => context.pages());
+    await Promise.all(pages.map((page, i) => page.screenshot({ path: this.path(`failed-${name.replace(/[^a-z0-9]+/gi, "-")}-${i + 1}`), timeout: 10_000 }).catch(() => undefined)));
+    return pages.map((page) => page.url()).join("\n");
   }
 
   /** A picture of the owner's page for the README. */

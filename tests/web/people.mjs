@@ -43,7 +43,8 @@ export async function invite({ browser, server, seen }) {
   await closeSecret(page, link);
   seen.member = await browser.person({ colorScheme: "dark", viewport: { width: 1440, height: 900 } });
   const { page: other } = seen.member;
-  await other.goto(link);
+  const { pathname, hash } = new URL(link);
+  await other.goto(pathname + hash);
   await field(other, "Password").fill(PASSWORD);
   await button(other, "Come in").click();
   await other.getByRole("heading", { name: /^Welcome/ }).waitFor();

@@ -53,9 +53,11 @@ ${more}`;
   /** Begins to answer, for the Bailey at this origin. */
   async serve(packages, origin) {
     const entry = createRequire(join(packages, "x.js")).resolve("oidc-provider");
-    // It warns that it keeps everything in memory and lets anybody in, which is what is wanted here.
-    const { warn } = console;
-    console.warn = (text, ...more) => String(text).startsWith("oidc-provider WARNING") || warn(text, ...more);
+    // It says that it keeps everything in memory, lets anybody in and is left as it comes, which is what is wanted here.
+    for (const how of ["info", "warn"]) {
+      const say = console[how];
+      console[how] = (text, ...more) => String(text).startsWith("oidc-provider ") || say(text, ...more);
+    }
     const { Provider } = await import(pathToFileURL(entry));
     const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
     const client = {

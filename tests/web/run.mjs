@@ -52,7 +52,7 @@ server.app = values.app ?? new URL(server.claim()).origin;
 /** What the steps tell each other: ids, secrets. */
 const seen = {};
 let browser;
-const suite = new Suite((name) => browser.picture(`failed-${name.replace(/[^a-z0-9]+/gi, "-")}`));
+const suite = new Suite((name) => browser.pictures(name));
 try {
   // Half a minute, where no run before has built it.
   seen.layer = server.cli("templates", "build", "web-ide");

@@ -15,7 +15,13 @@ async function enter(page, provider, login) {
   await provider.signIn(page, login);
 }
 
-const inside = (page) => page.getByRole("heading", { level: 1, name: /^(Workspaces|Welcome)/ }).waitFor();
+/** They came in; if not, the address says why. */
+async function inside(page) {
+  await page.waitForURL((url) => url.pathname === "/sign-in" || /^.(workspaces|welcome)/.test(url.pathname));
+  const { pathname, search } = new URL(page.url());
+  if (pathname === "/sign-in") throw new Error(`they were not let in: ${search}`);
+  await page.getByRole("heading", { level: 1, name: /^(Workspaces|Welcome)/ }).waitFor();
+}
 
 /** The status that the API answers this browser with. */
 const status = (page) => page.evaluate(async () => (await fetch("/api/v1/me")).status);
@@ -196,7 +202,9 @@ export async function signIn({ browser, suite, binary, packages, scratch }) {
     const app = new URL(server.claim()).origin;
     for (const provider of [acme, globex]) await provider.serve(packages, app);
     const person = () => browser.person({ baseURL: app, colorScheme: "light", viewport: { width: 1440, height: 900 } });
+    const failed = suite.failed;
     await suite.inOrder(steps, { browser, server, acme, globex, person, owner: await person(), seen: {} });
+    if (suite.failed > failed) console.log(`         the server's log:\n${server.log.split("\n").slice(-15).join("\n")}`);
   } finally {
     await server.stop();
     for (const provider of [acme, globex]) await provider.stop();

@@ -6,7 +6,7 @@ export class Suite {
   skipped = 0;
   began = Date.now();
 
-  /** `onFailure` gets the name of a step that failed, to take a picture. */
+  /** `onFailure` gets the name of a step that failed, takes pictures, and says what else there is to know. */
   constructor(onFailure) {
     this.onFailure = onFailure;
   }
@@ -27,7 +27,7 @@ export class Suite {
     } catch (error) {
       this.failed += 1;
       console.log(`FAILED   ${name} (${((Date.now() - began) / 1000).toFixed(1)} s)\n         ${String(error.stack ?? error).slice(0, 2500).replaceAll("\n", "\n         ")}`);
-      await this.onFailure(name);
+      console.log(`         ${(await this.onFailure(name)).replaceAll("\n", "\n         ")}`);
       return false;
     }
   }

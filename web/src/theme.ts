@@ -1,4 +1,4 @@
-import { Badge, createTheme, type CSSVariablesResolver, localStorageColorSchemeManager, Modal } from "@mantine/core";
+import { Alert, Badge, createTheme, type CSSVariablesResolver, localStorageColorSchemeManager, Modal } from "@mantine/core";
 
 export const theme = createTheme({
   primaryColor: "indigo",
@@ -10,6 +10,8 @@ export const theme = createTheme({
   fontFamily: "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif",
   fontFamilyMonospace: "ui-monospace, SFMono-Regular, Menlo, Consolas, 'Liberation Mono', monospace",
   components: {
+    // Titles in the colour of the alert are too pale on its ground.
+    Alert: Alert.extend({ styles: { title: { color: "var(--mantine-color-text)" } } }),
     Badge: Badge.extend({ defaultProps: { tt: "none", fw: 500 } }),
     Modal: Modal.extend({ defaultProps: { closeButtonProps: { "aria-label": "Close" } } }),
   },

@@ -9,7 +9,7 @@ use crate::model::{Actor, LabelEvent, MergeRequestState, ProjectRef, Ticket};
 /// Something that happened to a ticket or a merge request.
 ///
 /// It comes from a webhook or from the poll. What it says of a ticket's state may be out of date when it is worked on:
-/// [`crate::decide`] takes the ticket as it is then.
+/// [`decide()`](crate::decide()) takes the ticket as it is then.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// The id of the delivery: the same again is the same event.

@@ -159,16 +159,20 @@ impl KeyEntry {
     pub fn usable(&self, now: Timestamp) -> Result<(), Refused> {
         let what = if self.token.is_some() { "API token" } else { "key" };
         let ended = |how| Refused::KeyEnded { what, how };
+        // First: a suspension revokes all keys, and whoever has one is told why.
+        if self.person.status != PersonStatus::Active {
+            return Err(Refused::Suspended);
+        }
         if self.key.revoked_at.is_some() || self.state.ended.is_cancelled() {
             return Err(ended("revoked"));
         }
         if self.key.expires_at.is_some_and(|at| now >= at) {
             return Err(ended("expired"));
         }
-        match self.person.status {
-            PersonStatus::Active if self.is_for_models => Ok(()),
-            PersonStatus::Active => Err(Refused::NotForModels),
-            PersonStatus::Suspended | PersonStatus::Deleted => Err(Refused::Suspended),
+        if self.is_for_models {
+            Ok(())
+        } else {
+            Err(Refused::NotForModels)
         }
     }
 
@@ -362,7 +366,7 @@ impl Directory {
 
     fn entry(&self, chain: Chain, budgets: &Budgets, now: Timestamp) -> KeyEntry {
         let Chain {
-            chain:
+            holders:
                 KeyChain {
                     key,
                     person,

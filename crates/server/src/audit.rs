@@ -15,4 +15,4 @@ pub use anchors::{ANCHORS_FILE, Anchors, AnchorsOptions, AuditKey, PruneError, i
 pub(crate) use change::{Change, Resource, Who};
 pub use log::{AuditError, AuditLog, AuditOptions};
 pub use trail::Entry;
-pub(crate) use trail::{Asked, Causal, Trail};
+pub(crate) use trail::{Asked, Causal, Trail, TurnedAway};

@@ -180,14 +180,16 @@ fn from_own_page(asked: &Credentials<'_>) -> bool {
 
 /// Who a token's record is for, if it is good.
 async fn of_token(app: &App, record: ApiToken) -> Result<Actor, AppError> {
+    let with = (record.scopes, Some(record.id), None);
+    // First: a suspension revokes their tokens, and whoever has one is told why.
+    let actor = actor(app, record.person, with).await?.ok_or(UNKNOWN)?;
     if record.revoked_at.is_some() {
         return Err(AppError::TokenInvalid("this token is revoked"));
     }
     if record.expires_at.is_some_and(|at| at <= app.now()) {
         return Err(AppError::TokenInvalid("this token is expired"));
     }
-    let with = (record.scopes, Some(record.id), None);
-    actor(app, record.person, with).await?.ok_or(UNKNOWN)
+    Ok(actor)
 }
 
 /// Who a session is for, if it is good.

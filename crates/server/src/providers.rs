@@ -196,7 +196,7 @@ impl Provider {
     ) -> Result<String, ProviderError> {
         match &self.speaks {
             Speaks::Oidc(oidc) => oidc.authorize_url(flow, redirect, now).await,
-            Speaks::Github(github) => github.authorize_url(flow, redirect),
+            Speaks::Github(github) => Ok(github.authorize_url(flow, redirect)),
         }
     }
 
@@ -241,13 +241,22 @@ impl Provider {
         Ok(())
     }
 
-    /// The role that the provider gives somebody.
+    /// The names of the roles that the provider gives somebody.
+    fn roles_said<'a>(&'a self, vouched: &'a Vouched) -> impl Iterator<Item = &'a str> {
+        let said = vouched.roles.iter().filter_map(|said| self.config.roles.get(said));
+        said.map(String::as_str)
+    }
+
+    /// The built-in role that the provider gives somebody.
     pub(crate) fn role_of(&self, vouched: &Vouched) -> Option<Role> {
-        let roles = vouched
-            .roles
-            .iter()
-            .filter_map(|said| self.config.roles.get(said).copied());
+        let roles = self.roles_said(vouched).filter_map(|name| name.parse::<Role>().ok());
         roles.min_by_key(|role| rank(*role))
+    }
+
+    /// The roles of people's own making that the provider gives somebody.
+    pub(crate) fn custom_roles_of(&self, vouched: &Vouched) -> Vec<String> {
+        let names = self.roles_said(vouched).filter(|name| name.parse::<Role>().is_err());
+        names.map(str::to_owned).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// The groups of Bailey's that the provider's lead to.

@@ -1,42 +1,36 @@
 //! From the configuration to a running server, and back to an empty process.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::Write;
+mod files;
+mod options;
+
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use bailey_core::budget::LeasePolicy;
-use bailey_core::key::KeyScope;
-use bailey_core::{ReplicaId, Secret};
-use bailey_gate::journal::JournalOptions;
-use bailey_gate::{Gate, GateError, GateOptions, TokenLimits};
-use bailey_gateway::{Gateway, GatewayOptions, IntakeLimits};
-use bailey_llm::ParseLimits;
-use bailey_runtime::config::{AuditMode, Config};
+use bailey_core::Secret;
+use bailey_gate::{Gate, GateError};
+use bailey_runtime::config::Config;
 use bailey_runtime::http::ClientError;
-use bailey_runtime::ids::{self, NewId};
 use bailey_runtime::{Clock, Tasks, metrics};
-use bailey_store::{AuditWriterKind, Store, StoreError, Target};
-use http::Uri;
+use bailey_store::{Store, StoreError, Target};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, AppParts};
-use crate::apps::AppsOptions;
-use crate::audit::{Anchors, AnchorsOptions, AuditKey, AuditLog, AuditOptions};
+use crate::audit::{Anchors, AuditLog};
 use crate::bootstrap::{self, AdminError};
 use crate::door::{self, DoorError};
 use crate::fleet::{self, Fleet, FleetOptions};
 use crate::folder::{Folder, FolderEvent};
-use crate::identity::{IdentityOptions, MasterKey, Purpose};
 use crate::prices::{self, PricesError};
-use crate::providers::Providers;
 use crate::serve::{ServeOptions, Serving, serve};
 use crate::tls::{Certificates, TlsError};
+pub use files::{audit_key, data_dir};
+use files::{data_dir_error, lock, secret_key};
+pub use options::command_log;
+use options::{anchors, apps_options, audit_log, gate_options, gateway, identity_options};
 
 /// How long a server says that it is not ready before it stops accepting: load balancers look every second or so.
 const NOTICE: Duration = Duration::from_millis(500);
@@ -101,17 +95,6 @@ pub fn target(config: &Config) -> Target {
     }
 }
 
-/// Makes the data directory if need be, for its owner's eyes only.
-pub fn data_dir(config: &Config) -> Result<&Path, RunError> {
-    let dir = config.server.data_dir.as_path();
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
-    made.map_err(|source| RunError::DataDir {
-        dir: dir.to_owned(),
-        source,
-    })?;
-    Ok(dir)
-}
-
 /// Runs a server until it is told to stop by SIGTERM or SIGINT.
 pub async fn run(config: Config) -> Result<(), RunError> {
     let clock = Clock::system();
@@ -123,51 +106,26 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let store = Store::open(&target(&config)).await?;
     let fresh = bootstrap::ensure(&store, clock.now()).await?;
     let tasks = Tasks::new();
-    let audit = AuditLog::start(AuditOptions {
-        store: store.clone(),
-        clock: clock.clone(),
-        tasks: tasks.clone(),
-        replica: replica(dir, &clock).map_err(data_dir_error(dir))?,
-        kind: AuditWriterKind::Server,
-    })
-    .await?;
-    if config.templates.starters {
-        crate::starters::ensure(&store, clock.now()).await?;
-    }
-    // Before anything is served: what a lost database took with it is back by then.
-    let folder = Folder::new(config.templates.folder.clone());
-    folder.record_in(&audit);
-    folder.look(&store, clock.now()).await.iter().for_each(FolderEvent::log);
+    let audit = audit_log(dir, &store, &clock, &tasks).await?;
+    let folder = templates(&config, &store, &clock, &audit).await?;
     let gate = Gate::start(gate_options(&config, &store, &clock, &tasks)?).await?;
     let prices = prices::load(&config, &store, &clock).await?;
     let door = door::build(&config).await?;
     let mut registry = metrics::Registry::new(env!("CARGO_PKG_VERSION"), clock.now());
-    let tls = match &certificates {
-        Some(certificates) => Some(certificates.acceptor(registry.families())?),
-        None => None,
-    };
+    let acceptor = certificates.as_ref().map(|found| found.acceptor(registry.families()));
     let gateway = gateway(&config, &gate, door.routes, Arc::clone(&prices), &mut registry);
     let stop = CancellationToken::new();
-    let fleet = Fleet::new(
-        FleetOptions {
-            gate: Arc::clone(&gate),
-            gateway: Arc::clone(&gateway),
-            config: &config,
-            driver: fleet::driver(&config),
-            tasks: tasks.clone(),
-            closing: stop.clone(),
-        },
-        &mut registry,
-    );
+    let options = FleetOptions {
+        gate: Arc::clone(&gate),
+        gateway: Arc::clone(&gateway),
+        config: &config,
+        driver: fleet::driver(&config),
+        tasks: tasks.clone(),
+        closing: stop.clone(),
+    };
+    let fleet = Fleet::new(options, &mut registry);
     let key = secret_key(dir).map_err(data_dir_error(dir))?;
-    let anchors = Anchors::new(AnchorsOptions {
-        log: audit.clone(),
-        store: store.clone(),
-        clock: clock.clone(),
-        key: AuditKey::new(&key),
-        config: config.audit.clone(),
-        dir: dir.to_owned(),
-    });
+    let anchors = anchors(&config, &key, &audit, (&store, &clock));
     anchors.start(&tasks, stop.clone());
     let app = App::new(AppParts {
         gate: Arc::clone(&gate),
@@ -175,11 +133,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         defaults: config.defaults.clone(),
         metrics: registry,
         fleet: fleet.clone(),
-        apps: apps_options(
-            &config,
-            listener.local_addr().map_err(data_dir_error(dir))?.port(),
-            &key,
-        ),
+        apps: apps_options(&config, &listener, &key)?,
         identity: identity_options(&config, key)?,
         templates: folder.clone(),
         audit: audit.clone(),
@@ -188,53 +142,90 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     // Before anything is served: it counts what has ended with the server before.
     app.take_up_suspensions().await?;
     tasks.spawn(app.clone().watch_access(stop.clone()));
+    tasks.spawn(app.clone().watch_provider_sessions(stop.clone()));
     tasks.spawn(folder.watch(store.clone(), clock.clone(), stop.clone()));
-    tasks.spawn(prices::watch(
-        prices,
-        config.clone(),
-        store.clone(),
-        clock.clone(),
-        stop.clone(),
-    ));
+    let (shared, end) = ((config.clone(), store.clone(), clock.clone()), stop.clone());
+    tasks.spawn(prices::watch(prices, shared.0, shared.1, shared.2, end));
     if let Some(certificates) = certificates {
         tasks.spawn(certificates.watch(clock.clone(), stop.clone()));
     }
-    tasks.spawn(app.clone().watch_provider_sessions(stop.clone()));
     let serving = Serving {
         router: crate::routes::router(&app),
         gateway,
         apps: app.apps().clone(),
         ways: app.identity().ways.clone(),
         options: ServeOptions::new(&config),
-        tls,
+        tls: acceptor.transpose()?,
         tasks: tasks.clone(),
     };
     let accepting = tasks.spawn(serve(listener, serving, stop.clone()));
     fleet.start().await?;
     announce(&config, fresh, &store, &clock).await?;
     wait_for_signal().await?;
+    let running = Running {
+        grace: config.server.shutdown_grace,
+        app,
+        stop,
+        accepting,
+        mocks: door.mocks,
+        anchors,
+        tasks,
+    };
+    let ended = shut_down(running).await;
+    store.close().await;
+    forget_addresses(dir);
+    ended?;
+    tracing::info!("everything is settled and recorded; good-bye");
+    Ok(())
+}
+
+/// The templates that a server has from its start. What a lost database took with it is back before anything is served.
+async fn templates(config: &Config, store: &Store, clock: &Clock, audit: &AuditLog) -> Result<Folder, RunError> {
+    if config.templates.starters {
+        crate::starters::ensure(store, clock.now()).await?;
+    }
+    let folder = Folder::new(config.templates.folder.clone());
+    folder.record_in(audit);
+    folder.look(store, clock.now()).await.iter().for_each(FolderEvent::log);
+    Ok(folder)
+}
+
+/// What is ended in order.
+struct Running {
+    grace: Duration,
+    app: App,
+    stop: CancellationToken,
+    accepting: tokio::task::JoinHandle<()>,
+    mocks: Vec<bailey_mock::Mock>,
+    anchors: Anchors,
+    tasks: Tasks,
+}
+
+/// Ends what runs, so that nothing is lost: open answers first, the audit log last.
+async fn shut_down(running: Running) -> Result<(), RunError> {
+    let Running { app, stop, .. } = running;
     tracing::info!("shutting down: open answers may end, new requests are refused");
     app.drain();
     tokio::time::sleep(NOTICE).await;
     stop.cancel();
     app.apps().close();
     // The task ends with `stop`; what it was doing is of no interest any more.
-    let _ = accepting.await;
-    drain(&gate, &tasks, config.server.shutdown_grace).await;
-    let ended = gate.shutdown().await;
-    for mock in door.mocks {
+    let _ = running.accepting.await;
+    drain(app.gate(), &running.tasks, running.grace).await;
+    let ended = app.gate().shutdown().await;
+    for mock in running.mocks {
         mock.stop().await;
     }
-    anchors.make_or_say().await;
-    audit.close().await;
-    tasks.wait(Duration::from_secs(5)).await;
-    store.close().await;
+    running.anchors.make_or_say().await;
+    app.audit().close().await;
+    running.tasks.wait(Duration::from_secs(5)).await;
+    Ok(ended?)
+}
+
+fn forget_addresses(dir: &Path) {
     for file in [ADDRESS, URL] {
-        let _ = std::fs::remove_file(config.server.data_dir.join(file));
+        let _ = std::fs::remove_file(dir.join(file));
     }
-    ended?;
-    tracing::info!("everything is settled and recorded; good-bye");
-    Ok(())
 }
 
 /// Waits for open answers, at most `grace`; then ends them.
@@ -259,32 +250,10 @@ async fn drain(gate: &Gate, tasks: &Tasks, grace: Duration) {
     }
 }
 
-/// The file with what every other key is derived from.
-const SECRET_KEY: &str = "secret-key";
-
 /// The file that names the address, for scripts that let the system choose a port.
 pub(crate) const ADDRESS: &str = "address";
 /// The file that names it as browsers do, its scheme included.
 const URL: &str = "url";
-
-fn lock(dir: &Path) -> Result<File, RunError> {
-    let error = |source| RunError::DataDir {
-        dir: dir.to_owned(),
-        source,
-    };
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        .open(dir.join("lock"))
-        .map_err(error)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(RunError::InUse { dir: dir.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(error(source)),
-    }
-}
 
 async fn listen(config: &Config) -> Result<TcpListener, RunError> {
     let address = config.server.listen;
@@ -297,180 +266,6 @@ async fn listen(config: &Config) -> Result<TcpListener, RunError> {
         std::fs::write(&path, format!("{text}\n")).map_err(|source| RunError::DataDir { dir: path, source })?;
     }
     Ok(listener)
-}
-
-/// This server's own id, made at its first start: leases and the journal belong to it.
-fn replica(dir: &Path, clock: &Clock) -> Result<ReplicaId, std::io::Error> {
-    let path = dir.join("replica-id");
-    match std::fs::read_to_string(&path) {
-        Ok(text) => text.trim().parse().map_err(std::io::Error::other),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let id = ReplicaId::new_at(clock.now());
-            let mut file = OpenOptions::new()
-                .create_new(true)
-                .write(true)
-                .mode(0o600)
-                .open(&path)?;
-            writeln!(file, "{id}")?;
-            file.sync_all()?;
-            Ok(id)
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// What the keys of every purpose are derived from, made at the first start: what they protect outlives the process.
-fn secret_key(dir: &Path) -> Result<MasterKey, std::io::Error> {
-    let path = dir.join(SECRET_KEY);
-    match std::fs::read(&path) {
-        Ok(bytes) => {
-            let key = bytes.try_into().map_err(|_| {
-                let what = format!("{} must have 32 bytes; put the one back that was there", path.display());
-                std::io::Error::new(std::io::ErrorKind::InvalidData, what)
-            });
-            key.map(|key| MasterKey::new(Secret::new(key)))
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let key: [u8; 32] = ids::random().map_err(std::io::Error::other)?;
-            // Renamed into place, so that a crash leaves no half a key.
-            let part = dir.join("secret-key.part");
-            let mut file = OpenOptions::new()
-                .create(true)
-                .truncate(true)
-                .write(true)
-                .mode(0o600)
-                .open(&part)?;
-            file.write_all(&key)?;
-            file.sync_all()?;
-            std::fs::rename(&part, &path)?;
-            Ok(MasterKey::new(Secret::new(key)))
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// The key that the audit log's anchors are signed with; its public half proves them.
-///
-/// # Errors
-/// Where the data directory has no key: the first start of a server makes it.
-pub fn audit_key(config: &Config) -> Result<AuditKey, RunError> {
-    let dir = config.server.data_dir.as_path();
-    let path = dir.join(SECRET_KEY);
-    if !path.is_file() {
-        let what = format!("there is no {}: the first start of the server makes it", path.display());
-        return Err(data_dir_error(dir)(std::io::Error::new(
-            std::io::ErrorKind::NotFound,
-            what,
-        )));
-    }
-    let key = secret_key(dir).map_err(data_dir_error(dir))?;
-    Ok(AuditKey::new(&key))
-}
-
-/// The audit log as the command line writes it, on the server's machine: a chain of its own, whether the server runs or not.
-///
-/// # Errors
-/// Where the data directory or the database cannot be written.
-pub async fn command_log(config: &Config, store: &Store, clock: &Clock, tasks: &Tasks) -> Result<AuditLog, RunError> {
-    let dir = config.server.data_dir.as_path();
-    let options = AuditOptions {
-        store: store.clone(),
-        clock: clock.clone(),
-        tasks: tasks.clone(),
-        replica: replica(dir, clock).map_err(data_dir_error(dir))?,
-        kind: AuditWriterKind::Command,
-    };
-    Ok(AuditLog::start(options).await?)
-}
-
-fn apps_options(config: &Config, port: u16, key: &MasterKey) -> AppsOptions {
-    AppsOptions {
-        config: config.apps.clone(),
-        port: apps_port(config, port),
-        platform: base_url(config),
-        key: key.derive(Purpose::AppSessions),
-    }
-}
-
-/// The port that browsers reach apps at.
-fn apps_port(config: &Config, own: u16) -> Option<u16> {
-    match (config.server.speaks_tls(), &config.server.public_url) {
-        // Where somebody else leads browsers to the own port, the public address says from which.
-        (true, Some(url)) => url.parse::<Uri>().ok().and_then(|url| url.port_u16()),
-        (true, None) => Some(own).filter(|port| *port != 443),
-        (false, _) => Some(own).filter(|_| !config.apps.https),
-    }
-}
-
-fn identity_options(config: &Config, key: MasterKey) -> Result<IdentityOptions, ClientError> {
-    Ok(IdentityOptions {
-        config: config.sign_in.clone(),
-        public_url: config.server.public_url.clone(),
-        proxies: config.server.trusted_proxies.clone(),
-        providers: Providers::new(&config.sign_in, &key)?,
-        key,
-    })
-}
-
-fn data_dir_error(dir: &Path) -> impl Fn(std::io::Error) -> RunError {
-    let dir = dir.to_owned();
-    move |source| RunError::DataDir {
-        dir: dir.clone(),
-        source,
-    }
-}
-
-fn gate_options(config: &Config, store: &Store, clock: &Clock, tasks: &Tasks) -> Result<GateOptions, RunError> {
-    let dir = &config.server.data_dir;
-    let replica = replica(dir, clock).map_err(|source| RunError::DataDir {
-        dir: dir.clone(),
-        source,
-    })?;
-    Ok(GateOptions {
-        store: store.clone(),
-        clock: clock.clone(),
-        tasks: tasks.clone(),
-        replica,
-        journal: JournalOptions {
-            dir: dir.join("journal"),
-            segment_bytes: config.audit.journal_segment as u64,
-            cap_bytes: config.audit.journal_cap as u64,
-        },
-        flush_interval: config.audit.flush_interval,
-        blocking: config.audit.mode == AuditMode::Blocking,
-        lease_policy: LeasePolicy::default(),
-        token_limits: TokenLimits::of(&config.defaults.key(KeyScope::User)),
-    })
-}
-
-fn gateway(
-    config: &Config,
-    gate: &Arc<Gate>,
-    routes: bailey_gateway::Routes,
-    prices: Arc<RwLock<Arc<bailey_llm::PriceTable>>>,
-    registry: &mut metrics::Registry,
-) -> Arc<Gateway> {
-    let door = bailey_gateway::metrics::Metrics::default();
-    door.register(registry.families());
-    Gateway::new(GatewayOptions {
-        gate: Arc::clone(gate),
-        routes,
-        prices,
-        intake: IntakeLimits {
-            body_bytes: config.limits.body_bytes as u64,
-            idle: config.limits.body_idle_timeout,
-            min_rate: config.limits.body_min_rate as u64,
-            kept_bytes: config.limits.kept_bodies as u64,
-        },
-        parse: ParseLimits {
-            max_depth: u32::try_from(config.limits.json_depth).unwrap_or(u32::MAX),
-        },
-        same_route_retries: config.retries.same_route,
-        backoff: config.retries.backoff,
-        drain_time: config.drain.max_time,
-        drain_streams: config.drain.max_streams,
-        metrics: door,
-    })
 }
 
 /// Where a browser finds the server that this configuration is for: at its public address, or where it listens.

@@ -101,7 +101,10 @@ impl App {
     ) -> Result<Admitted, AppError> {
         let workspace = self.workspace_within(caller, id).await?;
         let (name, resource) = (workspace.name.clone(), workspaces_resource(&workspace));
-        if workspace.resolved.browser_only || self.fleet().settings().browser_only {
+        // A terminal of somebody who is signed in with a browser is one in a page of Bailey's own: its session counts there
+        // alone.
+        let in_browser = kind == Kind::Terminal && caller.actor.session.is_some();
+        if !in_browser && (workspace.resolved.browser_only || self.fleet().settings().browser_only) {
             return Err(StreamError::BrowserOnly(name).into());
         }
         if !self.fleet().links().is_connected(id) {

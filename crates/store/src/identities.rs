@@ -82,7 +82,8 @@ statements! {
 /// What an identity's provider gives the person at a sign-in.
 #[derive(Debug, Clone, Default)]
 pub struct Given<'a> {
-    /// Another role for the person; `None` = it stays as it is.
+    /// Another role for the person; `None` = it stays as it is. The last active owner stays one: what would change that is a
+    /// conflict of the person's `last_owner`.
     pub role: Option<Role>,
     /// The groups of Bailey's that the provider's lead to, by name; those that do not exist are made. `None` = the
     /// memberships stay as they are.
@@ -261,12 +262,12 @@ impl Store {
         except: SessionId,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let (id, person) = (identity.id, identity.person);
+        let (id, of) = (identity.id, identity.person);
         transaction!(self, async |tx| {
-            let others = tx.read_all(OF_PERSON.bind(person), read).await?;
+            let others = tx.read_all(OF_PERSON.bind(of), read).await?;
             let mut others = others.iter().filter(|other| other.id != id);
             let by_identity = others.any(|other| ways.issuers.contains(&other.issuer.as_str()));
-            let by_password = ways.passwords && tx.fetch_optional(HAS_PASSWORD.bind(person)).await?.is_some();
+            let by_password = ways.passwords && tx.fetch_optional(HAS_PASSWORD.bind(of)).await?.is_some();
             if !by_identity && !by_password {
                 return Err(StoreError::Conflict {
                     what: "identity",
@@ -279,7 +280,7 @@ impl Store {
             };
             apply(tx, identity, &given).await?;
             tx.execute(END_OF_IDENTITY.bind(id).bind(now).bind(except)).await?;
-            match tx.execute(REMOVE.bind(id).bind(person)).await? {
+            match tx.execute(REMOVE.bind(id).bind(of)).await? {
                 0 => Err(StoreError::NotFound { what: "identity" }),
                 _ => Ok(()),
             }

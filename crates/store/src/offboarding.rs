@@ -6,6 +6,7 @@ use bailey_core::workspace::{Asked, Quota, Workspace, WorkspaceStatus};
 use bailey_core::{PersonId, Timestamp, WorkspaceId};
 
 use crate::conn::Conn;
+use crate::groups::bounds_of_person;
 use crate::people::{another_owner, is_owner, person as find};
 use crate::roles::alone;
 use crate::sql::{same, statements};
@@ -42,6 +43,11 @@ statements! {
     FORGET_PASSWORD = same("DELETE FROM local_passwords WHERE person = $1");
     FORGET_FACTOR = same("DELETE FROM second_factors WHERE person = $1");
     FORGET_CODES = same("DELETE FROM recovery_codes WHERE person = $1");
+    /// Who they are at an identity provider stays, without what only concerns them: it must not become somebody else's.
+    FORGET_ADDRESSES = same("UPDATE identities SET email = NULL WHERE person = $1");
+    FORGET_PROVIDERS = same(
+        "DELETE FROM provider_sessions WHERE identity IN (SELECT id FROM identities WHERE person = $1)",
+    );
     FORGET_GRANTS = same("DELETE FROM grants WHERE person = $1");
     FORGET_TEMPLATES = same("DELETE FROM template_people WHERE person = $1");
     FORGET_BUDGETS = same("DELETE FROM budgets WHERE subject_kind IN ('person', 'tokens') AND subject = $1");
@@ -253,6 +259,7 @@ async fn hand_over(
     quota: &Quota,
 ) -> Result<Begun<()>, StoreError> {
     active_owner(tx, to).await?;
+    let quota = bounds_of_person(tx, to, quota).await?.quota();
     let mut usage = usage_alone(tx, to, WorkspaceId::from_uuid(uuid::Uuid::nil())).await?;
     let there = of_owner(tx, delete.person).await?;
     let is_moved = |w: &Workspace| moved.iter().any(|(id, _)| *id == w.id);
@@ -403,6 +410,8 @@ impl Store {
                 FORGET_PASSWORD,
                 FORGET_FACTOR,
                 FORGET_CODES,
+                FORGET_ADDRESSES,
+                FORGET_PROVIDERS,
                 FORGET_GRANTS,
                 FORGET_TEMPLATES,
                 FORGET_BUDGETS,

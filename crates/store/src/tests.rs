@@ -5,10 +5,11 @@ use bailey_core::{KeyId, PersonId, RequestId, Secret, Timestamp, WorkspaceId};
 use bailey_testkit::db::{TestDb, TestTarget};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, Row as _, SqlSafeStr as _, SqliteConnection};
 
+use crate::audit::list_query as audit_query;
 use crate::ledger::list_query;
 use crate::migrate::STEPS;
 use crate::sql::{Query, Statement};
-use crate::{Backend, Cursor, LedgerReach, RequestFilter, Store, Target};
+use crate::{AuditCursor, AuditFilter, AuditOutcome, Backend, Cursor, LedgerReach, RequestFilter, Store, Target};
 
 /// The statements of every file.
 const FILES: &[(&str, &[(&str, Statement)])] = &[
@@ -144,6 +145,53 @@ async fn requests_are_found_by_index_and_not_sorted(db: TestDb) {
 #[test]
 fn requests_are_listed_by_index() {
     bailey_testkit::db::on_sqlite(requests_are_found_by_index_and_not_sorted);
+}
+
+async fn entries_are_found_by_index_and_not_sorted(db: TestDb) {
+    let TestTarget::Sqlite(path) = db.target() else {
+        panic!("SQLite only")
+    };
+    Store::open(&Target::Sqlite(path.clone())).await.unwrap().close().await;
+    let mut conn = SqliteConnection::connect(&format!("sqlite://{}", path.display()))
+        .await
+        .unwrap();
+    let all = AuditFilter::default();
+    let cursor = AuditCursor {
+        began_at: Timestamp::default(),
+        writer: bailey_core::AuditWriterId::from_uuid(uuid::Uuid::nil()),
+        seq: 1,
+    };
+    let of = |change: fn(&mut AuditFilter)| {
+        let mut filter = all.clone();
+        change(&mut filter);
+        filter
+    };
+    let person = Some(PersonId::from_uuid(uuid::Uuid::nil()));
+    let by_actor = AuditFilter {
+        actor: person,
+        ..all.clone()
+    };
+    for (filter, index) in [
+        (all.clone(), "audit_rows_began_at"),
+        (by_actor, "audit_rows_actor"),
+        (of(|f| f.action = Some("x".into())), "audit_rows_action"),
+        (of(|f| f.resource = Some("x".into())), "audit_rows_resource"),
+        (
+            of(|f| f.outcome = Some(AuditOutcome::Is(bailey_core::audit::Outcome::Denied))),
+            "audit_rows_outcome",
+        ),
+    ] {
+        let query = audit_query(Backend::Sqlite, &filter, Some(cursor), 50);
+        let plan = plan(&mut conn, query).await;
+        let inner = plan.split("SCAN").next().unwrap_or_default().to_owned();
+        assert!(inner.contains(index) && inner.contains("SEARCH"), "{index}: {plan}");
+        assert!(!inner.contains("TEMP B-TREE"), "{plan}");
+    }
+}
+
+#[test]
+fn the_audit_log_is_listed_by_index() {
+    bailey_testkit::db::on_sqlite(entries_are_found_by_index_and_not_sorted);
 }
 
 #[test]

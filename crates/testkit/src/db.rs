@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context as _, Result};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
 /// The variable that names the PostgreSQL server for tests, as `postgres://user@host:port/database`.
@@ -34,6 +34,23 @@ enum Cleanup {
 }
 
 impl TestDb {
+    /// Runs a statement behind the store's back: for what others do to a database, and what breaks in it.
+    pub async fn run(&self, text: &'static str) -> Result<()> {
+        match &self.target {
+            TestTarget::Sqlite(path) => {
+                let mut conn = SqliteConnection::connect(&format!("sqlite://{}", path.display())).await?;
+                sqlx::raw_sql(text).execute(&mut conn).await.context(text)?;
+                conn.close().await?;
+            }
+            TestTarget::Postgres(url) => {
+                let mut conn = PgConnection::connect(url).await?;
+                sqlx::raw_sql(text).execute(&mut conn).await.context(text)?;
+                conn.close().await?;
+            }
+        }
+        Ok(())
+    }
+
     /// A place for a SQLite file.
     pub fn sqlite() -> Result<Self> {
         // Not named by the process's id alone: a killed one leaves its directory behind, and ids come again.

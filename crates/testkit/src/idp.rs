@@ -1,4 +1,4 @@
-//! `fake-idp`: an OpenID provider on loopback that does what it should, until one thing of it is changed; and a GitHub beside it.
+//! `fake-idp`: an `OpenID` provider on loopback that does what it should, until one thing of it is changed; and a GitHub beside it.
 //!
 //! It shares no code with what it tests: tokens are put together and signed here.
 
@@ -99,29 +99,7 @@ fn lock(behaviour: &Mutex<Behaviour>) -> MutexGuard<'_, Behaviour> {
 impl Idp {
     /// Starts one whose clock stands at `now`, in seconds of the Unix epoch.
     pub fn start(now: i64) -> Self {
-        let behaviour = Arc::new(Mutex::new(Behaviour {
-            now,
-            person: json!({
-                "sub": "248289761001", "name": "Ada Lovelace", "preferred_username": "ada",
-                "email": "ada@example.com", "email_verified": true, "groups": ["dev"], "sid": "session-1",
-            }),
-            alg: Alg::Es256,
-            change: None,
-            document: json!({}),
-            userinfo: json!({}),
-            tokens: json!({}),
-            answer: json!({}),
-            lasts: 3_600,
-            refreshes: false,
-            keeps_keys: false,
-            down: None,
-            github: BTreeMap::new(),
-            asked: Vec::new(),
-            keys: vec![Keys::new(1)],
-            codes: BTreeMap::new(),
-            refresh: BTreeMap::new(),
-            counter: 0,
-        }));
+        let behaviour = Arc::new(Mutex::new(Behaviour::usual(now)));
         let shared = Arc::clone(&behaviour);
         let server = Server::start(move |request| lock(&shared).answer(request));
         let idp = Self { server, behaviour };
@@ -147,6 +125,22 @@ impl Idp {
     /// Changes the header and the claims of each ID token.
     pub fn change(&self, change: impl Fn(&mut Map<String, Value>, &mut Map<String, Value>) + Send + Sync + 'static) {
         self.behave(|b| b.change = Some(Arc::new(change)));
+    }
+
+    /// Does what it should again; its keys, its clock and what it gave stay.
+    pub fn reset(&self) {
+        self.behave(|b| {
+            let usual = Behaviour::usual(b.now);
+            *b = Behaviour {
+                document: json!({ "issuer": b.issuer() }),
+                asked: std::mem::take(&mut b.asked),
+                keys: std::mem::take(&mut b.keys),
+                codes: std::mem::take(&mut b.codes),
+                refresh: std::mem::take(&mut b.refresh),
+                counter: b.counter,
+                ..usual
+            };
+        });
     }
 
     /// Signs with new keys from now on.
@@ -187,6 +181,33 @@ impl Idp {
 }
 
 impl Behaviour {
+    /// What it should do.
+    fn usual(now: i64) -> Self {
+        Self {
+            now,
+            person: json!({
+                "sub": "248289761001", "name": "Ada Lovelace", "preferred_username": "ada",
+                "email": "ada@example.com", "email_verified": true, "groups": ["dev"], "sid": "session-1",
+            }),
+            alg: Alg::Es256,
+            change: None,
+            document: json!({}),
+            userinfo: json!({}),
+            tokens: json!({}),
+            answer: json!({}),
+            lasts: 3_600,
+            refreshes: false,
+            keeps_keys: false,
+            down: None,
+            github: BTreeMap::new(),
+            asked: Vec::new(),
+            keys: vec![Keys::new(1)],
+            codes: BTreeMap::new(),
+            refresh: BTreeMap::new(),
+            counter: 0,
+        }
+    }
+
     fn issuer(&self) -> String {
         self.document["issuer"].as_str().unwrap_or_default().to_owned()
     }

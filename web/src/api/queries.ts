@@ -140,7 +140,8 @@ export const invitations = list(["invitations"], (cursor, signal) => call(api.GE
 export const suspension = (id: string, suspended: boolean) =>
   queryOptions({ queryKey: ["suspension", id], queryFn: ({ signal }) => call(api.GET("/api/v1/users/{id}/suspension", { params: { path: { id } }, signal })), refetchInterval: LIVE, enabled: suspended });
 
-export const homes = list(["homes"], (cursor, signal) => call(api.GET("/api/v1/homes", { params: { query: { limit: 100, cursor } }, signal })));
+export const homes = (owner?: string) =>
+  list(["homes", { owner }], (cursor, signal) => call(api.GET("/api/v1/homes", { params: { query: { owner, limit: 100, cursor } }, signal })));
 
 export const roles = list(["roles"], (cursor, signal) => call(api.GET("/api/v1/roles", { params: { query: { limit: 200, cursor } }, signal })));
 

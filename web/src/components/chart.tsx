@@ -47,7 +47,7 @@ export function DayChart({ rows, days, label }: { rows: Day[]; days: number; lab
           return (
             <g key={part}>
               <line x1={LEFT} x2={width} y1={y} y2={y} className="grid" />
-              <text x={LEFT - 8} y={y + 4} textAnchor="end">{part === 0 ? "$0" : dollars(top * part)}</text>
+              <text x={LEFT - 8} y={y + 4} textAnchor="end">{part === 0 ? "$0" : top * part >= 0.01 ? `$${(top * part).toLocaleString("en-US", { minimumFractionDigits: top < 10 ? 2 : 0, maximumFractionDigits: 2 })}` : dollars(top * part)}</text>
             </g>
           );
         })}

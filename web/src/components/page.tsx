@@ -22,7 +22,7 @@ export function Page({ title, lead, actions, back, children }: PageProps) {
   return (
     <Stack gap="lg" maw={1240} mx="auto" w="100%">
       <Group justify="space-between" align="flex-end" gap="md">
-        <Box style={{ minWidth: 0 }}>
+        <Box style={{ minWidth: 0, flex: "1 1 320px" }}>
           {back ? <Text size="sm" mb={4}>{back}</Text> : null}
           <Title order={1} style={{ overflowWrap: "anywhere" }}>{title}</Title>
           {lead ? <Text c="dimmed" mt={4}>{lead}</Text> : null}

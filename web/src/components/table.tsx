@@ -41,7 +41,7 @@ export function DataTable<T>({ caption, columns, rows, rowKey, more, loading }: 
           {rows.map((row) => (
             <tr key={rowKey(row)} role="row">
               {columns.map((column) => (
-                <td key={column.label} role="cell" data-label={column.label} className={kind(column)}>{column.render(row)}</td>
+                <td key={column.label} role="cell" data-label={column.label} className={kind(column)}><div className="value">{column.render(row)}</div></td>
               ))}
             </tr>
           ))}

@@ -72,9 +72,14 @@ const RESERVED: &[(&[&str], &[&str], &str)] = &[
         "SQL lives in bailey-store",
     ),
     (
-        &["hyper-rustls", "rustls"],
+        &["hyper-rustls"],
         &["bailey-runtime", "bailey-testkit"],
-        "TLS and HTTP clients are made in bailey-runtime",
+        "HTTP clients are made in bailey-runtime",
+    ),
+    (
+        &["rustls"],
+        &["bailey-runtime", "bailey-server", "bailey-testkit"],
+        "TLS is spoken by clients of bailey-runtime and by the listener of bailey-server",
     ),
     (
         &["axum", "utoipa-axum"],

@@ -203,26 +203,23 @@ async fn verified(verify: Verify, env: &Env) -> Result<(), Failure> {
 
 /// What was found, in words.
 fn told(report: &AuditReport) -> String {
-    let mut text = format!("{} rows were read.\n", report.rows);
-    match &report.first_fault {
-        None => text.push_str("Every row is as it was written and stands in its place.\n"),
+    let fault = match &report.first_fault {
+        None => "Every row is as it was written and stands in its place.".to_owned(),
         Some(fault) => {
             let kind = serde_json::to_value(fault.kind).ok();
             let kind = kind.as_ref().and_then(Value::as_str).unwrap_or_default();
-            text.push_str(&format!(
-                "The first fault is at row {} of {}: {kind}. {}.\n",
-                fault.seq, fault.writer, fault.detail
-            ));
+            let (seq, writer, detail) = (fault.seq, &fault.writer, &fault.detail);
+            format!("The first fault is at row {seq} of {writer}: {kind}. {detail}.")
         }
-    }
-    match &report.reached {
-        None => text.push_str("No signed anchor proves any of it.\n"),
-        Some(reached) => text.push_str(&format!(
-            "Proven up to anchor {} of {}: row {} of {}.\n",
+    };
+    let proven = match &report.reached {
+        None => "No signed anchor proves any of it.".to_owned(),
+        Some(reached) => format!(
+            "Proven up to anchor {} of {}: row {} of {}.",
             reached.anchor, reached.at, reached.seq, reached.writer
-        )),
-    }
-    text
+        ),
+    };
+    format!("{} rows were read.\n{fault}\n{proven}\n", report.rows)
 }
 
 impl Filter {

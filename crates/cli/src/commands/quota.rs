@@ -48,7 +48,7 @@ const fn name(what: LimitKind) -> &'static str {
 fn amount(what: LimitKind, number: u64) -> String {
     match what {
         LimitKind::Workspaces | LimitKind::Running => number.to_string(),
-        LimitKind::CpuMilli if number % 1000 == 0 => (number / 1000).to_string(),
+        LimitKind::CpuMilli if number.is_multiple_of(1000) => (number / 1000).to_string(),
         LimitKind::CpuMilli => format!("{}.{:03}", number / 1000, number % 1000),
         LimitKind::Memory | LimitKind::Disk => format_size(number),
     }

@@ -42,6 +42,7 @@ Commands:
   keys       Manage keys, which open the model door
   spend      Show what was spent
   requests   Show the requests that were made
+  audit      Show, export and verify the log of what was done
   budgets    Manage budgets, which are never exceeded
   users      Manage people
   groups     Manage groups of people

@@ -181,3 +181,106 @@ fn a_second_server_on_the_same_data_says_why_it_does_not_start() {
         ended.stderr
     );
 }
+
+#[test]
+fn roles_are_made_granted_and_explained() {
+    let (place, _server) = start();
+    place.ok(&["users", "create", "--name", "ada"]);
+    place.ok(&["groups", "create", "--name", "team"]);
+    place.ok(&["groups", "add-member", "team", "ada"]);
+    let made = place.ok(&[
+        "roles",
+        "create",
+        "--name",
+        "lead",
+        "--description",
+        "Looks after a team",
+        "--allow",
+        "ledger.read=group",
+    ]);
+    assert!(made.contains("ledger.read") && made.contains("group"), "{made}");
+    let list = place.ok(&["roles", "list"]);
+    assert!(list.contains("lead") && list.contains("built-in"), "{list}");
+    let grant = place.json(&["grants", "add", "lead", "--group", "team"]);
+    assert_eq!(text(&grant, "/group/name"), "team");
+    assert!(place.ok(&["grants", "list", "--role", "lead"]).contains("group team"));
+    let why = place.ok(&["policy", "explain", "ada", "ledger.read", "on", "person:ada"]);
+    assert!(
+        why.starts_with("allowed, reaching group") && why.contains("granted to the group `team`"),
+        "{why}"
+    );
+    let why = place.ok(&["policy", "explain", "ada", "budgets.write"]);
+    assert!(why.starts_with("not allowed"), "{why}");
+    assert!(
+        place
+            .ok(&["policy", "explain", "me", "budgets.write"])
+            .starts_with("allowed, reaching all")
+    );
+    place.ok(&["roles", "update", "lead", "--allow", "keys.read=group"]);
+    assert!(!place.ok(&["roles", "show", "lead"]).contains("ledger.read"));
+    place.ok(&["grants", "remove", text(&grant, "/id")]);
+    place.ok(&["roles", "delete", "lead"]);
+
+    let limited = place.ok(&[
+        "groups",
+        "limit",
+        "team",
+        "--workspaces",
+        "3",
+        "--memory",
+        "16GiB",
+        "--models",
+        "small,large",
+    ]);
+    assert!(
+        limited.contains("workspaces 3, memory 16GiB") && limited.contains("small, large"),
+        "{limited}"
+    );
+    let limited = place.ok(&["groups", "limit", "team", "--workspaces", "none", "--models", "none"]);
+    assert!(
+        !limited.contains("workspaces 3") && limited.contains("memory 16GiB"),
+        "{limited}"
+    );
+    assert!(place.ok(&["quota"]).contains("organization"));
+    let access = place.ok(&["templates", "access", "shell", "--group", "team"]);
+    assert!(access.contains("everyone  no") && access.contains("team"), "{access}");
+    assert!(
+        place
+            .ok(&["templates", "access", "shell", "--everyone"])
+            .contains("everyone  yes")
+    );
+}
+
+#[test]
+fn a_person_is_suspended_comes_back_and_is_deleted() {
+    let (place, server) = start();
+    place.ok(&["users", "create", "--name", "ada"]);
+    let made = place.json(&["keys", "create", "--name", "k", "--user", "ada", "--scope", "user"]);
+    let key = text(&made, "/key");
+    assert!(ask(&server, key).starts_with("HTTP/1.1 200 "));
+    let shown = place.ok(&["users", "suspend", "ada", "--reason", "left"]);
+    assert!(
+        shown.contains("reason       left") && shown.contains("all ended    yes"),
+        "{shown}"
+    );
+    let report = place.json(&["users", "suspension", "ada"]);
+    assert_eq!(
+        (text(&report, "/person/name"), report["keys"].as_u64()),
+        ("ada", Some(1))
+    );
+    assert!(ask(&server, key).starts_with("HTTP/1.1 401 "));
+    let back = place.json(&["users", "reactivate", "ada"]);
+    assert_eq!(text(&back, "/status"), "active");
+    assert!(
+        ask(&server, key).starts_with("HTTP/1.1 401 "),
+        "what was ended stays ended"
+    );
+    // An active person is suspended first.
+    let gone = place.json(&["users", "delete", "ada"]);
+    assert_eq!(text(&gone, "/person/name"), "ada");
+    let list = place.ok(&["users", "list"]);
+    assert!(!list.contains("ada"), "{list}");
+    let list = place.ok(&["users", "list", "--status", "deleted"]);
+    assert!(list.contains("ada"), "{list}");
+    assert_eq!(place.ok(&["homes", "list"]), "no kept homes\n");
+}

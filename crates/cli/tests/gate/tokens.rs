@@ -126,7 +126,7 @@ fn what_is_not_for_models_or_not_good_is_refused_in_the_vendor_s_shape() {
     let suspended = api(&mut world, "POST", "/users/ann/suspend", Some(json!({})));
     assert_eq!(suspended.status, 200, "{}", suspended.text());
     for (status, code) in refused(&short) {
-        assert_eq!((status, code.as_deref()), (401, Some("key_ended")));
+        assert_eq!((status, code.as_deref()), (401, Some("person_suspended")));
     }
 }
 

@@ -176,6 +176,7 @@ fn begin(world: &mut World) -> SocketAddr {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
 fn everything_of_a_suspended_person_ends_within_five_seconds_and_the_report_names_it() {
     test(|mut world| {
         let at = begin(&mut world);
@@ -184,15 +185,15 @@ fn everything_of_a_suspended_person_ends_within_five_seconds_and_the_report_name
         let (_, made) = world.api("POST", "/tokens", Some(body));
         let token = made["token"].as_str().unwrap().to_owned();
         let ann = Person { token, at };
-        let make = |name: &str, slow: bool| {
+        let begun = |name: &str, slow: bool| {
             let body = json!({ "template": "serves", "name": name, "parameters": { "slow": slow } });
             let (status, made) = ann.api("POST", "/workspaces", Some(body));
             assert_eq!(status, 201, "{made}");
             made["id"].as_str().unwrap().to_owned()
         };
-        let dev = make("dev", false);
+        let dev = begun("dev", false);
         world.until(&dev, "running");
-        let slow = make("slow", true);
+        let slow = begun("slow", true);
         let (_, key) = ann.api("POST", "/keys", Some(json!({ "name": "k", "scope": "user" })));
         let key = key["key"].as_str().unwrap().to_owned();
 
@@ -232,11 +233,11 @@ fn everything_of_a_suspended_person_ends_within_five_seconds_and_the_report_name
             watched.iter().all(|thread| !thread.is_finished()),
             "something ended by itself"
         );
-        let began = Instant::now();
+        let asked = Instant::now();
         let (status, report) = world.api("POST", "/users/ann/suspend", Some(json!({ "reason": "left" })));
         assert_eq!(status, 200, "{report}");
         for (number, thread) in watched.into_iter().enumerate() {
-            let took = thread.join().unwrap().duration_since(began);
+            let took = thread.join().unwrap().duration_since(asked);
             assert!(took < SOON, "{number}: {took:?}");
         }
         let counted = [
@@ -331,6 +332,7 @@ fn a_server_that_is_killed_while_it_suspends_leaves_nothing_alive() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story, told in order")]
 fn a_deleted_person_s_workspaces_go_to_another_or_away_and_the_name_stays() {
     test(|mut world| {
         let at = begin(&mut world);

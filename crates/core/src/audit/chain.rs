@@ -1,6 +1,6 @@
 //! Verifying chains: row by row, so that no more than the anchors has to be in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Anchor, Content, GENESIS, Hash, Head, Row};
 use crate::{AuditWriterId, Timestamp};
@@ -74,7 +74,7 @@ pub struct Verifier {
     /// Where chains may begin, because what was before was pruned: the last row that is gone, and its hash.
     cuts: BTreeMap<AuditWriterId, Vec<(u64, Hash)>>,
     /// Rows that anchors name and that were found as they say.
-    confirmed: BTreeMap<Place, ()>,
+    confirmed: BTreeSet<Place>,
     chains: BTreeMap<AuditWriterId, Progress>,
     /// The rows that were taken.
     rows: u64,
@@ -135,7 +135,7 @@ impl Verifier {
         if row.seq != next {
             self.out_of_order(row, next);
         } else if row.digest() != row.hash {
-            let (kind, detail) = self.altered(row, before.hash);
+            let (kind, detail) = Self::altered(row, before.hash);
             self.say(row.writer, row.seq, kind, detail);
         } else if row.previous != before.hash {
             let detail = format!("it is not the row that row {} was chained to", row.seq);
@@ -196,7 +196,7 @@ impl Verifier {
         let missing: Vec<(Place, usize)> = self
             .anchored
             .iter()
-            .filter(|(place, _)| !self.confirmed.contains_key(place) && !self.is_pruned(**place))
+            .filter(|(place, _)| !self.confirmed.contains(place) && !self.is_pruned(**place))
             .map(|(place, (_, anchor))| (*place, *anchor))
             .collect();
         for ((writer, seq), anchor) in missing {
@@ -250,7 +250,7 @@ impl Verifier {
     }
 
     /// How a row is wrong whose hash is not that of its fields.
-    fn altered(&self, row: &Row, previous: Hash) -> (FaultKind, String) {
+    fn altered(row: &Row, previous: Hash) -> (FaultKind, String) {
         let near = row.seq.saturating_sub(MOVED)..=row.seq.saturating_add(MOVED);
         for seq in near {
             let other = Row { seq, ..row.clone() };
@@ -275,11 +275,11 @@ impl Verifier {
             return;
         };
         if hash == row.hash {
-            self.confirmed.insert(place, ());
+            self.confirmed.insert(place);
             return;
         }
         let good = self.confirmed.range((row.writer, 0)..place).next_back();
-        let from = good.map_or(1, |((_, seq), ())| seq + 1);
+        let from = good.map_or(1, |(_, seq)| seq + 1);
         let detail = format!(
             "rows {from} to {} are not those that anchor {} was made of",
             row.seq,
@@ -318,7 +318,7 @@ impl Verifier {
                         .fault
                         .as_ref()
                         .is_none_or(|f| f.kind != FaultKind::Anchor && (f.writer != head.writer || head.seq < f.seq));
-                    as_said && before_fault && (self.confirmed.contains_key(&place) || self.is_pruned(place))
+                    as_said && before_fault && (self.confirmed.contains(&place) || self.is_pruned(place))
                 })
         };
         let anchor = self.anchors.iter().filter(good).max_by_key(|anchor| anchor.at)?;

@@ -166,7 +166,7 @@ fn every_altered_field_of_every_row_is_named() {
         ("name", |_, c| c.as_mut().unwrap().actor = Some("bob".into())),
         ("address", |_, c| c.as_mut().unwrap().address = None),
         ("before", |_, c| {
-            c.as_mut().unwrap().before.as_mut().unwrap()["a"] = json!([])
+            c.as_mut().unwrap().before.as_mut().unwrap()["a"] = json!([]);
         }),
     ];
     let sound = log();

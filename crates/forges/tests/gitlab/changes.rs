@@ -10,7 +10,7 @@ use bailey_forges::model::{Ensured, MergeRequestState};
 use serde_json::json;
 
 use crate::fake::{Fake, Fault};
-use crate::{gitlab, project};
+use crate::support::{gitlab, project};
 
 fn branch() -> BranchName {
     BranchName::of_ticket(&Prefix::default(), 23, 1)

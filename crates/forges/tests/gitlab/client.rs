@@ -9,7 +9,7 @@ use bailey_runtime::Clock;
 use bailey_runtime::http::{ClientOptions, client};
 
 use crate::fake::{self, Fake, Fault, issue, note};
-use crate::{TOKEN, gitlab, gitlab_with, options, project};
+use crate::support::{TOKEN, gitlab, gitlab_with, options, project};
 
 fn refusal(status: u16, body: &str) -> Fault {
     Fault::Answer(status, vec![], body.to_owned())

@@ -207,7 +207,7 @@ async fn answer(state: Arc<Mutex<State>>, request: Request<Incoming>) -> Result<
             authorization: authorization.clone(),
             body: body.clone(),
         });
-        let authorized = authorization.as_deref() == Some(&format!("Bearer {}", super::TOKEN));
+        let authorized = authorization.as_deref() == Some(&format!("Bearer {}", crate::support::TOKEN));
         (state.fault(&format!("{} {path}", head.method)), authorized)
     };
     if !authorized {
@@ -241,7 +241,7 @@ async fn answer(state: Arc<Mutex<State>>, request: Request<Incoming>) -> Result<
             }
             return Ok(answer);
         }
-        Some(Fault::Stall) => tokio::time::sleep(Duration::from_secs(60)).await,
+        Some(Fault::Stall) => tokio::time::sleep(Duration::from_mins(1)).await,
         Some(Fault::Lost) => {
             act();
             return Err("lost on purpose");

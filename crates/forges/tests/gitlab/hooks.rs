@@ -8,7 +8,7 @@ use bailey_forges::{Forge, GitLab};
 use serde_json::json;
 
 use crate::fake::{Fake, Fault};
-use crate::{gitlab, gitlab_with, options, project};
+use crate::support::{gitlab, gitlab_with, options, project};
 
 const URL: &str = "https://bailey.example/hooks/1";
 const KEY: ProjectKey<'_> = ProjectKey::Path("space/rocket");

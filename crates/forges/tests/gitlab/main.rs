@@ -1,46 +1,17 @@
 //! GitLab's client against a small GitLab that is played in this process, over real HTTP on loopback.
 
+// An integration test is always built as one; the attribute tells clippy, which allows `unwrap` in tests only.
+#[cfg(test)]
 mod changes;
+#[cfg(test)]
 mod client;
+#[cfg(test)]
 mod fake;
+#[cfg(test)]
 mod hooks;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
 mod tickets;
-
-use std::time::Duration;
-
-use bailey_core::{Secret, Timestamp};
-use bailey_forges::model::ProjectRef;
-use bailey_forges::{ApiOptions, BaseUrl, GitLab};
-use bailey_runtime::Clock;
-use bailey_runtime::http::{ClientOptions, client};
-
-use fake::Fake;
-
-/// The token that the fake knows.
-const TOKEN: &str = "glpat-canary-0123456789";
-
-fn project() -> ProjectRef {
-    ProjectRef {
-        id: 14,
-        path: "space/rocket".to_owned(),
-    }
-}
-
-fn options() -> ApiOptions {
-    ApiOptions {
-        attempt: Duration::from_secs(5),
-        patience: Duration::from_secs(10),
-        ..ApiOptions::default()
-    }
-}
-
-fn gitlab(fake: &Fake) -> GitLab {
-    gitlab_with(fake, TOKEN, options())
-}
-
-fn gitlab_with(fake: &Fake, token: &str, options: ApiOptions) -> GitLab {
-    let base = BaseUrl::parse(&fake.url()).unwrap();
-    let client = client(&ClientOptions::default()).unwrap();
-    let (clock, _) = Clock::manual(Timestamp::parse("2026-11-26T00:00:00Z").unwrap());
-    GitLab::new(client, base, &Secret::new(token.to_owned()), clock, options).unwrap()
-}
+#[cfg(test)]
+mod whole;

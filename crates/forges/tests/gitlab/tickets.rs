@@ -8,7 +8,7 @@ use bailey_forges::model::{Access, Ensured, Identity, Visibility};
 use serde_json::json;
 
 use crate::fake::{Fake, Fault, issue, note};
-use crate::{gitlab, project};
+use crate::support::{gitlab, project};
 
 fn time(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()

@@ -35,15 +35,15 @@ impl<'a> Presented<'a> {
 
 /// A key or token with everyone it answers to.
 pub(super) struct Chain {
-    pub(super) chain: KeyChain,
+    pub(super) holders: KeyChain,
     pub(super) token: Option<TokenId>,
     pub(super) is_for_models: bool,
 }
 
 impl Chain {
-    pub(super) const fn key(chain: KeyChain) -> Self {
+    pub(super) const fn key(holders: KeyChain) -> Self {
         Self {
-            chain,
+            holders,
             token: None,
             is_for_models: true,
         }
@@ -80,7 +80,7 @@ impl Chain {
             rotated_at: None,
         };
         Self {
-            chain: KeyChain {
+            holders: KeyChain {
                 key,
                 person,
                 group,

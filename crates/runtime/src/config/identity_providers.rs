@@ -40,9 +40,9 @@ pub struct IdentityProviderConfig {
     /// Certificates trusted besides the system's, PEM.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
-    /// What the provider says of a person -> the role that it gives.
+    /// What the provider says of a person -> the role that it gives, a built-in one or one that somebody made.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub roles: BTreeMap<String, Role>,
+    pub roles: BTreeMap<String, String>,
     /// A group of the provider -> the group of Bailey's that it leads to.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub groups: BTreeMap<String, String>,
@@ -52,7 +52,7 @@ pub struct IdentityProviderConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum IdentityProviderKind {
-    /// OpenID Connect.
+    /// `OpenID` Connect.
     Oidc {
         /// Its issuer, letter by letter.
         issuer: String,
@@ -128,10 +128,10 @@ fn provider(s: &mut Section<'_>) -> Option<IdentityProviderConfig> {
         Some(IdentityProviderKind::Github { .. }) => &["read:user", "user:email", "read:org"][..],
         _ => &["profile", "email"],
     };
-    let client_id = s.required("client_id", |node| filled(node));
+    let client_id = s.required("client_id", filled);
     let client_secret = secret::read(s, KEYS);
     let provider = IdentityProviderConfig {
-        display_name: s.get("display_name", |node| filled(node)).or_else(|| name.clone())?,
+        display_name: s.get("display_name", filled).or_else(|| name.clone())?,
         name: name?,
         kind: kind?,
         client_id: client_id?,
@@ -144,9 +144,7 @@ fn provider(s: &mut Section<'_>) -> Option<IdentityProviderConfig> {
         sign_up: s.or("sign_up", true, boolean),
         default_role: s.or("default_role", Role::Member, parsed(str::parse::<Role>)),
         ca_file: s.path("ca_file"),
-        roles: s.or("roles", BTreeMap::new(), |node| {
-            map(node, |text| text.parse::<Role>().map_err(|error| error.to_string()))
-        }),
+        roles: s.or("roles", BTreeMap::new(), |node| map(node, role)),
         groups: s.or("groups", BTreeMap::new(), |node| map(node, group)),
     };
     check(s, &provider);
@@ -273,6 +271,16 @@ fn group(text: &str) -> Result<String, String> {
     } else {
         Err(format!(
             "`{text}` is no group; use 1 to 64 of a-z 0-9 . _ - and begin with a letter or digit"
+        ))
+    }
+}
+
+fn role(text: &str) -> Result<String, String> {
+    if valid_name(text) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!(
+            "`{text}` is no role; use owner, template-admin, member, auditor, or one that you made"
         ))
     }
 }

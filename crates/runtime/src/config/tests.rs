@@ -381,3 +381,67 @@ fn templates_come_from_a_folder_and_with_bailey() {
     assert!(!config.templates.starters);
     assert_eq!(errors("[templates]\nfolders = \"x\"\n").len(), 1);
 }
+
+const PROVIDER: &str = "[[sign_in.providers]]\nname = \"acme\"\nkind = \"oidc\"\nissuer = \"https://id.example.com/realms/acme\"\n\
+    client_id = \"bailey\"\nclient_secret = \"s\"\n";
+
+#[test]
+fn identity_providers_are_read_whole_and_written_without_secrets() {
+    let text = format!(
+        "[sign_in]\nsign_up = false\n{PROVIDER}allowed_domains = [\"Example.com\"]\n[sign_in.providers.roles]\n\"a b\" = \"owner\"\n\
+         [sign_in.providers.groups]\ndev = \"dev\"\n[[sign_in.providers]]\nname = \"hub\"\nkind = \"github\"\nclient_id = \"c\"\n\
+         client_secret = \"s\"\norganizations = [\"acme\"]\n"
+    );
+    let config = load(&text).unwrap().sign_in;
+    assert_eq!(config.providers[0].allowed_domains, ["example.com"]);
+    assert_eq!(config.providers[0].roles["a b"], "owner");
+    assert_eq!(config.providers[0].display_name, "acme");
+    assert_eq!(config.providers[1].scopes, ["read:user", "user:email", "read:org"]);
+    let written = load(&text).unwrap().to_toml().unwrap();
+    assert!(
+        written.contains("[redacted]") && !written.contains("\"s\""),
+        "{written}"
+    );
+    let again = load(&written).unwrap().sign_in;
+    assert_eq!(again.providers[0].kind, config.providers[0].kind);
+    assert_eq!(again.providers[1].groups, config.providers[1].groups);
+}
+
+#[test]
+fn every_mistake_about_identity_providers_is_told() {
+    for (change, wrong) in [
+        (("kind = \"oidc\"", "kind = \"saml\""), "use oidc or github"),
+        (
+            ("https://id.example.com/realms/acme", "http://id.example.com"),
+            "is not https",
+        ),
+        (
+            ("https://id.example.com/realms/acme", "https://a@id.example.com"),
+            "has a user",
+        ),
+        (("name = \"acme\"", "name = \"a b\""), "is no name"),
+        (("client_id = \"bailey\"\n", ""), "client_id: missing"),
+        (
+            ("client_secret = \"s\"", "default_role = \"owner\""),
+            "must not be owner",
+        ),
+        (("client_secret = \"s\"", "allowed_domains = [\"@x\"]"), "is no domain"),
+        (("client_secret = \"s\"", "scopes = [\"a b\"]"), "is no scope"),
+        (("client_secret = \"s\"", "organizations = []"), "unknown key"),
+        (("client_secret = \"s\"", "groups = { x = \"A B\" }"), "is no group"),
+        (
+            ("https://id.example.com/realms/acme", "https://accounts.google.com"),
+            "could sign up",
+        ),
+    ] {
+        let errors = errors(&PROVIDER.replace(change.0, change.1));
+        assert!(errors.iter().any(|error| error.contains(wrong)), "{wrong}: {errors:?}");
+    }
+    let twice = errors(&PROVIDER.repeat(2));
+    assert!(twice[0].contains("another provider is called `acme`"), "{twice:?}");
+    let open = PROVIDER
+        .replace("oidc", "github")
+        .replace("issuer = \"https://id.example.com/realms/acme\"\n", "");
+    assert!(errors(&open)[0].contains("organizations"), "{:?}", errors(&open));
+    assert!(load(&PROVIDER.replace("https://id.example.com/realms/acme", "http://127.0.0.1:9/x")).is_ok());
+}

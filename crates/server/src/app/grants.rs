@@ -12,6 +12,7 @@ use super::caller::sees;
 use super::names::Names;
 use super::roles::{beyond, may_give, named};
 use super::{App, AppError, Caller, cursor};
+use crate::audit::{Change, Resource};
 
 const CURSOR: u8 = b'h';
 
@@ -42,9 +43,13 @@ impl App {
             created_at: now,
             created_by: Some(caller.person()),
         };
+        let shown = self.grant_shown(grant.clone(), &mut Names::default()).await?;
+        caller
+            .record(Change::new("grants.create", resource(&grant)).after(&shown))
+            .await?;
         self.store().grant_insert(&grant).await?;
         self.gate().forget_all().await?;
-        self.grant_shown(grant, &mut Names::default()).await
+        Ok(shown)
     }
 
     /// Grants within reach, newest first: of people, and of groups that have one of them.
@@ -95,6 +100,9 @@ impl App {
         if let Some(role) = self.store().role_by_name(&grant.role).await? {
             may_give(caller, &role, into(grant.subject), "")?;
         }
+        let change = Change::new("grants.delete", resource(&grant));
+        let before = self.grant_shown(grant, &mut Names::default()).await?;
+        caller.record(change.before(&before)).await?;
         self.store().grant_delete(id).await?;
         Ok(self.gate().forget_all().await?)
     }
@@ -165,6 +173,11 @@ impl App {
             },
         })
     }
+}
+
+/// A grant as the audit log names it.
+fn resource(grant: &Grant) -> Resource {
+    Resource::new("grant", grant.id).named(&grant.role)
 }
 
 const fn into(subject: Subject) -> Option<GroupId> {

@@ -3,17 +3,27 @@
 use bailey_api::sign_in::{Confirm, Identity};
 use bailey_core::identity::{Identity as Record, renewed_role};
 use bailey_core::people::Person;
-use bailey_core::{IdentityId, SessionId};
+use bailey_core::{GrantId, IdentityId, SessionId};
 use bailey_gate::authorize::Actor;
+use bailey_runtime::ids::NewId;
 use bailey_store::WaysIn;
 use http::HeaderValue;
+use serde_json::{Value, json};
 
 use super::second_factor::wrong_code;
-use super::{App, AppError};
+use super::{App, AppError, Caller, users};
+use crate::audit::{Change, Resource};
 use crate::way::Way;
 
 /// For how many seconds somebody has just shown who they are.
 const RECENT: i64 = 300;
+
+/// An identity as the audit log shows it.
+pub(super) fn shown_identity(identity: &Record) -> Value {
+    json!({
+        "provider": identity.provider, "issuer": identity.issuer, "subject": identity.subject, "login": identity.login,
+    })
+}
 
 impl App {
     /// The asker's identities, oldest first.
@@ -36,7 +46,8 @@ impl App {
     }
 
     /// Removes one of the asker's identities, and what its provider gave.
-    pub(crate) async fn identity_remove(&self, actor: &Actor, id: IdentityId) -> Result<(), AppError> {
+    pub(crate) async fn identity_remove(&self, caller: &Caller, id: IdentityId) -> Result<(), AppError> {
+        let actor = &caller.actor;
         let session = actor.session.ok_or(AppError::SessionRequired)?;
         // A role may go with it; the store keeps the last owner's.
         let _owners = self.owners().lock().await;
@@ -57,9 +68,12 @@ impl App {
             passwords: self.identity().config.passwords,
             issuers: &issuers,
         };
+        let change = Change::new("me.identities_remove", users::resource(&person)).before(&shown_identity(&record));
+        caller.record(change).await?;
         let role = (role != person.role).then_some(role);
         let removed = self.store().identity_remove(&record, role, ways, session, self.now());
         removed.await?;
+        self.provider_grants(&record, &[]).await?;
         tracing::info!(person.id = %person.id, provider = record.provider, "an identity is removed");
         Ok(self.gate().forget_all().await?)
     }
@@ -67,10 +81,11 @@ impl App {
     /// Notes that the asker has just shown their password, and gives their session another secret.
     pub(crate) async fn confirm(
         &self,
-        actor: &Actor,
+        caller: &Caller,
         way: &Way,
         ask: Confirm,
     ) -> Result<Option<HeaderValue>, AppError> {
+        let actor = &caller.actor;
         let person: &Person = &actor.person;
         let session = actor.session.ok_or(AppError::SessionRequired)?;
         self.own_password(person, way, ask.password, "/password").await?;
@@ -82,8 +97,22 @@ impl App {
                 return Err(wrong_code("/code"));
             }
         }
+        caller
+            .record(Change::new("me.confirm", Resource::new("session", session)))
+            .await?;
         self.store().session_confirm(session, self.now()).await?;
         self.session_renew(actor).await
+    }
+
+    /// Gives the person of an identity the roles of people's own making that its provider gives, and takes those that it gave
+    /// before. Says whether that changed anything.
+    pub(super) async fn provider_grants(&self, identity: &Record, roles: &[String]) -> Result<bool, AppError> {
+        let now = self.now();
+        let (person, provider) = (identity.person, identity.provider.as_str());
+        let set = self
+            .store()
+            .grants_set_of_provider(person, provider, roles, || GrantId::new_at(now), now);
+        Ok(set.await?)
     }
 
     /// Makes sure that whoever uses a session has just shown who they are.

@@ -28,7 +28,7 @@ impl App {
         let before = self.organization_get(caller).await?;
         let change = Change::new(
             "organization.update",
-            Resource::new("organization", &before.id).named(&before.display_name),
+            Resource::new("organization", before.id).named(&before.display_name),
         )
         .before(&before)
         .after(&json!({ "display_name": ask.display_name }));

@@ -6,9 +6,11 @@ use bailey_core::identity::{ProviderSession, SignInMethod};
 use bailey_core::{IdentityId, Secret, SessionId};
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::{App, AppError};
+use crate::audit::{Change, Resource, Trail, Who};
 use crate::providers::{ProviderError, Renewed, Tokens};
 use crate::way::Way;
 
@@ -146,6 +148,9 @@ impl App {
                 Ok(self.store().provider_session_renew(id, &sealed, renew_at).await?)
             }
             Ok(Renewed::Ended(reason)) => {
+                let change = Change::new("sessions.end", Resource::new("session", id));
+                let change = change.after(&json!({ "provider": provider, "reason": reason }));
+                self.audit().system("sign-in", change).await?;
                 self.store().session_end(id, now).await?;
                 tracing::info!(session.id = %id, provider, reason, "a session ends with the identity provider's");
                 Ok(())
@@ -159,7 +164,7 @@ impl App {
     }
 
     /// Ends the sessions that a provider's logout token names.
-    pub(crate) async fn provider_logout(&self, provider: &str, token: &str) -> Result<(), AppError> {
+    pub(crate) async fn provider_logout(&self, provider: &str, token: &str, trail: &Trail) -> Result<(), AppError> {
         let now = self.now();
         let known = self
             .identity()
@@ -178,9 +183,12 @@ impl App {
             tracing::warn!(provider, "a logout token is refused: it was used before");
             return Err(AppError::LogoutToken);
         }
+        let change = Change::new("sessions.end_by_provider", Resource::new("identity_provider", provider));
+        let change = change.after(&json!({ "subject": said.subject, "provider_session": said.sid }));
+        trail.record(Who::system("back-channel logout"), change).await?;
         let (store, issuer) = (self.store(), known.issuer());
         let ended = match (&said.sid, &said.subject) {
-            (Some(sid), _) => store.provider_sessions_end_sid(issuer, sid, now).await?,
+            (Some(session), _) => store.provider_sessions_end_sid(issuer, session, now).await?,
             (None, Some(subject)) => store.provider_sessions_end_subject(issuer, subject, now).await?,
             (None, None) => 0,
         };

@@ -10,8 +10,11 @@ use bailey_runtime::ids::{self, NewId};
 use bailey_store::{Given, StoreError};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
+use serde_json::json;
 
-use super::{App, AppError, Visitor};
+use super::identities::shown_identity;
+use super::{App, AppError, Visitor, users};
+use crate::audit::{Change, Resource, Trail, TurnedAway, Who};
 use crate::guard;
 use crate::origin::own_path;
 use crate::providers::{Answer, Flow, FlowStart, Provider, ProviderError, Vouched};
@@ -22,6 +25,18 @@ use crate::reject::Reject;
 pub(crate) struct Landed {
     pub(crate) to: String,
     pub(crate) cookies: Vec<HeaderValue>,
+    /// Why nothing came of it, if that is so.
+    pub(crate) turned_away: Option<TurnedAway>,
+}
+
+impl Landed {
+    const fn at(to: String, cookies: Vec<HeaderValue>) -> Self {
+        Self {
+            to,
+            cookies,
+            turned_away: None,
+        }
+    }
 }
 
 /// Why nobody got in, and nothing was linked.
@@ -90,10 +105,7 @@ impl App {
             .authorize_url(&flow, &redirect_uri(&visitor, name), now)
             .await?;
         let cookie = flow.cookie(self.identity().providers.flows()).map_err(AppError::from)?;
-        Ok(Landed {
-            to,
-            cookies: vec![cookie],
-        })
+        Ok(Landed::at(to, vec![cookie]))
     }
 
     /// Takes a provider's answer.
@@ -132,24 +144,32 @@ impl App {
                 )
             }
         };
+        // From here on it is somebody's own try, and a refusal is worth a record.
+        let place = Resource::new("identity_provider", name);
+        let (who, action) = match &asker {
+            Some(actor) => (Who::from(actor), "me.identities_link"),
+            None => (Who::anonymous(), "sign_in.provider"),
+        };
+        visitor.trail.attempt(who.clone(), Change::new(action, place.clone()));
         let redirect = redirect_uri(&visitor, name);
         let vouched = provider.vouched(&answer, flow, &redirect, now).await?;
+        let known = json!({ "subject": vouched.subject, "login": vouched.login });
+        visitor.trail.attempt(who, Change::new(action, place).after(&known));
         let cookies = match asker {
             Some(actor) => {
-                self.identity_link(provider, &actor, &vouched).await?;
+                self.identity_link(provider, &actor, &visitor.trail, &vouched).await?;
                 Vec::new()
             }
             None => self.provider_sign_in(provider, &visitor, &vouched).await?,
         };
-        Ok(Landed {
-            to: flow.back.clone(),
-            cookies,
-        })
+        Ok(Landed::at(flow.back.clone(), cookies))
     }
 
     async fn visitor_of(&self, parts: &Parts) -> Result<Visitor, AppError> {
         let way = self.identity().ways.of(&parts.extensions, &parts.headers);
-        self.visitor(way, &parts.method, &parts.headers).await
+        let mut visitor = self.visitor(way, &parts.method, &parts.headers).await?;
+        visitor.trail = trail_of(parts);
+        Ok(visitor)
     }
 
     /// Says why on a page: the one that signs people in, or the one that somebody wanted to link an identity on.
@@ -175,8 +195,8 @@ impl App {
             format!("/sign-in?{}", query.finish())
         };
         Landed {
-            to,
-            cookies: Vec::new(),
+            turned_away: Some(TurnedAway { code, reason }),
+            ..Landed::at(to, Vec::new())
         }
     }
 
@@ -202,8 +222,8 @@ impl App {
             .identity_by_subject(&vouched.issuer, &vouched.subject)
             .await?;
         let identity = match known {
-            Some(identity) => self.identity_renew(provider, identity, vouched).await?,
-            None => self.sign_up(provider, vouched).await?,
+            Some(identity) => self.identity_renew(provider, identity, &visitor.trail, vouched).await?,
+            None => self.sign_up(provider, &visitor.trail, vouched).await?,
         };
         let lifetime = self.identity().lifetime_seconds();
         let lifetime = provider
@@ -222,7 +242,7 @@ impl App {
     }
 
     /// Makes a person of a stranger.
-    async fn sign_up(&self, provider: &Provider, vouched: &Vouched) -> Result<Identity, Refusal> {
+    async fn sign_up(&self, provider: &Provider, trail: &Trail, vouched: &Vouched) -> Result<Identity, Refusal> {
         let given = provider.role_of(vouched);
         if !self.is_claimed().await? && given != Some(Role::Owner) {
             return Err(Refusal::NotClaimed);
@@ -250,9 +270,20 @@ impl App {
             groups: Some(&groups),
         };
         for name in names(vouched).map_err(AppError::from)? {
+            if self.store().person_by_name(&name).await?.is_some() {
+                continue;
+            }
             person.name = name;
+            let change = Change::new("users.sign_up", users::resource(&person)).after(&json!({
+                "identity": shown_identity(&identity), "role": person.role,
+                "groups": groups.iter().map(|group| &group.name).collect::<Vec<_>>(),
+            }));
+            let record = trail.record(Who::person(person.id, &person.name), change);
+            record.await.map_err(AppError::from)?;
             match self.store().identity_sign_up(&person, &identity, &given).await {
                 Ok(()) => {
+                    self.provider_grants(&identity, &provider.custom_roles_of(vouched))
+                        .await?;
                     tracing::info!(person.id = %person.id, name = person.name, provider = provider.config.name, role = %person.role, "signed up");
                     return Ok(identity);
                 }
@@ -301,9 +332,10 @@ impl App {
         &self,
         provider: &Provider,
         identity: Identity,
+        trail: &Trail,
         vouched: &Vouched,
     ) -> Result<Identity, AppError> {
-        // Held while it is looked who else is an owner.
+        // The person's record must not change between reading and writing it.
         let _owners = self.owners().lock().await;
         let person = self
             .store()
@@ -320,40 +352,59 @@ impl App {
             last_used_at: self.now(),
             ..identity
         };
-        let (role, renewed) = self.role_given(provider, &person, &identity, vouched).await?;
+        let (role, renewed) = renewed_role(&identity, person.role, provider.role_of(vouched));
         let groups = self.groups_given(provider, vouched);
+        self.record_given(provider, &person, role, trail).await?;
         let given = Given {
-            role,
+            role: (role != person.role).then_some(role),
             groups: Some(&groups),
         };
-        if self.store().identity_renew(&renewed, &given).await? {
+        let (done, renewed) = match self.store().identity_renew(&renewed, &given).await {
+            Err(StoreError::Conflict {
+                field: "last_owner", ..
+            }) => {
+                tracing::warn!(person.id = %person.id, provider = provider.config.name, "the provider takes the last owner's role away; they keep it until there is another one");
+                let given = Given { role: None, ..given };
+                (self.store().identity_renew(&identity, &given).await, identity)
+            }
+            done => (done, renewed),
+        };
+        let granted = self
+            .provider_grants(&renewed, &provider.custom_roles_of(vouched))
+            .await?;
+        if done? || granted {
             self.gate().forget_all().await?;
         }
         Ok(renewed)
     }
 
-    /// The role that a person gets, `None` if it stays as it is, and the identity that remembers why.
-    async fn role_given(
+    /// Records that a provider gives somebody another role.
+    async fn record_given(
         &self,
         provider: &Provider,
         person: &Person,
-        identity: &Identity,
-        vouched: &Vouched,
-    ) -> Result<(Option<Role>, Identity), AppError> {
-        let (role, renewed) = renewed_role(identity, person.role, provider.role_of(vouched));
+        role: Role,
+        trail: &Trail,
+    ) -> Result<(), AppError> {
         if role == person.role {
-            return Ok((None, renewed));
+            return Ok(());
         }
-        if person.role == Role::Owner && !self.store().owner_beside(person.id).await? {
-            tracing::warn!(person.id = %person.id, provider = provider.config.name, "the provider takes the last owner's role away; they keep it until there is another one");
-            return Ok((None, identity.clone()));
-        }
+        let change = Change::new("users.role_by_provider", users::resource(person))
+            .before(&json!({ "role": person.role }))
+            .after(&json!({ "role": role, "provider": provider.config.name }));
         tracing::info!(person.id = %person.id, provider = provider.config.name, before = %person.role, %role, "the provider gives another role");
-        Ok((Some(role), renewed))
+        trail.record(Who::person(person.id, &person.name), change).await?;
+        Ok(())
     }
 
     /// Links an identity to whoever asks, and gives them what its provider gives.
-    async fn identity_link(&self, provider: &Provider, actor: &Actor, vouched: &Vouched) -> Result<(), AppError> {
+    async fn identity_link(
+        &self,
+        provider: &Provider,
+        actor: &Actor,
+        trail: &Trail,
+        vouched: &Vouched,
+    ) -> Result<(), AppError> {
         let known = self
             .store()
             .identity_by_subject(&vouched.issuer, &vouched.subject)
@@ -365,7 +416,7 @@ impl App {
                     detail: "this account at the provider is another person's here".to_owned(),
                 });
             }
-            Some(known) => return self.identity_renew(provider, known, vouched).await.map(drop),
+            Some(known) => return self.identity_renew(provider, known, trail, vouched).await.map(drop),
             None => {}
         }
         let _owners = self.owners().lock().await;
@@ -375,16 +426,27 @@ impl App {
             .await?
             .ok_or(AppError::NotFound)?;
         let identity = self.stranger(provider, person.id, vouched);
-        let (role, identity) = self.role_given(provider, &person, &identity, vouched).await?;
+        let (role, identity) = renewed_role(&identity, person.role, provider.role_of(vouched));
         let groups = self.groups_given(provider, vouched);
         let given = Given {
-            role,
+            // What somebody has by hand is never taken away by linking.
+            role: (role != person.role).then_some(role),
             groups: Some(&groups),
         };
+        let change = Change::new("me.identities_link", users::resource(&person)).after(&shown_identity(&identity));
+        trail.record(Who::from(actor), change).await?;
+        self.record_given(provider, &person, role, trail).await?;
         self.store().identity_insert(&identity, &given).await?;
+        self.provider_grants(&identity, &provider.custom_roles_of(vouched))
+            .await?;
         tracing::info!(person.id = %person.id, provider = provider.config.name, "an identity is linked");
         Ok(self.gate().forget_all().await?)
     }
+}
+
+/// Where what is asked is recorded.
+fn trail_of(parts: &Parts) -> Trail {
+    parts.extensions.get::<Trail>().cloned().unwrap_or_default()
 }
 
 /// Whether a request comes from a page of Bailey's own, or the address bar, as far as the browser tells.

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::checks::Checks;
 use super::names::Names;
 use super::{App, AppError, Caller, cursor};
+use crate::audit::{Change, Resource};
 
 const CURSOR: u8 = b'o';
 /// The actions that are named to somebody who would give too much.
@@ -140,8 +141,12 @@ impl App {
             created_at: now,
             created_by: Some(caller.person()),
         };
+        let shown = self.role_shown(role.clone(), &mut Names::default()).await?;
+        caller
+            .record(Change::new("roles.create", resource(&role)).after(&shown))
+            .await?;
         self.store().role_insert(&role).await?;
-        self.role_shown(role, &mut Names::default()).await
+        Ok(shown)
     }
 
     /// Roles: those that were made, newest first, and the built-in ones after them. Who does not see who holds what sees those
@@ -186,6 +191,7 @@ impl App {
         if let Some(description) = &ask.description {
             described(&mut checks, description);
         }
+        let before = self.role_shown(role.clone(), &mut Names::default()).await?;
         let permissions = ask.permissions.map(|asked| parsed(&asked, &mut checks));
         checks.done()?;
         may_give(caller, &any(name, &role.permissions), None, "/permissions")?;
@@ -194,15 +200,21 @@ impl App {
             role.permissions = permissions;
         }
         role.description = ask.description.unwrap_or(role.description);
+        let after = self.role_shown(role.clone(), &mut Names::default()).await?;
+        let change = Change::new("roles.update", resource(&role)).before(&before);
+        caller.record(change.after(&after)).await?;
         self.store().role_update(&role).await?;
         self.gate().forget_all().await?;
-        self.role_shown(role, &mut Names::default()).await
+        Ok(after)
     }
 
     /// Deletes a role that nobody holds.
     pub(crate) async fn role_delete(&self, caller: &Caller, name: &str) -> Result<(), AppError> {
         let role = self.custom_role(name).await?;
         may_give(caller, &any(name, &role.permissions), None, "")?;
+        let change = Change::new("roles.delete", resource(&role));
+        let before = self.role_shown(role, &mut Names::default()).await?;
+        caller.record(change.before(&before)).await?;
         Ok(self.store().role_delete(name).await?)
     }
 
@@ -230,6 +242,11 @@ impl App {
             },
         })
     }
+}
+
+/// A role as the audit log names it.
+fn resource(role: &CustomRole) -> Resource {
+    Resource::new("role", role.id).named(&role.name)
 }
 
 fn any(name: &str, permissions: &Permissions) -> AnyRole {

@@ -110,7 +110,7 @@ impl App {
         // A name that nobody has may be a password in the wrong field.
         let tried = person
             .as_ref()
-            .map_or_else(|| Resource::new("person", "unknown"), |person| users::resource(person));
+            .map_or_else(|| Resource::new("person", "unknown"), users::resource);
         let attempt = Change::new("sign_in.password", tried.clone());
         visitor.trail.attempt(Who::anonymous(), attempt);
         let password = Secret::new(ask.password);

@@ -20,7 +20,7 @@ pub(crate) enum AppBody {
     /// Bailey's own.
     Full(Full<Bytes>),
     /// An app's.
-    App(FromApp),
+    App(Box<FromApp>),
     /// An answer of the WebSocket's handshake.
     Router(axum::body::Body),
 }

@@ -162,7 +162,7 @@ impl Apps {
             _held: (held.seat, held.open),
             over: Box::pin(async move { apps.until_over(&visit).await }),
         };
-        Response::from_parts(parts, AppBody::App(from))
+        Response::from_parts(parts, AppBody::App(Box::new(from)))
     }
 }
 

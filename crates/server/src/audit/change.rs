@@ -19,10 +19,10 @@ pub(crate) struct Resource {
 
 impl Resource {
     /// A thing of this kind (`person`, `key`, `workspace`) and id.
-    pub(crate) fn new(kind: &'static str, id: impl ToString) -> Self {
+    pub(crate) fn new(kind: &'static str, id: impl std::fmt::Display) -> Self {
         Self {
             kind,
-            id: id.to_string(),
+            id: format!("{id}"),
             name: None,
         }
     }

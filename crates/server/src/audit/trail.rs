@@ -8,6 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use bailey_api::Code;
 use bailey_core::RequestId;
 use bailey_core::audit::Outcome;
+use bailey_runtime::failpoint;
 use http::{Method, StatusCode};
 
 use super::draft::{Draft, Opened, Subject, Verdict};
@@ -155,6 +156,8 @@ impl Inner {
     async fn open(&self, who: Who, change: Change) -> Result<Opened, AuditError> {
         let draft = Draft::intent(self.subject(who, &change), change);
         let opened = self.log.append(draft).await?;
+        // The change is made after this; a test ends the process here.
+        failpoint::hit("audit.intent");
         self.state().recorded = true;
         Ok(opened)
     }
@@ -213,8 +216,22 @@ impl Drop for Entry {
     }
 }
 
+/// Put into an answer that leads a browser to a page which says why nothing came of what it asked.
+#[derive(Debug, Clone)]
+pub(crate) struct TurnedAway {
+    pub(crate) code: String,
+    pub(crate) reason: String,
+}
+
 /// What came of a request, by its answer.
 fn verdict(response: &Response) -> Verdict {
+    if let Some(TurnedAway { code, reason }) = response.extensions().get() {
+        return Verdict {
+            outcome: Outcome::Denied,
+            code: Some(code.clone()),
+            reason: Some(reason.clone()),
+        };
+    }
     let status = response.status();
     if status.as_u16() < 400 {
         return Verdict::DONE;

@@ -51,7 +51,7 @@ pub(super) struct Writer {
     store: Store,
     clock: Clock,
     kind: AuditWriterKind,
-    writer: bailey_core::AuditWriterId,
+    id: bailey_core::AuditWriterId,
     /// Where the chain ends; `None` if that is to be looked up.
     head: Option<Head>,
     /// Intents of this process that have no outcome yet.
@@ -87,7 +87,7 @@ impl Writer {
             store,
             clock,
             kind,
-            writer: head.writer,
+            id: head.writer,
             head: Some(head),
             open: HashSet::new(),
             late: VecDeque::new(),
@@ -99,7 +99,7 @@ impl Writer {
     /// Gives intents without an outcome that are not this process's own, and began before `before`, the outcome `unknown`.
     pub(super) async fn settle(&mut self, before: Timestamp) -> Result<(), StoreError> {
         loop {
-            let open = self.store.audit_open(self.writer, before).await?;
+            let open = self.store.audit_open(self.id, before).await?;
             let left: Vec<Opened> = open
                 .into_iter()
                 .filter(|open| !self.open.contains(&open.row.seq))
@@ -190,7 +190,7 @@ impl Writer {
             return;
         }
         let refused = std::mem::take(&mut self.refused);
-        let change = Change::new("refusals", Resource::new("server", self.writer)).after(&json!({
+        let change = Change::new("refusals", Resource::new("server", self.id)).after(&json!({
             "since": since.to_string(),
             "until": self.refused_since.to_string(),
             "by_code": refused,
@@ -290,7 +290,7 @@ impl Writer {
         if let Some(head) = self.head {
             return Ok(head);
         }
-        let head = self.store.audit_head(self.writer).await?;
+        let head = self.store.audit_head(self.id).await?;
         self.head = Some(head);
         if self.kind == AuditWriterKind::Server {
             let now = self.clock.now().plus_seconds(i64::from(u32::MAX));

@@ -138,25 +138,24 @@ impl Inner {
         };
         match self.store().build_begin(workspace.id, &build, None).await {
             Ok(Begun::Yes((_, build))) => {
-                entry.map(Entry::end);
+                done(entry);
                 let inner = Arc::clone(self);
                 self.tasks.spawn(async move { inner.carry_out(build).await });
                 Ok(())
             }
             // Somebody else was faster.
             Ok(Begun::Beyond(_)) | Err(StoreError::Conflict { .. } | StoreError::NotFound { .. }) => {
-                entry.map(|entry| entry.fail("something else is done to it already"));
+                failed(entry, "something else is done to it already");
                 Ok(())
             }
             Err(error) => {
-                entry.map(|entry| entry.fail(error.to_string()));
+                failed(entry, error.to_string());
                 Err(error)
             }
         }
     }
 
     /// Records what is about to be done; `None` = it cannot be recorded, and so is not done. The inner `None`: nobody keeps a log.
-    #[expect(clippy::option_option, reason = "no log and a log that fails are two things")]
     pub(super) async fn recorded(&self, part: &str, change: Change) -> Option<Option<Entry>> {
         let Some(audit) = self.audit.get() else {
             return Some(None);
@@ -249,14 +248,28 @@ impl Inner {
                 self.driver.stop(id, Duration::from_secs(5)).await
             };
             match ended {
-                Ok(()) => drop(entry.map(Entry::end)),
+                Ok(()) => done(entry),
                 Err(error) => {
                     tracing::warn!(workspace.id = %id, %error, "cannot end what is left of a workspace");
-                    entry.map(|entry| entry.fail(error.to_string()));
+                    failed(entry, error.to_string());
                 }
             }
             self.end_keys(id).await?;
         }
         Ok(())
+    }
+}
+
+/// Says in the audit log that what was recorded is done.
+fn done(entry: Option<Entry>) {
+    if let Some(entry) = entry {
+        entry.end();
+    }
+}
+
+/// Says in the audit log why what was recorded was not done.
+fn failed(entry: Option<Entry>, why: impl Into<String>) {
+    if let Some(entry) = entry {
+        entry.fail(why);
     }
 }

@@ -90,7 +90,9 @@ async fn put(
         let (id, source) = (TemplateId::new_at(now), TemplateSource::Folder);
         let entry = recorded(audit, Resource::new("template", id).named(name), &sealed.digest).await?;
         let version = store.template_insert(id, name, source, &push).await.map_err(said)?;
-        entry.map(Entry::end);
+        if let Some(entry) = entry {
+            entry.end();
+        }
         return Ok(Some(version.number));
     };
     let as_applied = template.applied.as_deref() == Some(sealed.digest.as_str());
@@ -109,7 +111,9 @@ async fn put(
         .template_applied(template.id, &sealed.digest)
         .await
         .map_err(said)?;
-    entry.map(Entry::end);
+    if let Some(entry) = entry {
+        entry.end();
+    }
     Ok(Some(version.number))
 }
 

@@ -9,7 +9,7 @@ use super::ProviderError;
 /// Claims by name.
 pub(super) type Claims = Map<String, Value>;
 
-/// The longest subject (OpenID Connect Core, 2).
+/// The longest subject (`OpenID` Connect Core, 2).
 const SUBJECT: usize = 255;
 /// The most groups of one person that are looked at.
 const GROUPS: usize = 10_000;

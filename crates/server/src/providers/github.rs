@@ -42,7 +42,8 @@ struct User {
 
 #[derive(Deserialize)]
 struct Email {
-    email: String,
+    #[serde(rename = "email")]
+    address: String,
     primary: bool,
     verified: bool,
 }
@@ -74,7 +75,7 @@ impl Github {
         }
     }
 
-    pub(super) fn authorize_url(&self, flow: &Flow, redirect: &str) -> Result<String, ProviderError> {
+    pub(super) fn authorize_url(&self, flow: &Flow, redirect: &str) -> String {
         let query = form_urlencoded::Serializer::new(String::new())
             .append_pair("client_id", &self.config.client_id)
             .append_pair("redirect_uri", redirect)
@@ -83,7 +84,7 @@ impl Github {
             .append_pair("code_challenge", &login::challenge(flow.verifier().expose()))
             .append_pair("code_challenge_method", "S256")
             .finish();
-        Ok(format!("{}/login/oauth/authorize?{query}", self.base_url))
+        format!("{}/login/oauth/authorize?{query}", self.base_url)
     }
 
     pub(super) async fn vouched(&self, answer: &Answer, flow: &Flow, redirect: &str) -> Result<Vouched, ProviderError> {
@@ -107,7 +108,7 @@ impl Github {
             subject: user.id.to_string(),
             login: user.login,
             display_name: user.name.filter(|name| !name.trim().is_empty()),
-            email: email.map(|email| email.email),
+            email: email.map(|email| email.address),
             roles: groups.clone(),
             groups,
             tokens,

@@ -1,4 +1,4 @@
-//! Logout tokens: with one a provider says that a session of its own is over (OpenID Connect Back-Channel Logout 1.0).
+//! Logout tokens: with one a provider says that a session of its own is over (`OpenID` Connect Back-Channel Logout 1.0).
 
 use bailey_core::Timestamp;
 use base64::Engine;
@@ -53,9 +53,9 @@ pub(super) fn signed(
     let signature = URL_SAFE_NO_PAD
         .decode(signature)
         .map_err(|_| invalid("its signature is no base64url"))?;
-    let kid = claims::text(header, "kid");
+    let key_id = claims::text(header, "kid");
     let fits = |key: &&CoreJsonWebKey| {
-        let named = kid.is_none() || key.key_id().map(|id| id.as_str()) == kid;
+        let named = key_id.is_none() || key.key_id().map(|id| id.as_str()) == key_id;
         let signs = key.key_use().is_none_or(JsonWebKeyUse::allows_signature);
         let of_alg = match key.signing_alg() {
             JsonWebKeyAlgorithm::Algorithm(only) => *only == alg,

@@ -1,4 +1,4 @@
-//! What an OpenID provider publishes of itself: its addresses and its keys, read when they are needed and kept for a while.
+//! What an `OpenID` provider publishes of itself: its addresses and its keys, read when they are needed and kept for a while.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! OpenID Connect: the code flow with PKCE, and all that a token has to be before it counts (OpenID Connect Core, 3.1.3.7).
+//! `OpenID` Connect: the code flow with PKCE, and all that a token has to be before it counts (`OpenID` Connect Core, 3.1.3.7).
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ impl<'c> AsyncHttpClient<'c> for Fetcher {
     }
 }
 
-/// One OpenID provider.
+/// One `OpenID` provider.
 pub(super) struct Oidc {
     issuer: String,
     config: IdentityProviderConfig,
@@ -198,16 +198,16 @@ impl Oidc {
         check_header(&header)?;
         let keys = self.published.keys(&self.fetcher, metadata, now).await?;
         let verifier = self.verifier(metadata, &keys, now)?;
-        let verified = match verify(token, &verifier, nonce) {
+        let outcome = match verify(token, &verifier, nonce) {
             Err(error) if is_unknown_key(&error) => {
                 let again = self.published.keys_again(&self.fetcher, metadata, now).await?;
                 let keys = again.ok_or_else(|| invalid("its key is unknown, and the keys were read a moment ago"))?;
                 let verifier = self.verifier(metadata, &keys, now)?;
                 verify(token, &verifier, nonce).map(|()| verifier)
             }
-            verified => verified.map(|()| verifier),
+            other => other.map(|()| verifier),
         };
-        let verifier = verified.map_err(|error| invalid(explain(&error)))?;
+        let verifier = outcome.map_err(|error| invalid(explain(&error)))?;
         check_hashes(token, &verifier, response.access_token(), code)?;
         self.check_claims(&claims, now)?;
         Ok(Some((text, claims)))

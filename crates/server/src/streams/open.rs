@@ -342,9 +342,10 @@ mod tests {
         let stuck = open.enter_app(bob, Some(ann));
         let other = open.enter(workspace(bob), bob, Kind::Command).unwrap();
         let log = open.enter_log(ann).unwrap();
+        let tasks = bailey_runtime::Tasks::new();
         for place in [own, visitor, log] {
             let end = place.end();
-            tokio::spawn(async move {
+            tasks.spawn(async move {
                 end.cancelled().await;
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 drop(place);

@@ -132,6 +132,15 @@ impl TestApp {
         }
     }
 
+    /// Waits until a workspace is deleted.
+    pub(crate) async fn until_gone(&self, who: &Client, id: WorkspaceId) {
+        let began = Instant::now();
+        while who.get(&format!("/api/v1/workspaces/{id}")).await.status != 404 {
+            assert!(began.elapsed() < PATIENCE, "it is there");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// Begins something with a workspace that goes on in a build.
     pub(crate) async fn begin(&self, who: &Client, id: WorkspaceId, what: &str) {
         let path = format!("/api/v1/workspaces/{id}/{what}");

@@ -112,6 +112,12 @@ fn a_suspended_person_is_out_at_once() {
             .patch("/api/v1/users/ada", json!({"status": "active", "role": "auditor"}))
             .await
             .ok(200);
+        assert_eq!(
+            ada.get("/api/v1/keys").await.code(),
+            "token_invalid",
+            "and stays revoked"
+        );
+        let ada = app.narrowed(&ada, &["*"]).await;
         ada.get("/api/v1/keys").await.ok(200);
         assert_eq!(ada.post("/api/v1/keys", json!({"name": "k"})).await.code(), "forbidden");
     });

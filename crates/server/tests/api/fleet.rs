@@ -125,6 +125,8 @@ fn a_suspended_person_s_workspaces_stop_at_once_and_start_again_when_they_are_ba
             .patch("/api/v1/users/ann", json!({"status": "active"}))
             .await
             .ok(200);
+        assert_eq!(ann.call(Method::POST, &start, None).await.code(), "token_invalid");
+        let ann = app.narrowed(&ann, &["*"]).await;
         ann.call(Method::POST, &start, None).await.ok(202);
     });
 }

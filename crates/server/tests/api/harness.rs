@@ -11,13 +11,13 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
-use bailey_core::authz::{Role, TokenScopes};
+use bailey_core::authz::{Action, CustomRole, Permissions, Reach, Role, TokenScopes};
 use bailey_core::budget::LeasePolicy;
 use bailey_core::key::KeyScope;
 use bailey_core::ledger::{AccountKey, Outcome, RequestRecord, Settlement, Subject, Usage};
 use bailey_core::people::{ApiToken, Person, PersonStatus};
 use bailey_core::period::Period;
-use bailey_core::{KeyId, Money, PersonId, ReplicaId, RequestId, Timestamp, TokenId};
+use bailey_core::{KeyId, Money, PersonId, ReplicaId, RequestId, RoleId, Timestamp, TokenId};
 use bailey_gate::journal::JournalOptions;
 use bailey_gate::token::{self, Kind};
 use bailey_gate::{Gate, GateOptions, TokenLimits};
@@ -205,7 +205,7 @@ impl TestApp {
             store: store.clone(),
             clock: gate.clock().clone(),
             key: AuditKey::new(&MasterKey::new(bailey_core::Secret::new([7; 32]))),
-            config: configuration().audit,
+            config: configuration("").audit,
             dir: dir.clone(),
         });
         let sim = Arc::new(SimDriver::new());
@@ -257,6 +257,18 @@ impl TestApp {
         self.client(&owner, TokenScopes::All).await
     }
 
+    /// The audit log as the server opens it that is started after this one.
+    pub(crate) async fn audit_of_the_next_server(&self) -> AuditLog {
+        let options = AuditOptions {
+            store: self.store.clone(),
+            clock: self.gate.clock().clone(),
+            tasks: Tasks::new(),
+            replica: self.replica,
+            kind: AuditWriterKind::Server,
+        };
+        AuditLog::start(options).await.unwrap()
+    }
+
     /// A new person.
     pub(crate) async fn person(&self, name: &str, role: Role) -> Client {
         let person = Person {
@@ -271,6 +283,30 @@ impl TestApp {
         };
         self.store.person_insert(&person).await.unwrap();
         self.client(&person, TokenScopes::All).await
+    }
+
+    /// The same person with another token.
+    pub(crate) async fn with_scopes(&self, client: &Client, scopes: TokenScopes) -> Client {
+        let id = client.id.parse().unwrap();
+        let person = self.store.person_get(id).await.unwrap().unwrap();
+        self.client(&person, scopes).await
+    }
+
+    /// A role that somebody made.
+    pub(crate) async fn role(&self, name: &str, permissions: &[(Action, Reach)]) {
+        let mut all = Permissions::default();
+        for (action, reach) in permissions {
+            all.add(*action, *reach).unwrap();
+        }
+        let role = CustomRole {
+            id: RoleId::new_at(T0),
+            name: name.to_owned(),
+            description: String::new(),
+            permissions: all,
+            created_at: T0,
+            created_by: None,
+        };
+        self.store.role_insert(&role).await.unwrap();
     }
 
     /// The same person with a token that is narrowed to some actions.

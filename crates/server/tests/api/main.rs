@@ -10,7 +10,11 @@ mod audit;
 #[cfg(test)]
 mod auth;
 #[cfg(test)]
+mod authority;
+#[cfg(test)]
 mod browser;
+#[cfg(test)]
+mod cells;
 #[cfg(test)]
 mod directory;
 #[cfg(test)]
@@ -23,6 +27,10 @@ mod invitations;
 mod keys;
 #[cfg(test)]
 mod ledger;
+#[cfg(test)]
+mod offboarding;
+#[cfg(test)]
+mod oidc;
 #[cfg(test)]
 mod problems;
 #[cfg(test)]

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use crate::harness::{Client, test};
 
 /// What an operation needs: a good token or session for an action, or for anything, a session alone, or nothing.
-#[derive(Clone, Copy, PartialEq)]
-enum Needs {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Needs {
     Nothing,
     Token,
     Session,
@@ -20,7 +20,7 @@ enum Needs {
 
 /// Every operation and what it needs, written down a second time: a new route fails here until somebody has thought
 /// about who may use it.
-fn expected() -> BTreeMap<&'static str, Needs> {
+pub(crate) fn expected() -> BTreeMap<&'static str, Needs> {
     let mut expected = expected_of_identity();
     expected.extend(expected_of_the_rest());
     expected.extend(expected_of_workspaces());
@@ -285,6 +285,26 @@ fn every_operation_stands_in_the_table_and_names_its_action() {
         let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
         let names: BTreeSet<_> = parameters.iter().map(|p| p["name"].as_str().unwrap()).collect();
         assert_eq!(names.len(), parameters.len(), "{name}: a parameter is described twice");
+    }
+}
+
+#[test]
+fn the_documentation_has_the_roles_as_they_are() {
+    let document = include_str!("../../../../docs/authorization.md");
+    let is_row = |line: &&str| line.starts_with("| `") && line.matches('|').count() == 8;
+    let rows: Vec<&str> = document.lines().filter(is_row).collect();
+    assert_eq!(rows.len(), Action::ALL.len());
+    for (row, action) in rows.iter().zip(Action::ALL) {
+        let can: Vec<_> = action.reaches().iter().map(|reach| reach.as_str()).collect();
+        let roles: Vec<_> = Role::ALL
+            .into_iter()
+            .map(|role| role.reach(*action).map_or("-", bailey_core::authz::Reach::as_str))
+            .collect();
+        let end = format!("| {} | {} |", can.join(", "), roles.join(" | "));
+        assert!(
+            row.starts_with(&format!("| `{action}` |")) && row.ends_with(&end),
+            "{row}: {end}"
+        );
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use bailey_core::authz::Role;
+use bailey_core::authz::{Action, Reach, Role};
 use serde_json::{Value, json};
 
-use crate::harness::{Client, test};
+use crate::harness::{Client, TestApp, test};
 use crate::table::{committed, operations, request};
 
 /// Fields of records that are nobody's to write, and words that other products took.
@@ -87,6 +87,25 @@ fn base(operation: &str) -> Value {
     }
 }
 
+/// Every field name that the description has anywhere.
+fn all_fields(api: &Value) -> BTreeSet<String> {
+    fn walk(value: &Value, found: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(object) => {
+                if let Some(Value::Object(properties)) = object.get("properties") {
+                    found.extend(properties.keys().cloned());
+                }
+                object.values().for_each(|value| walk(value, found));
+            }
+            Value::Array(items) => items.iter().for_each(|value| walk(value, found)),
+            _ => {}
+        }
+    }
+    let mut found = BTreeSet::new();
+    walk(&api["components"]["schemas"], &mut found);
+    found
+}
+
 #[test]
 fn a_field_that_an_operation_does_not_have_is_refused_by_name() {
     test(async |app| {
@@ -94,13 +113,16 @@ fn a_field_that_an_operation_does_not_have_is_refused_by_name() {
         // Some operations take a session.
         let browser = app.browse(&owner).await;
         let api = committed();
+        let mut fields = all_fields(&api);
+        fields.extend(FIELDS.iter().map(|field| (*field).to_owned()));
+        assert!(fields.len() > 150, "{}", fields.len());
         let mut tried = 0;
         for (name, operation) in operations(&api) {
             let Some(known) = known(&api, &operation) else { continue };
-            for field in FIELDS.iter().filter(|f| !known.contains(**f)) {
+            for field in fields.iter().filter(|f| !known.contains(*f)) {
                 let (method, path) = request(&name);
                 let mut body = base(&name);
-                body[*field] = json!("1");
+                body[field] = json!("1");
                 let reply = browser.call(method, &path, Some(&body)).await;
                 let pointer = format!("/{field}");
                 assert_eq!(
@@ -111,7 +133,7 @@ fn a_field_that_an_operation_does_not_have_is_refused_by_name() {
                 tried += 1;
             }
         }
-        assert!(tried > 400, "{tried}");
+        assert!(tried > 4_000, "{tried}");
         let subject = json!({"kind": "organization", "limit": "1"});
         for (path, body, pointer) in [
             (
@@ -236,6 +258,120 @@ fn a_member_raises_nothing_of_their_own() {
         assert_eq!(after, before);
         assert_eq!(fields_len(&ada, "/api/v1/keys").await, 1);
         assert_eq!(owner.get("/api/v1/users/ada").await.ok(200)["role"], "member");
+    });
+}
+
+/// All that decides what somebody may do and have, as those see it who see everything.
+async fn authority(app: &TestApp, owner: &Client, ada: &Client, key: &str) -> Value {
+    let holder = app.store.holder(ada.id.parse().unwrap()).await.unwrap().unwrap();
+    let get = async |path: &str| owner.get(path).await.ok(200);
+    let person = get("/api/v1/users/ada").await;
+    let key = get(&format!("/api/v1/keys/{key}")).await;
+    let me = ada.get("/api/v1/me").await.ok(200);
+    json!({
+        "role": person["role"], "status": person["status"], "charged": person["charged_group"], "groups": person["groups"],
+        "holder": format!("{:?} {:?}", holder.groups, holder.grants),
+        "allowed": me["allowed"], "scopes": me["scopes"],
+        "quota": ada.get("/api/v1/me/quota").await.ok(200)["limits"].as_array().unwrap().iter()
+            .map(|limit| (limit["what"].clone(), limit["limit"].clone(), limit["from"].clone())).collect::<Vec<_>>(),
+        "key": [&key["budgets"], &key["group"], &key["workspace"], &key["scope"], &key["person"], &key["expires_at"]],
+        "budgets": get("/api/v1/budgets?kind=person&id=ada").await["items"],
+        "group": get("/api/v1/groups/poor").await,
+        "roles": get("/api/v1/roles").await, "grants": get("/api/v1/grants").await,
+        "access": get("/api/v1/templates/plain/access").await,
+        "organization": get("/api/v1/organization").await,
+    })
+}
+
+/// Values that would be more, in each form that a field may have.
+fn greedy() -> Vec<Value> {
+    vec![
+        json!("owner"),
+        json!(1_000_000_000),
+        json!(null),
+        json!(true),
+        json!(false),
+        json!(["*"]),
+        json!(["owner"]),
+        json!("999999/day"),
+        json!("never"),
+        json!({"kind": "person", "id": "ada"}),
+        json!({"workspaces": 1_000_000}),
+        json!({"tiers": [], "names": []}),
+        json!([{"action": "budgets.write", "reach": "all"}]),
+    ]
+}
+
+#[test]
+fn no_known_field_of_any_operation_gives_a_member_more() {
+    test(async |app| {
+        let owner = app.owner().await;
+        let ada = app.person("ada", Role::Member).await;
+        app.template("plain", "[base]\nroot = \"host\"\n").await;
+        owner.post("/api/v1/groups", json!({"name": "poor"})).await.ok(201);
+        owner.put("/api/v1/groups/poor/members/ada").await.ok(200);
+        let limits = json!({"quota": {"workspaces": 3}, "models": ["small"]});
+        owner.patch("/api/v1/groups/poor", limits).await.ok(200);
+        owner
+            .patch("/api/v1/users/ada", json!({"charged_group": "poor"}))
+            .await
+            .ok(200);
+        app.role("big", &[(Action::BudgetWrite, Reach::All)]).await;
+        let budget = json!({"subject": {"kind": "person", "id": "ada"}, "limit": "5", "period": "day"});
+        let budget = owner.post("/api/v1/budgets", budget).await.ok(201)["id"].clone();
+        let key = ada.key("mine").await["id"].as_str().unwrap().to_owned();
+        let own = |path: &str| {
+            let resource = path.split('/').nth(3).unwrap_or_default();
+            let id = match resource {
+                "keys" => key.as_str(),
+                "budgets" => budget.as_str().unwrap(),
+                "users" => "ada",
+                "groups" => "poor",
+                "roles" => "big",
+                "templates" => "plain",
+                _ => "nothing",
+            };
+            path.replace("{id}", id)
+                .replace("{person}", "ada")
+                .replace("{number}", "1")
+                .replace("{app}", "terminal")
+        };
+        let before = authority(&app, &owner, &ada, &key).await;
+        let (api, mut tried) = (committed(), 0);
+        for (name, operation) in operations(&api) {
+            let Some(known) = known(&api, &operation) else { continue };
+            let (method, path) = name.split_once(' ').unwrap();
+            for field in &known {
+                for value in greedy() {
+                    let mut body = base(&name);
+                    body[field.as_str()] = value;
+                    let reply = ada.call(method.parse().unwrap(), &own(path), Some(&body)).await;
+                    assert!(reply.status.as_u16() < 500, "{name} {body}: {}", reply.text);
+                    tried += 1;
+                }
+            }
+            let after = authority(&app, &owner, &ada, &key).await;
+            assert_eq!(after, before, "{name}");
+        }
+        assert!(tried > 1_000, "{tried}");
+        // What they made by it has what everyone's has.
+        let keys = ada.get("/api/v1/keys?limit=1000").await.ok(200);
+        for key in keys["items"].as_array().unwrap() {
+            let daily = key["budgets"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|budget| budget["resets_at"].is_string());
+            assert!(daily || key["scope"] != "user", "{key}");
+            assert_ne!(key["models"]["tiers"], json!([]), "{key}");
+            assert_eq!(key["person"]["name"], "ada");
+        }
+        for token in ada.get("/api/v1/tokens?limit=1000").await.ok(200)["items"]
+            .as_array()
+            .unwrap()
+        {
+            assert_eq!(token["person"], json!(ada.id));
+        }
     });
 }
 

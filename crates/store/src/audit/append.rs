@@ -176,13 +176,13 @@ async fn append(tx: &mut Conn, before: &Head, rows: &[(AuditRow, Content)]) -> R
         contents.extend([row.writer.into(), row.seq.into(), text.into()]);
         match (row.kind, row.refers) {
             (RowKind::Intent, _) => opened.extend([row.writer.into(), row.seq.into(), row.began_at.into()]),
-            (RowKind::Outcome, Some(intent)) => {
-                if tx.execute(CLOSE.bind(row.writer).bind(intent)).await? == 0 && !opens(rows, intent, &mut opened) {
-                    return Err(StoreError::Conflict {
-                        what: "audit entry",
-                        field: "outcome",
-                    });
-                }
+            (RowKind::Outcome, Some(intent))
+                if tx.execute(CLOSE.bind(row.writer).bind(intent)).await? == 0 && !opens(rows, intent, &mut opened) =>
+            {
+                return Err(StoreError::Conflict {
+                    what: "audit entry",
+                    field: "outcome",
+                });
             }
             _ => {}
         }

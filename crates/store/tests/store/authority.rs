@@ -52,8 +52,8 @@ async fn with_people(db: &TestDb) -> (Store, PersonId, PersonId, GroupId) {
     (store, ada.id, bob.id, dev.id)
 }
 
-fn conflict(error: StoreError, what: &str, field: &str) -> bool {
-    matches!(error, StoreError::Conflict { what: w, field: f } if w == what && f == field)
+fn conflict(error: &StoreError, what: &str, field: &str) -> bool {
+    matches!(error, StoreError::Conflict { what: w, field: f } if *w == what && *f == field)
 }
 
 async fn a_role_is_read_as_written_and_changed(db: TestDb) {
@@ -70,7 +70,7 @@ async fn a_role_is_read_as_written_and_changed(db: TestDb) {
         let mut twin = role("twin");
         twin.name = taken.into();
         assert!(
-            conflict(store.role_insert(&twin).await.unwrap_err(), "role", "name"),
+            conflict(&store.role_insert(&twin).await.unwrap_err(), "role", "name"),
             "{taken}"
         );
     }
@@ -160,13 +160,13 @@ async fn a_grant_is_made_once_and_a_granted_role_stays(db: TestDb) {
     store.grant_insert(&made).await.unwrap();
     assert_eq!(store.grant_get(made.id).await.unwrap(), Some(made.clone()));
     let again = store.grant_insert(&grant(2, "lead", Subject::Person(ada))).await;
-    assert!(conflict(again.unwrap_err(), "grant", "role"));
+    assert!(conflict(&again.unwrap_err(), "grant", "role"));
     store
         .grant_insert(&grant(3, "lead", Subject::Group(dev)))
         .await
         .unwrap();
     let again = store.grant_insert(&grant(4, "lead", Subject::Group(dev))).await;
-    assert!(conflict(again.unwrap_err(), "grant", "role"));
+    assert!(conflict(&again.unwrap_err(), "grant", "role"));
     for wrong in [
         grant(5, "nothing", Subject::Person(ada)),
         grant(6, "lead", Subject::Person(PersonId::from_uuid(uuid(99)))),
@@ -175,7 +175,11 @@ async fn a_grant_is_made_once_and_a_granted_role_stays(db: TestDb) {
         let refused = store.grant_insert(&wrong).await;
         assert!(matches!(refused, Err(StoreError::NotFound { .. })), "{refused:?}");
     }
-    assert!(conflict(store.role_delete("lead").await.unwrap_err(), "role", "grants"));
+    assert!(conflict(
+        &store.role_delete("lead").await.unwrap_err(),
+        "role",
+        "grants"
+    ));
     assert!(store.grant_delete(made.id).await.unwrap());
     assert!(!store.grant_delete(made.id).await.unwrap());
 }
@@ -284,7 +288,7 @@ async fn of_two_last_owners_who_are_demoted_at_once_one_stays(db: TestDb) {
         let outcomes = tasks.join_all().await;
         let refused: Vec<_> = outcomes.into_iter().filter_map(Result::err).collect();
         assert_eq!(refused.len(), 1, "{refused:?}");
-        assert!(conflict(refused.into_iter().next().unwrap(), "person", "last_owner"));
+        assert!(conflict(&refused.into_iter().next().unwrap(), "person", "last_owner"));
         for name in ["owner", "second"] {
             let mut back = person(name);
             back.role = Role::Owner;
@@ -300,7 +304,7 @@ async fn a_granted_owner_is_no_last_owner(db: TestDb) {
         .await
         .unwrap();
     let demoted = store.person_update(&person("owner")).await;
-    assert!(conflict(demoted.unwrap_err(), "person", "last_owner"));
+    assert!(conflict(&demoted.unwrap_err(), "person", "last_owner"));
 }
 
 async fn groups_say_what_members_may_have(db: TestDb) {

@@ -4,11 +4,15 @@
 #[cfg(test)]
 mod apply;
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod authority;
 #[cfg(test)]
 mod budgets;
 #[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod identities;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]
@@ -17,6 +21,8 @@ mod keys;
 mod leases;
 #[cfg(test)]
 mod ledger;
+#[cfg(test)]
+mod offboarding;
 #[cfg(test)]
 mod random;
 #[cfg(test)]

@@ -148,7 +148,7 @@ export function AuditPage() {
             more={more}
             loading={loading}
             columns={[
-              { label: "When", lead: true, render: (entry) => <TextLink to="/audit/$id" params={{ id: entry.id }}><Time at={entry.at} /></TextLink> },
+              { label: "When", lead: true, render: (entry) => <TextLink to="/audit/$id" params={{ id: entry.id }} size="sm" className="numeric">{instant(entry.at)}</TextLink> },
               { label: "By", render: (entry) => actorOf(entry) },
               { label: "Action", render: (entry) => <span className="mono">{entry.action}</span> },
               { label: "On", render: (entry) => <>{entry.resource.name ?? entry.resource.id} <Badge variant="default" size="sm">{entry.resource.kind}</Badge></> },

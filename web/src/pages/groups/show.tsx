@@ -58,7 +58,7 @@ function Money({ id }: { id: string }) {
     <Section title="Budget and spend">
       <Stack>
         {budgets.rows?.map((budget) => <BudgetBar key={budget.id} budget={budget} />)}
-        {budgets.rows?.length === 0 ? <Text c="dimmed" size="sm">It has no budget. Set one under <TextLink to="/budgets">Budgets</TextLink>.</Text> : null}
+        {budgets.rows?.length === 0 ? <Text c="dimmed" size="sm">It has no budget. Set one under <TextLink to="/budgets" underline="always">Budgets</TextLink>.</Text> : null}
         <Loaded query={days}>
           {(spend) => (
             <>

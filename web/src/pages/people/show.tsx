@@ -28,13 +28,15 @@ function Rights({ person }: { person: Person }) {
   const me = useMe();
   const writes = may(me, "people.write");
   const change = useAction((body: Schemas["UserUpdate"]) => call(api.PATCH("/api/v1/users/{id}", { params: { path: { id: person.id } }, body })), ["users"], () => notifications.show({ message: "Saved." }));
+  const groups = person.groups.length > 0 ? person.groups.map((group) => <TextLink key={group.id} to="/groups/$id" params={{ id: group.id }}><Badge variant="default" style={{ cursor: "pointer" }}>{group.name}</Badge></TextLink>) : <Text span size="sm" c="dimmed">none</Text>;
+  if (!writes) return <Facts items={[["Role", words(person.role)], ["Spend is charged to", person.groups.find((group) => group.id === person.charged_group)?.name ?? "no group"], ["Groups", <Group key="groups" gap="xs">{groups}</Group>]]} />;
   return (
     <Stack gap="sm">
-      <Select label="Role" data={roles} value={person.role} disabled={!writes} allowDeselect={false} onChange={(role) => role && change.mutate({ role: role as Schemas["Role"] })} />
-      <Select label="Spend is charged to" description="One of their groups, whose budgets then hold, too." data={person.groups.map((group) => ({ value: group.id, label: group.name }))} value={person.charged_group ?? null} placeholder="no group" clearable disabled={!writes} onChange={(group) => change.mutate({ charged_group: group })} />
+      <Select label="Role" data={roles} value={person.role} allowDeselect={false} onChange={(role) => role && change.mutate({ role: role as Schemas["Role"] })} />
+      <Select label="Spend is charged to" description="One of their groups, whose budgets then hold, too." data={person.groups.map((group) => ({ value: group.id, label: group.name }))} value={person.charged_group ?? null} placeholder="no group" clearable onChange={(group) => change.mutate({ charged_group: group })} />
       <Group gap="xs">
         <Text size="sm">Groups:</Text>
-        {person.groups.length > 0 ? person.groups.map((group) => <TextLink key={group.id} to="/groups/$id" params={{ id: group.id }}><Badge variant="default" style={{ cursor: "pointer" }}>{group.name}</Badge></TextLink>) : <Text size="sm" c="dimmed">none</Text>}
+        {groups}
       </Group>
       <ProblemNote error={change.error} />
     </Stack>
@@ -107,7 +109,7 @@ export function PersonPage() {
               {may(me, "ledger.read") ? <Section title="Spend"><Spent id={value.id} /></Section> : null}
             </SimpleGrid>
             {may(me, "roles.read") ? <GrantsOf subject={{ person: value.id }} /> : null}
-            {may(me, "people.read") ? <Explain person={value.id} /> : null}
+            {may(me, "roles.read") ? <Explain person={value.id} /> : null}
             <Belongings person={value} />
             {reach(me, "people.read") === "all" ? (
               <>

@@ -86,7 +86,7 @@ export function GrantsOf({ subject }: { subject: { person: string } | { group: s
       <ProblemNote error={query.error} />
       {rows === undefined ? <Rows count={1} /> : rows.length > 0 ? <Table grants={rows} more={more} first={{ label: "Role", lead: true, render: (grant) => <TextLink to="/roles/$id" params={{ id: grant.role }}>{grant.role}</TextLink> }} /> : <Text p="md" c="dimmed">{"person" in subject ? "None beside their own role, and what their groups were granted." : "None: its members have what they have themselves."}</Text>}
       {writes ? (
-        <Stack p="md" pt={0} gap="xs">
+        <Stack p="md" gap="xs">
           <Group align="flex-end">
             <Select label="Grant a role" data={free.map((each) => ({ value: each.name, label: each.built_in ? words(each.name) : each.name }))} value={role} onChange={setRole} searchable clearable nothingFoundMessage="No other role is there" />
             <Button disabled={!role} loading={add.isPending} onClick={() => role && add.mutate(role)}>Grant</Button>

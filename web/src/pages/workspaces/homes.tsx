@@ -10,14 +10,14 @@ import { ProblemNote } from "../../components/problem";
 import { DataTable } from "../../components/table";
 import { Time } from "../../components/time";
 import { bytes } from "../../lib/format";
-import { mayOn } from "../../lib/permissions";
+import { may, mayOn } from "../../lib/permissions";
 
 type Home = Schemas["Home"];
 
 /** Home directories that were kept when their workspaces were deleted. Where there is none, nothing is shown. */
-export function KeptHomes() {
+export function KeptHomes({ owner }: { owner: string | undefined }) {
   const me = useMe();
-  const { query, rows, more, loading } = useRows(queries.homes);
+  const { query, rows, more, loading } = useRows(queries.homes(owner));
   const [purged, setPurged] = useState<Home | null>(null);
   const remove = useAction((id: string) => call(api.DELETE("/api/v1/homes/{id}", { params: { path: { id } } })), ["homes", "quota"], () => setPurged(null));
   if (query.error) return <ProblemNote error={query.error} again={() => void query.refetch()} />;
@@ -36,7 +36,7 @@ export function KeptHomes() {
           { label: "Template", render: (home) => home.template.name },
           { label: "At most", render: (home) => (home.disk == null ? "not limited" : bytes(home.disk)) },
           { label: "Deleted", render: (home) => <Time at={home.deleted_at} /> },
-          { label: "Delete", bare: true, end: true, render: (home) => (mayOn(me, "workspaces.delete", home.owner.id) ? <Button size="xs" variant="default" onClick={() => setPurged(home)} aria-label={`Delete the home directory of ${home.name}`}>Delete</Button> : null) },
+          ...(may(me, "workspaces.delete") ? [{ label: "Delete", bare: true, end: true, render: (home: Home) => (mayOn(me, "workspaces.delete", home.owner.id) ? <Button size="xs" variant="default" onClick={() => setPurged(home)} aria-label={`Delete the home directory of ${home.name}`}>Delete</Button> : null) }] : []),
         ]}
       />
       <Confirm opened={purged !== null} onClose={() => { remove.reset(); setPurged(null); }} title={`Delete the home directory of ${purged?.name ?? ""}?`} action="Delete" dangerous acknowledge="I understand that its files are gone for good" run={() => purged && remove.mutate(purged.id)} pending={remove.isPending} error={remove.error}>

@@ -28,7 +28,7 @@ export function resources(workspace: Workspace): string {
 export function WorkspacesPage() {
   const me = useMe();
   const wide = reach(me, "workspaces.read") !== "own";
-  const [whose, setWhose] = useState<"own" | "all">(wide && me.user.role === "auditor" ? "all" : "own");
+  const [whose, setWhose] = useState<"own" | "all">(wide && !may(me, "workspaces.create") ? "all" : "own");
   const [text, setText] = useState("");
   const [typed] = useDebouncedValue(text.trim(), 200);
   const { query, rows, more, loading } = useRows(queries.workspaces(whose === "own" ? me.user.id : undefined, typed));
@@ -41,17 +41,21 @@ export function WorkspacesPage() {
     { label: "Template", render: (w) => <span>{w.template.name} <Text span size="sm" c="dimmed">v{w.version}{w.outdated ? ", a newer one is there" : ""}</Text></span> },
     { label: "Size", render: resources },
     { label: "Last active", render: (w) => <Time at={w.last_active_at} /> },
-    {
-      label: "Actions",
-      bare: true,
-      end: true,
-      render: (w) => (
-        <Group gap="xs" justify="flex-end" wrap="nowrap">
-          {w.status === "running" && mayOn(me, "workspaces.access", w.owner.id) ? <TextLink to="/workspaces/$id" params={{ id: w.id }} search={{ tab: "terminal" }} size="sm" aria-label={`Terminal of ${w.name}`}>Terminal</TextLink> : null}
-          <WorkspaceActions workspace={w} compact />
-        </Group>
-      ),
-    },
+    ...(may(me, "workspaces.update") || may(me, "workspaces.access")
+      ? [
+          {
+            label: "Actions",
+            bare: true,
+            end: true,
+            render: (w: Workspace) => (
+              <Group gap="xs" justify="flex-end" wrap="nowrap">
+                {w.status === "running" && mayOn(me, "workspaces.access", w.owner.id) ? <TextLink to="/workspaces/$id" params={{ id: w.id }} search={{ tab: "terminal" }} size="sm" aria-label={`Terminal of ${w.name}`}>Terminal</TextLink> : null}
+                <WorkspaceActions workspace={w} compact />
+              </Group>
+            ),
+          },
+        ]
+      : []),
   ];
 
   return (
@@ -74,7 +78,7 @@ export function WorkspacesPage() {
           </Empty>
         )}
       </Section>
-      <KeptHomes />
+      <KeptHomes owner={whose === "own" ? me.user.id : undefined} />
     </Page>
   );
 }

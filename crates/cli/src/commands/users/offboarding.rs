@@ -38,8 +38,8 @@ pub(super) struct Delete {
     #[arg(long, value_name = "USER", conflicts_with = "delete_workspaces")]
     hand_over_to: Option<String>,
     /// Delete their workspaces and kept homes
-    #[arg(long)]
-    delete_workspaces: bool,
+    #[arg(long = "delete-workspaces", id = "delete_workspaces")]
+    workspaces_too: bool,
 }
 
 fn path(user: &str, verb: &str) -> String {
@@ -68,7 +68,7 @@ pub(super) async fn delete(api: &Api, output: Output, ask: Delete) -> Result<(),
         let ended: Suspension = understood(ended)?;
         output::note(&format!("`{}` was suspended first", ended.person.name));
     }
-    let workspaces = match (&ask.hand_over_to, ask.delete_workspaces) {
+    let workspaces = match (&ask.hand_over_to, ask.workspaces_too) {
         (Some(_), _) => {
             stopped(api, &found.user.id.to_string()).await?;
             Some(WorkspacesGo::HandOver)

@@ -76,7 +76,7 @@ fn of_project(
         }
         ("PUT", ["hooks", id]) => {
             let made = hook(state.signs, id.parse().unwrap(), body);
-            match state.hooks.iter_mut().find(|hook| hook["id"].to_string() == *id) {
+            match state.hooks.iter_mut().find(|hook| is(hook, "id", id)) {
                 Some(known) => {
                     *known = made.clone();
                     (200, made, vec![])
@@ -102,7 +102,7 @@ fn changed_issues(state: &State, query: &HashMap<String, String>) -> Vec<Value> 
 }
 
 fn labels(state: &mut State, number: &str, body: &Value) -> Answer {
-    let Some(issue) = state.issues.iter_mut().find(|issue| issue["iid"].to_string() == number) else {
+    let Some(issue) = state.issues.iter_mut().find(|issue| is(issue, "iid", number)) else {
         return found(None);
     };
     let list = |name: &str| -> Vec<Value> {
@@ -204,9 +204,10 @@ fn by(list: &[Value], field: &str, value: &str) -> Option<Value> {
 }
 
 fn is(known: &Value, field: &str, value: &str) -> bool {
-    known[field]
-        .as_str()
-        .map_or_else(|| known[field].to_string() == value, |text| text == value)
+    match known[field].as_i64() {
+        Some(number) => value.parse() == Ok(number),
+        None => known[field].as_str() == Some(value),
+    }
 }
 
 fn found(value: Option<Value>) -> Answer {

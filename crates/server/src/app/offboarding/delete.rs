@@ -63,12 +63,7 @@ impl App {
         let deletion = match done {
             Ok(Begun::Yes(deletion)) => deletion,
             Ok(Begun::Beyond(exceeded)) => return Err(beyond(&exceeded)),
-            Err(StoreError::Conflict { field: "status", .. }) => return Err(not_suspended(&person)),
-            Err(StoreError::Conflict { field: "state", .. }) => {
-                return Err(not_stopped("a workspace was begun or changed meanwhile; ask again"));
-            }
-            Err(StoreError::Conflict { field: "owner", .. }) => return Err(wrong("to", "is suspended or deleted")),
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(stands_against(error, &person)),
         };
         // Keys of workspaces are another person's now.
         self.gate().end_person(person.id, std::time::Duration::ZERO).await;
@@ -185,6 +180,18 @@ impl App {
 
 const fn is_stopped(workspace: &Workspace) -> bool {
     matches!(workspace.status(), WorkspaceStatus::Stopped | WorkspaceStatus::Failed)
+}
+
+/// What came between looking and doing.
+fn stands_against(error: StoreError, person: &Person) -> AppError {
+    match error {
+        StoreError::Conflict { field: "status", .. } => not_suspended(person),
+        StoreError::Conflict { field: "state", .. } => {
+            not_stopped("a workspace was begun or changed meanwhile; ask again")
+        }
+        StoreError::Conflict { field: "owner", .. } => wrong("to", "is suspended or deleted"),
+        error => error.into(),
+    }
 }
 
 fn wrong(parameter: &'static str, detail: &str) -> AppError {

@@ -43,7 +43,7 @@ impl App {
             match noted {
                 Ok(()) if all => return,
                 Ok(()) => {
-                    tracing::warn!(person.id = %suspension.person, attempt, "not all that a suspended person had open has ended yet")
+                    tracing::warn!(person.id = %suspension.person, attempt, "not all that a suspended person had open has ended yet");
                 }
                 Err(error) => {
                     tracing::error!(person.id = %suspension.person, attempt, error = &error as &dyn std::error::Error, "what a suspension ended cannot be noted");

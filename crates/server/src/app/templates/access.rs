@@ -10,6 +10,7 @@ use crate::app::caller::sees;
 use crate::app::checks::Checks;
 use crate::app::names::Names;
 use crate::app::{App, AppError, Caller};
+use crate::audit::{Change, Resource};
 
 impl App {
     /// Who may use a template: of the groups and people those that the caller can see.
@@ -43,6 +44,12 @@ impl App {
             groups,
             people,
         };
+        let change = Change::new(
+            "templates.access",
+            Resource::new("template", template.id).named(&template.name),
+        );
+        let before = self.access_shown(caller, template.id).await?;
+        caller.record(change.before(&before).after(&ask)).await?;
         self.store().template_access_set(template.id, &access).await?;
         self.access_shown(caller, template.id).await
     }

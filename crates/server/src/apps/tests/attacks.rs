@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use bailey_core::authz::Role;
+use bailey_core::people::Person;
 use bailey_core::template::Sharing;
 use tokio::io::AsyncReadExt;
 
@@ -169,6 +171,21 @@ fn pages_of_others_open_no_socket_and_change_nothing() {
 fn open_connections_end_with_the_person() {
     test(Sharing::Public, async |rig| {
         ends(&rig, async |rig| suspend(&rig.store, &rig.ann).await).await;
+    });
+}
+
+#[test]
+fn open_connections_end_with_the_role() {
+    test(Sharing::Public, async |rig| {
+        ends(&rig, async |rig| {
+            // Nobody goes into a workspace by this role.
+            let auditor = Person {
+                role: Role::Auditor,
+                ..rig.ann.clone()
+            };
+            rig.store.person_update(&auditor).await.unwrap();
+        })
+        .await;
     });
 }
 

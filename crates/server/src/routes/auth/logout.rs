@@ -6,6 +6,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::audit::Trail;
 use crate::extract::{Form, Id};
 use crate::reject::Reject;
 
@@ -16,7 +17,7 @@ pub(crate) struct BackchannelLogout {
     logout_token: String,
 }
 
-/// Ends the sessions that a provider says are over (OpenID Connect Back-Channel Logout).
+/// Ends the sessions that a provider says are over (`OpenID` Connect Back-Channel Logout).
 #[utoipa::path(
     post,
     path = "/auth/{provider}/backchannel-logout",
@@ -28,9 +29,10 @@ pub(crate) struct BackchannelLogout {
 )]
 pub(crate) async fn handler(
     State(app): State<App>,
+    trail: Trail,
     Id(provider): Id<String>,
     Form(form): Form<BackchannelLogout>,
 ) -> Result<StatusCode, Reject> {
-    app.provider_logout(&provider, &form.logout_token).await?;
+    app.provider_logout(&provider, &form.logout_token, &trail).await?;
     Ok(StatusCode::OK)
 }

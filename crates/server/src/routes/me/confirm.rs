@@ -19,6 +19,6 @@ use crate::routes::sign_in::with_cookie;
     responses((status = 204, description = "Done; nothing to say")),
 )]
 pub(crate) async fn handler(cx: RequestCx, Body(body): Body<Confirm>) -> Result<Response, Reject> {
-    let cookie = cx.app().confirm(&cx.caller.actor, &cx.way, body).await?;
+    let cookie = cx.app().confirm(&cx.caller, &cx.way, body).await?;
     Ok(with_cookie(StatusCode::NO_CONTENT, cookie))
 }

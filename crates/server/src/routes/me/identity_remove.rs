@@ -17,6 +17,6 @@ use crate::reject::Reject;
     responses((status = 204, description = "Done; nothing to say")),
 )]
 pub(crate) async fn handler(cx: RequestCx, Id(id): Id<IdentityId>) -> Result<StatusCode, Reject> {
-    cx.app().identity_remove(&cx.caller.actor, id).await?;
+    cx.app().identity_remove(&cx.caller, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

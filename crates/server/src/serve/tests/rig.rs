@@ -3,9 +3,10 @@
 use std::sync::RwLock;
 
 use bailey_core::budget::LeasePolicy;
+use bailey_core::key::KeyScope;
 use bailey_core::{ReplicaId, Secret, Timestamp};
 use bailey_gate::journal::JournalOptions;
-use bailey_gate::{Gate, GateOptions};
+use bailey_gate::{Gate, GateOptions, TokenLimits};
 use bailey_gateway::{GatewayOptions, IntakeLimits, Routes};
 use bailey_llm::{ParseLimits, PriceTable};
 use bailey_runtime::Clock;
@@ -28,10 +29,11 @@ use tokio_rustls::client::TlsStream;
 use super::super::*;
 use crate::app::{App, AppParts};
 use crate::apps::AppsOptions;
-use crate::audit::{AuditLog, AuditOptions};
+use crate::audit::{Anchors, AnchorsOptions, AuditKey, AuditLog, AuditOptions};
 use crate::fleet::{Fleet, FleetOptions};
 use crate::folder::Folder;
 use crate::identity::{IdentityOptions, MasterKey};
+use crate::providers::Providers;
 use crate::tls::Certificates;
 
 const T0: Timestamp = Timestamp::from_seconds(1_795_176_000);
@@ -216,6 +218,7 @@ pub(super) async fn reply(response: Response<Incoming>) -> Reply {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one list of what a server is made of")]
 async fn app(
     config: &Config,
     store: Store,
@@ -235,6 +238,7 @@ async fn app(
         flush_interval: Duration::from_millis(20),
         blocking: false,
         lease_policy: LeasePolicy::default(),
+        token_limits: TokenLimits::of(&config.defaults.key(KeyScope::User)),
     });
     let gate = gate.await.unwrap();
     let gateway = Gateway::new(GatewayOptions {
@@ -274,8 +278,18 @@ async fn app(
         kind: AuditWriterKind::Server,
     });
     let audit = audit.await.unwrap();
+    let key = MasterKey::new(Secret::new([7; 32]));
+    let anchors = Anchors::new(AnchorsOptions {
+        log: audit.clone(),
+        store: gate.store().clone(),
+        clock: gate.clock().clone(),
+        key: AuditKey::new(&key),
+        config: config.audit.clone(),
+        dir: dir.to_owned(),
+    });
     let app = App::new(AppParts {
         audit,
+        anchors,
         gate,
         gateway,
         defaults: config.defaults.clone(),
@@ -288,10 +302,11 @@ async fn app(
             key: Secret::new([7; 32]),
         },
         identity: IdentityOptions {
+            providers: Providers::new(&config.sign_in, &key).unwrap(),
             config: config.sign_in.clone(),
             public_url: config.server.public_url.clone(),
             proxies: config.server.trusted_proxies.clone(),
-            key: MasterKey::new(Secret::new([7; 32])),
+            key,
         },
         templates: Folder::new(None),
     });

@@ -63,7 +63,7 @@ fn everything() -> Vec<(Method, String)> {
     let api = crate::routes::openapi();
     let mut all = Vec::new();
     for (path, item) in &api.paths.paths {
-        let path = path.replace('{', "").replace('}', "");
+        let path = path.replace(['{', '}'], "");
         for (method, operation) in [
             (Method::GET, &item.get),
             (Method::PUT, &item.put),
