@@ -11,6 +11,4 @@ pub use list::{AuditCursor, AuditEntry, AuditFilter, AuditOutcome, AuditTail};
 pub use read::{AuditRead, AuditRecord};
 
 #[cfg(test)]
-#[cfg(test)]
-pub(crate) use list::list_query;
-pub(crate) use {anchors::ALL as ANCHORS, append::ALL as APPEND, read::ALL as READ};
+pub(crate) use {anchors::ALL as ANCHORS, append::ALL as APPEND, list::list_query, read::ALL as READ};
