@@ -205,7 +205,7 @@ impl TestApp {
             store: store.clone(),
             clock: gate.clock().clone(),
             key: AuditKey::new(&MasterKey::new(bailey_core::Secret::new([7; 32]))),
-            config: configuration().audit,
+            config: configuration("").audit,
             dir: dir.clone(),
         });
         let sim = Arc::new(SimDriver::new());
