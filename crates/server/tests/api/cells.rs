@@ -61,6 +61,7 @@ fn kind(path: &str) -> Option<&'static str> {
         "roles",
         "grants",
         "audit",
+        "me",
     ];
     let found = kinds.into_iter().find(|kind| *kind == resource);
     Some(found.unwrap_or_else(|| panic!("{path}: say here what its id names, and how to make one")))
@@ -326,8 +327,8 @@ impl Maker<'_> {
                 name
             }
             "grants" => self.grant("member", Subject::Person(person)).await.to_string(),
-            // What these name is nobody's, and only those ask who reach everything.
-            "invitations" | "audit" => return None,
+            // What these name is nobody's, and only those ask who reach everything; or it is the asker's own, in a session.
+            "invitations" | "audit" | "me" => return None,
             _ => panic!("{kind}: say here how to make one"),
         })
     }
