@@ -102,8 +102,6 @@ async fn a_suspension_is_begun_once_and_finished_once(db: TestDb) {
     assert_eq!(store.suspension_last(bob).await.unwrap(), None);
 }
 
-bailey_testkit::db_tests!(a_suspension_is_begun_once_and_finished_once);
-
 async fn who_is_back_has_nothing_of_before(db: TestDb) {
     let store = open(&db).await;
     let (ada, _) = two(&store).await;
@@ -127,8 +125,6 @@ async fn who_is_back_has_nothing_of_before(db: TestDb) {
     let again = store.person_suspend(&ask(ada, 20)).await.unwrap().unwrap();
     assert_eq!((again.keys, again.lifted_at), (0, None));
 }
-
-bailey_testkit::db_tests!(who_is_back_has_nothing_of_before);
 
 async fn a_deleted_person_is_a_name(db: TestDb) {
     let store = open(&db).await;
@@ -194,4 +190,8 @@ async fn a_deleted_person_is_a_name(db: TestDb) {
     assert_eq!(status(&store, bob).await, PersonStatus::Suspended);
 }
 
-bailey_testkit::db_tests!(a_deleted_person_is_a_name);
+bailey_testkit::db_tests!(
+    a_suspension_is_begun_once_and_finished_once,
+    who_is_back_has_nothing_of_before,
+    a_deleted_person_is_a_name,
+);
