@@ -120,7 +120,6 @@ pub struct Subject {
     /// The key that was used.
     pub key: Option<KeyId>,
     /// The API token that was used, where it was no key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<TokenId>,
     /// Who answers for it.
     pub person: Option<PersonId>,

@@ -32,6 +32,8 @@ pub struct Behaviour {
     pub person: Value,
     /// How ID tokens and logout tokens are signed.
     pub alg: Alg,
+    /// Whether their signatures are spoilt.
+    pub forges: bool,
     /// Changes the header and the claims of each ID token before it is signed.
     pub change: Option<Change>,
     /// Laid over its document.
@@ -190,6 +192,7 @@ impl Behaviour {
                 "email": "ada@example.com", "email_verified": true, "groups": ["dev"], "sid": "session-1",
             }),
             alg: Alg::Es256,
+            forges: false,
             change: None,
             document: json!({}),
             userinfo: json!({}),
@@ -221,7 +224,15 @@ impl Behaviour {
             Alg::HmacWithPublicKey | Alg::HmacWithSecret | Alg::None => keys.kid(Alg::Rs256).into(),
             alg => keys.kid(alg).into(),
         });
-        keys.sign(self.alg, &header, claims, SECRET)
+        let token = keys.sign(self.alg, &header, claims, SECRET);
+        match token.rsplit_once('.') {
+            // Its first character: the last one has bits that count for nothing.
+            Some((input, signature)) if self.forges => {
+                let first = if signature.starts_with('A') { 'B' } else { 'A' };
+                format!("{input}.{first}{}", signature.get(1..).unwrap_or_default())
+            }
+            _ => token,
+        }
     }
 
     fn answer(&mut self, request: &Request) -> Answer {

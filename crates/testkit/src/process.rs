@@ -194,11 +194,18 @@ impl Server {
         if let Some(token) = &self.token {
             return Ok(token.clone());
         }
+        let token = self.token_of("owner")?;
+        self.token = Some(token.clone());
+        Ok(token)
+    }
+
+    /// A new API token for all that somebody may do.
+    pub fn token_of(&self, user: &str) -> Result<String> {
         let data = self.data_dir();
         let config = self.dir.join("bailey.toml");
         let output = self
             .command()
-            .args(["admin", "token", "create", "--user", "owner", "--data-dir"])
+            .args(["admin", "token", "create", "--user", user, "--data-dir"])
             .arg(data)
             .arg("--config")
             .arg(config)
@@ -208,9 +215,7 @@ impl Server {
             "no token: {}",
             String::from_utf8_lossy(&output.stderr)
         );
-        let token = String::from_utf8(output.stdout)?.trim().to_owned();
-        self.token = Some(token.clone());
-        Ok(token)
+        Ok(String::from_utf8(output.stdout)?.trim().to_owned())
     }
 
     /// Makes a key; answers with its id and the key itself.

@@ -18,7 +18,7 @@ fn kill_nine_between_the_intent_and_the_change_leaves_one_outcome_and_no_change(
     world.server.stop().unwrap();
     world.server.set_env("BAILEY_FAIL_AT", Some("audit.intent:1"));
     world.server.start().unwrap();
-    let lost = world.server.run(&["groups", "create", "infra"]).unwrap();
+    let lost = world.server.run(&["groups", "create", "--name", "infra"]).unwrap();
     assert!(!lost.status.success(), "the server is killed before it answers");
     world.server.wait_ended().unwrap();
     world.server.set_env("BAILEY_FAIL_AT", None);
@@ -36,7 +36,7 @@ fn kill_nine_between_the_intent_and_the_change_leaves_one_outcome_and_no_change(
 #[test]
 fn an_export_is_proven_offline_and_an_altered_one_is_not() {
     let mut world = World::new("").start();
-    let made = world.server.run(&["groups", "create", "infra"]).unwrap();
+    let made = world.server.run(&["groups", "create", "--name", "infra"]).unwrap();
     assert!(made.status.success(), "{made:?}");
     let admin = entries(&mut world, "admin.token_create");
     assert_eq!(admin[0]["actor"]["name"], "command line", "{admin:?}");

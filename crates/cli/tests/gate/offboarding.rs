@@ -32,12 +32,11 @@ struct Somebody {
 }
 
 /// A person with a token and a key, and a stream open with each.
-fn somebody(addr: SocketAddr, owner: &str, name: String) -> Somebody {
-    let (status, made) = ask(addr, owner, "POST", "/users", &json!({ "name": name }));
+fn somebody(world: &mut World, name: String) -> Somebody {
+    let (addr, owner) = (world.server.addr().unwrap(), world.server.token().unwrap());
+    let (status, made) = ask(addr, &owner, "POST", "/users", &json!({ "name": name }));
     assert_eq!(status, 201, "{made}");
-    let body = json!({ "name": "own", "person": name, "scopes": ["*"] });
-    let (_, token) = ask(addr, owner, "POST", "/tokens", &body);
-    let token = token["token"].as_str().unwrap().to_owned();
+    let token = world.server.token_of(&name).unwrap();
     let (_, key) = ask(addr, &token, "POST", "/keys", &json!({ "name": "k", "scope": "user" }));
     let key = key["key"].as_str().unwrap_or_else(|| panic!("{key}")).to_owned();
     let open = [&token, &key].map(|secret| {
@@ -54,8 +53,8 @@ fn somebody(addr: SocketAddr, owner: &str, name: String) -> Somebody {
 fn thirty_two_people_are_suspended_at_once() {
     let mut world = World::new(ENDLESS).start();
     let (addr, owner) = (world.server.addr().unwrap(), world.server.token().unwrap());
-    let people: Vec<_> = (0..32).map(|n| somebody(addr, &owner, format!("p{n}"))).collect();
-    let stays = somebody(addr, &owner, "stays".to_owned());
+    let people: Vec<_> = (0..32).map(|n| somebody(&mut world, format!("p{n}"))).collect();
+    let stays = somebody(&mut world, "stays".to_owned());
     let began = Instant::now();
     let suspending: Vec<_> = people
         .into_iter()
@@ -107,7 +106,7 @@ fn thirty_two_people_are_suspended_at_once() {
 fn one_person_is_suspended_by_thirty_two_and_lets_nobody_in_again_by_what_they_had() {
     let mut world = World::new(ENDLESS).start();
     let (addr, owner) = (world.server.addr().unwrap(), world.server.token().unwrap());
-    let ann = somebody(addr, &owner, "ann".to_owned());
+    let ann = somebody(&mut world, "ann".to_owned());
     let began = Instant::now();
     let suspending: Vec<_> = (0..32)
         .map(|n| {
@@ -155,8 +154,8 @@ fn one_person_is_suspended_by_thirty_two_and_lets_nobody_in_again_by_what_they_h
 #[test]
 fn a_server_that_is_killed_in_the_middle_of_a_suspension_finishes_it_at_its_next_start() {
     let mut world = World::new(ENDLESS).start();
-    let (addr, owner) = (world.server.addr().unwrap(), world.server.token().unwrap());
-    let before = somebody(addr, &owner, "ann".to_owned());
+    let owner = world.server.token().unwrap();
+    let before = somebody(&mut world, "ann".to_owned());
     drop(before.open);
     world.server.kill().unwrap();
     world.server.set_env("BAILEY_FAIL_AT", Some("suspend.begun"));

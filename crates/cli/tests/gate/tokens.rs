@@ -15,8 +15,10 @@ fn person(world: &mut World, name: &str, scopes: &Value) -> (String, String) {
 }
 
 fn token(world: &mut World, person: &str, scopes: &Value) -> (String, String) {
-    let body = json!({ "name": "own", "person": person, "scopes": scopes });
-    let made = api(world, "POST", "/tokens", Some(body));
+    // Nobody else makes a token with which their money is spent.
+    let own = world.server.token_of(person).unwrap();
+    let body = json!({ "name": "own", "scopes": scopes });
+    let made = ask(world, &own, "POST", "/tokens", Some(body));
     assert_eq!(made.status, 201, "{}", made.text());
     let made = made.json().unwrap();
     let text = |name: &str| made[name].as_str().unwrap().to_owned();
@@ -25,8 +27,12 @@ fn token(world: &mut World, person: &str, scopes: &Value) -> (String, String) {
 
 fn api(world: &mut World, method: &'static str, path: &str, body: Option<Value>) -> Answer {
     let token = world.server.token().unwrap();
+    ask(world, &token, method, path, body)
+}
+
+fn ask(world: &mut World, token: &str, method: &'static str, path: &str, body: Option<Value>) -> Answer {
     let path = format!("/api/v1{path}");
-    let mut call = Call::bare(method, &path).bearer(&token);
+    let mut call = Call::bare(method, &path).bearer(token);
     if let Some(body) = body {
         call = call
             .header("content-type", "application/json")

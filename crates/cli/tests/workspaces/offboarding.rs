@@ -46,10 +46,7 @@ impl Person {
     fn new(world: &mut World, at: SocketAddr, name: &str) -> Self {
         let (status, made) = world.api("POST", "/users", Some(json!({ "name": name })));
         assert_eq!(status, 201, "{made}");
-        let body = json!({ "name": "own", "person": name, "scopes": ["*"] });
-        let (status, made) = world.api("POST", "/tokens", Some(body));
-        assert_eq!(status, 201, "{made}");
-        let token = made["token"].as_str().unwrap().to_owned();
+        let token = world.server.token_of(name).unwrap();
         Self { token, at }
     }
 
@@ -181,9 +178,7 @@ fn everything_of_a_suspended_person_ends_within_five_seconds_and_the_report_name
     test(|mut world| {
         let at = begin(&mut world);
         let cookie = session(&mut world, at, "ann");
-        let body = json!({ "name": "own", "person": "ann", "scopes": ["*"] });
-        let (_, made) = world.api("POST", "/tokens", Some(body));
-        let token = made["token"].as_str().unwrap().to_owned();
+        let token = world.server.token_of("ann").unwrap();
         let ann = Person { token, at };
         let begun = |name: &str, slow: bool| {
             let body = json!({ "template": "serves", "name": name, "parameters": { "slow": slow } });

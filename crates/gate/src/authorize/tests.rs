@@ -121,7 +121,7 @@ fn nobody_gives_more_than_they_have() {
 fn acting_as_somebody_wins_nothing() {
     let owner = actor(Role::Owner, TokenScopes::All, PersonStatus::Active);
     let ada = member();
-    assert_eq!(owner.beyond_person(&ada), [Action::WorkspaceAccess]);
+    assert_eq!(owner.beyond_person(&ada), [Action::ModelUse, Action::WorkspaceAccess]);
     assert!(
         ada.beyond_person(&member()).contains(&Action::KeyRead),
         "others' things are not one's own"

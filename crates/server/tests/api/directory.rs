@@ -54,8 +54,11 @@ fn people_are_made_changed_and_listed() {
 fn an_active_owner_remains() {
     test(async |app| {
         let owner = app.owner().await;
-        for body in [json!({"role": "member"}), json!({"status": "suspended"})] {
-            assert_eq!(owner.patch("/api/v1/users/owner", body).await.code(), "last_owner");
+        for (body, code) in [
+            (json!({"role": "member"}), "last_owner"),
+            (json!({"status": "suspended"}), "own_account"),
+        ] {
+            assert_eq!(owner.patch("/api/v1/users/owner", body).await.code(), code);
         }
         let ada = app.person("ada", Role::Owner).await;
         // Two owners who each remove the other: one of them is too late.

@@ -94,6 +94,7 @@ fn a_report_counts_what_was_good_and_is_kept() {
         let keys = owner.get("/api/v1/keys?person=ada&state=active").await.ok(200);
         assert_eq!(keys["items"], json!([]));
         // What the second one ends is counted anew.
+        app.clock.advance(1);
         app.narrowed(&ada, &["keys.read"]).await;
         assert_eq!(suspend(&owner, "ada").await["tokens"], 1);
     });

@@ -2,7 +2,7 @@
 
 use bailey_core::authz::Role;
 use bailey_core::identity::{Identity, ProviderSession, Session, SignInMethod};
-use bailey_core::people::Group;
+use bailey_core::people::{Group, Person};
 use bailey_core::{GroupId, IdentityId, PersonId, SessionId};
 use bailey_store::{Given, Store, StoreError, WaysIn};
 use bailey_testkit::db::TestDb;
@@ -93,7 +93,10 @@ async fn an_identity_is_one_persons(db: TestDb) {
         "{error}"
     );
     // The same name for somebody else, and nothing is left of the try.
-    let again = person("ada");
+    let again = Person {
+        id: PersonId::from_uuid(uuid(4)),
+        ..person("ada")
+    };
     let error = store
         .identity_sign_up(&again, &identity(3, again.id), &Given::default())
         .await

@@ -71,85 +71,153 @@ fn userinfo(change: Value) -> Flip {
     Box::new(move |idp| idp.behave(|b| b.userinfo = change.clone()))
 }
 
-/// What is wrong with the claims.
-fn of_claims() -> Vec<(&'static str, Flip)> {
+/// Spoils the signature.
+fn forged() -> Flip {
+    Box::new(|idp| idp.behave(|b| b.forges = true))
+}
+
+/// What is wrong, how the provider comes to do it, and what is said of it in the audit log.
+type Case = (&'static str, Flip, &'static str);
+
+/// What is wrong with whom a token is from and for, and with when it is good.
+fn of_claims() -> Vec<Case> {
+    let with_slash = claims(|claims| {
+        let iss = format!("{}/", claims["iss"].as_str().unwrap());
+        claims.insert("iss".to_owned(), json!(iss));
+    });
+    let not_trusted = claims(|claims| {
+        claims.insert("aud".to_owned(), json!(["bailey", "another"]));
+        claims.insert("azp".to_owned(), json!("bailey"));
+    });
+    let two = set("aud", json!(["bailey", "another"]));
     vec![
-        ("another issuer", set("iss", json!("https://evil.example"))),
-        ("no issuer", without("iss")),
         (
-            "an issuer with a slash more",
-            claims(|claims| {
-                let iss = format!("{}/", claims["iss"].as_str().unwrap());
-                claims.insert("iss".to_owned(), json!(iss));
-            }),
+            "another issuer",
+            set("iss", json!("https://evil.example")),
+            "Invalid issuer",
         ),
-        ("no audience", without("aud")),
-        ("another audience", set("aud", json!("another"))),
-        ("two audiences without azp", set("aud", json!(["bailey", "another"]))),
+        ("no issuer", without("iss"), "missing field `iss`"),
+        ("an issuer with a slash more", with_slash, "Invalid issuer"),
+        ("no audience", without("aud"), "missing field `aud`"),
         (
-            "an audience that is not trusted",
-            claims(|claims| {
-                claims.insert("aud".to_owned(), json!(["bailey", "another"]));
-                claims.insert("azp".to_owned(), json!("bailey"));
-            }),
+            "another audience",
+            set("aud", json!("another")),
+            "must contain `bailey`",
         ),
-        ("azp of another client", set("azp", json!("another"))),
-        ("expired", time("exp", 0)),
-        ("no end", without("exp")),
-        ("the end as text", as_text("exp")),
-        ("issued in the future", time("iat", 120)),
-        ("no time of issue", without("iat")),
-        ("the time of issue as text", as_text("iat")),
-        ("not good yet", time("nbf", 120)),
-        ("good from as text", as_text("nbf")),
-        ("no nonce", without("nonce")),
-        ("another nonce", set("nonce", json!("another"))),
-        ("no subject", without("sub")),
-        ("an empty subject", set("sub", json!(""))),
-        ("a subject that is too long", set("sub", json!("x".repeat(256)))),
-        ("a subject that is no text", set("sub", json!(7))),
+        ("two audiences without azp", two, "not a trusted audience"),
+        ("an audience that is not trusted", not_trusted, "not a trusted audience"),
+        ("azp of another client", set("azp", json!("another")), "azp"),
+        ("expired", time("exp", 0), "Expired: ID token expired"),
+        ("no end", without("exp"), "missing field `exp`"),
+        ("the end as text", as_text("exp"), "invalid type: string"),
+        ("issued in the future", time("iat", 120), "issued in the future"),
+        ("no time of issue", without("iat"), "missing field `iat`"),
+        ("the time of issue as text", as_text("iat"), "invalid type: string"),
+        ("not good yet", time("nbf", 120), "not good yet (`nbf`)"),
+        ("good from as text", as_text("nbf"), "`nbf` is no number"),
+    ]
+}
+
+/// What is wrong with whom a token is about.
+fn of_the_person() -> Vec<Case> {
+    let hash = || json!("AAAAAAAAAAAAAAAAAAAAAA");
+    let is_no_bool = "its tokens cannot be read";
+    vec![
+        ("no nonce", without("nonce"), "missing nonce"),
+        ("another nonce", set("nonce", json!("another")), "nonce mismatch"),
+        ("no subject", without("sub"), "missing field `sub`"),
+        ("an empty subject", set("sub", json!("")), "`sub` must have 1 to 255"),
         (
-            "at_hash of another token",
-            set("at_hash", json!("AAAAAAAAAAAAAAAAAAAAAA")),
+            "a subject that is too long",
+            set("sub", json!("x".repeat(256))),
+            "`sub` must have 1 to 255",
         ),
-        ("c_hash of another code", set("c_hash", json!("AAAAAAAAAAAAAAAAAAAAAA"))),
-        ("email_verified \"true\"", set("email_verified", json!("true"))),
-        ("email_verified \"false\"", set("email_verified", json!("false"))),
-        ("email_verified 0", set("email_verified", json!(0))),
-        ("email_verified null", set("email_verified", Value::Null)),
-        ("userinfo of another subject", userinfo(json!({"sub": "another"}))),
-        ("userinfo without a subject", userinfo(json!({"sub": null}))),
+        (
+            "a subject that is no text",
+            set("sub", json!(7)),
+            "its tokens cannot be read",
+        ),
+        ("at_hash of another token", set("at_hash", hash()), "(`at_hash`)"),
+        ("c_hash of another code", set("c_hash", hash()), "(`c_hash`)"),
+        (
+            "email_verified \"true\"",
+            set("email_verified", json!("true")),
+            is_no_bool,
+        ),
+        (
+            "email_verified \"false\"",
+            set("email_verified", json!("false")),
+            is_no_bool,
+        ),
+        ("email_verified 0", set("email_verified", json!(0)), is_no_bool),
+        (
+            "email_verified null",
+            set("email_verified", Value::Null),
+            "neither true nor false",
+        ),
+        (
+            "userinfo of another subject",
+            userinfo(json!({"sub": "another"})),
+            "another subject",
+        ),
+        (
+            "userinfo without a subject",
+            userinfo(json!({"sub": null})),
+            "`sub` is missing",
+        ),
     ]
 }
 
 /// What is wrong with the signature and with what carries the token.
-fn of_the_rest() -> Vec<(&'static str, Flip)> {
+fn of_the_rest() -> Vec<Case> {
+    let (none, own) = ("Disallowed signature algorithm", "brings its own key");
+    let (no_key, evil) = ("No matching key", || json!("https://evil.example/keys"));
     vec![
-        ("not signed", signed(Alg::None)),
-        ("HMAC with the public key", signed(Alg::HmacWithPublicKey)),
-        ("HMAC with the client's secret", signed(Alg::HmacWithSecret)),
-        ("an algorithm that it does not name", signed(Alg::Ps256)),
-        ("a key that is not known", header("kid", json!("another"))),
-        ("another key's name", header("kid", json!("rs256-1"))),
-        ("another algorithm in the header", header("alg", json!("RS256"))),
-        ("none in the header", header("alg", json!("none"))),
-        ("a key that it brings along", header("jwk", json!({"kty": "EC"}))),
-        ("an address of keys", header("jku", json!("https://evil.example/jwks"))),
+        ("not signed", signed(Alg::None), none),
+        ("HMAC with the public key", signed(Alg::HmacWithPublicKey), none),
+        ("HMAC with the client's secret", signed(Alg::HmacWithSecret), none),
+        ("an algorithm that it does not name", signed(Alg::Ps256), none),
+        ("a signature that is wrong", forged(), "Crypto error"),
+        ("a key that is not known", header("kid", json!("another")), no_key),
+        ("another key's name", header("kid", json!("rs256-1")), no_key),
+        ("another algorithm in the header", header("alg", json!("RS256")), no_key),
+        ("none in the header", header("alg", json!("none")), none),
+        ("a key that it brings along", header("jwk", json!({"kty": "EC"})), own),
+        ("an address of keys", header("jku", evil()), own),
+        ("an address of certificates", header("x5u", evil()), own),
+        ("critical parameters", header("crit", json!(["exp"])), "critical"),
         (
-            "an address of certificates",
-            header("x5u", json!("https://evil.example/x5u")),
+            "an access token's type",
+            header("typ", json!("at+jwt")),
+            "unsupported JWT type",
         ),
-        ("critical parameters", header("crit", json!(["exp"]))),
-        ("an access token's type", header("typ", json!("at+jwt"))),
-        ("no ID token", tokens(json!({"id_token": null}))),
-        ("an ID token that is none", tokens(json!({"id_token": "a.b.c"}))),
+        ("no ID token", tokens(json!({"id_token": null})), "there is no ID token"),
         (
-            "the issuer of the answer is another",
+            "an ID token that is none",
+            tokens(json!({"id_token": "a.b.c"})),
+            "its tokens cannot be read",
+        ),
+        (
+            "another issuer's answer",
             answer(json!({"iss": "https://evil.example"})),
+            "comes from the issuer",
         ),
-        ("the answer names no issuer", answer(json!({"iss": null}))),
-        ("no code", answer(json!({"code": null}))),
+        (
+            "the answer names no issuer",
+            answer(json!({"iss": null})),
+            "does not say which issuer",
+        ),
+        ("no code", answer(json!({"code": null})), "there is no code"),
     ]
+}
+
+/// Why somebody was refused last, as the audit log has it.
+async fn reason(app: &TestApp) -> String {
+    app.audit.flush().await.unwrap();
+    let rows = app.store.audit_slice(app.audit.writer(), 0, 1_000).await.unwrap();
+    let last = rows.last().unwrap();
+    assert_eq!(last.row.action, "sign_in.provider");
+    last.content.as_ref().unwrap().reason.clone().unwrap_or_default()
 }
 
 #[test]
@@ -157,13 +225,19 @@ fn each_wrong_thing_is_refused_and_leaves_nothing() {
     let idp = idp();
     test_with(&provider("acme", &idp, ""), async |app| {
         claim(&app).await;
-        for (what, flip) in of_claims().into_iter().chain(of_the_rest()) {
+        let mut for_others = Vec::new();
+        for (what, flip, why) in of_claims().into_iter().chain(of_the_person()).chain(of_the_rest()) {
             idp.reset();
             flip(&idp);
             refused(&app, &sign_in_at(&app, &idp, "acme").await, INVALID, what).await;
+            let said = reason(&app).await;
+            if !said.contains(why) {
+                for_others.push(format!("{what}: {said}"));
+            }
             // Unknown keys have the keys read once a minute.
             advance(&app, &idp, 61);
         }
+        assert!(for_others.is_empty(), "refused, but not for that: {for_others:#?}");
         idp.reset();
         for alg in [Alg::Es256, Alg::Rs256, Alg::EdDsa] {
             idp.behave(|b| b.alg = alg);
