@@ -37,7 +37,15 @@ impl<'c> AsyncHttpClient<'c> for Fetcher {
     type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, FetchError>> + Send + 'c>>;
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(self.send(request))
+        Box::pin(async move {
+            let url = request.uri().to_string();
+            let answer = self.send(request).await?;
+            // A provider that is down says nothing of the code or the token that it was shown.
+            if answer.status().is_server_error() {
+                return Err(FetchError::Status(url, answer.status().as_u16()));
+            }
+            Ok(answer)
+        })
     }
 }
 
