@@ -15,6 +15,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("bailey-store", &["bailey-core", "bailey-llm"]),
     ("bailey-runtime", &["bailey-core", "bailey-egress", "bailey-llm"]),
     ("bailey-workspaces", &["bailey-api", "bailey-core", "bailey-runtime"]),
+    ("bailey-forges", &["bailey-core", "bailey-runtime"]),
     // Judges our ledger, so it may share no code with it.
     ("bailey-mock", &[]),
     (
