@@ -220,11 +220,12 @@ impl Api {
         let request = self.request(method, target, body);
         let request = request.map_err(|error| Ended::Failed(Cause::Request(error.into())))?;
         let once = *method == Method::POST;
-        let unanswered = |cause: Cause, source: Option<Box<dyn Error + Send + Sync>>| {
+        // Nobody knows whether it was done.
+        let unanswered = |error: Box<dyn Error + Send + Sync>| {
             if once {
-                Ended::Failed(Cause::Unknown(source))
+                Ended::Failed(Cause::Unknown(Some(error)))
             } else {
-                Ended::Again(cause, None)
+                Ended::Again(Cause::Unreachable(error), None)
             }
         };
         let exchange = async {
@@ -232,10 +233,8 @@ impl Api {
                 // Without a connection nothing has been sent.
                 if error.is_connect() {
                     Ended::Again(Cause::Unreachable(error.into()), None)
-                } else if once {
-                    Ended::Failed(Cause::Unknown(Some(error.into())))
                 } else {
-                    Ended::Again(Cause::Unreachable(error.into()), None)
+                    unanswered(error.into())
                 }
             })?;
             let (head, body) = answer.into_parts();
@@ -250,17 +249,14 @@ impl Api {
                         // What the status says is known, the words are not.
                         return Ended::Failed(Cause::Unavailable(head.status.as_u16()));
                     }
-                    if once {
-                        Ended::Failed(Cause::Unknown(Some(error)))
-                    } else {
-                        Ended::Again(Cause::Unreachable(error), None)
-                    }
+                    unanswered(error)
                 })?;
             Ok((head, body.to_bytes()))
         };
         let (head, body) = match timeout(self.options.attempt, exchange).await {
             Ok(exchanged) => exchanged?,
-            Err(_) => return Err(unanswered(Cause::Timeout(self.options.attempt), None)),
+            Err(_) if once => return Err(Ended::Failed(Cause::Unknown(None))),
+            Err(_) => return Err(Ended::Again(Cause::Timeout(self.options.attempt), None)),
         };
         if head.status.is_success() {
             let headers = head.headers;

@@ -170,12 +170,14 @@ impl GitLab {
                 Err(error) => return Err(error),
             }
         }
-        if let Some(comment) = self.find_status(project, number, status.key).await? {
+        let myself = self.user_of_token().await?.id;
+        let find = || self.find_status(project, number, status.key, myself);
+        if let Some(comment) = find().await? {
             return self.bring_up_to_date(project, number, comment, status.body).await;
         }
         match self.create_comment(project, number, status.body).await {
             Ok(comment) => Ok(Ensured::Created(comment)),
-            Err(error) if error.may_be_done() => match self.find_status(project, number, status.key).await? {
+            Err(error) if error.may_be_done() => match find().await? {
                 Some(comment) => self.bring_up_to_date(project, number, comment, status.body).await,
                 None => Err(error),
             },
@@ -197,14 +199,14 @@ impl GitLab {
         Ok(Ensured::Updated(changed))
     }
 
-    /// The comment with the key's marker, among those of the token's user: anybody can write a marker.
+    /// The comment with the key's marker, among those of the token's user `myself`: anybody can write a marker.
     async fn find_status(
         &self,
         project: &ProjectRef,
         number: u64,
         key: &StatusKey,
+        myself: i64,
     ) -> Result<Option<Comment>, ForgeError> {
-        let myself = self.user_of_token().await?.id;
         let mut found = None;
         let take = |page: Vec<WireNote>| {
             let mut comments = page.into_iter().map(Comment::from);
