@@ -115,8 +115,8 @@ fn what_is_not_for_models_or_not_good_is_refused_in_the_vendor_s_shape() {
         assert_eq!((status, code.as_deref()), (403, Some("forbidden")));
     }
     // An expired one, and one of a suspended person.
-    let body = json!({ "name": "gone", "person": "ann", "scopes": ["*"], "expires_in": "1s" });
-    let made = api(&mut world, "POST", "/tokens", Some(body)).json().unwrap();
+    let body = json!({ "name": "gone", "scopes": ["*"], "expires_in": "1s" });
+    let made = ask(&mut world, &short, "POST", "/tokens", Some(body)).json().unwrap();
     let expired = made["token"].as_str().unwrap().to_owned();
     std::thread::sleep(Duration::from_millis(1200));
     for (status, code) in refused(&expired) {

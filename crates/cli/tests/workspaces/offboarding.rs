@@ -199,7 +199,8 @@ fn everything_of_a_suspended_person_ends_within_five_seconds_and_the_report_name
         open.push(ann.open(&host, &format!("GET /ws HTTP/1.1\r\n{origin}{UPGRADE}"), 101));
         open.push(ann.open(&host, &format!("GET /page HTTP/1.1\r\n{origin}"), 200));
         let log = format!(
-            "GET /api/v1/workspaces/{slow}/builds/1/log HTTP/1.1\r\nauthorization: Bearer {}\r\naccept: text/event-stream",
+            "GET /api/v1/workspaces/{slow}/builds/1/log HTTP/1.1\r\nauthorization: Bearer {}\r\n\
+             accept: text/event-stream\r\nconnection: close",
             ann.token
         );
         open.push(ann.open(&at.to_string(), &log, 200));
@@ -262,7 +263,8 @@ fn everything_of_a_suspended_person_ends_within_five_seconds_and_the_report_name
         named.sort_by_key(ToString::to_string);
         assert_eq!(named, [json!("dev"), json!("slow")], "{report:#}");
 
-        assert_eq!(ann.api("GET", "/me", None).0, 401);
+        let (status, refused) = ann.api("GET", "/me", None);
+        assert_eq!((status, &refused["code"]), (403, &json!("person_suspended")));
         let by_cookie = Call::bare("GET", "/api/v1/me")
             .header("cookie", &cookie)
             .send(at)
@@ -320,7 +322,7 @@ fn a_server_that_is_killed_while_it_suspends_leaves_nothing_alive() {
             (200, &json!(1), &json!(true)),
             "{report}"
         );
-        assert_eq!(Person { at, ..ann }.api("GET", "/me", None).0, 401);
+        assert_eq!(Person { at, ..ann }.api("GET", "/me", None).0, 403);
         world.until(&id, "stopped");
         world.nothing_runs();
     });

@@ -98,7 +98,7 @@ fn of_claims() -> Vec<Case> {
         ),
         ("no issuer", without("iss"), "missing field `iss`"),
         ("an issuer with a slash more", with_slash, "Invalid issuer"),
-        ("no audience", without("aud"), "missing field `aud`"),
+        ("no audience", without("aud"), "must contain `bailey`"),
         (
             "another audience",
             set("aud", json!("another")),
@@ -109,10 +109,10 @@ fn of_claims() -> Vec<Case> {
         ("azp of another client", set("azp", json!("another")), "azp"),
         ("expired", time("exp", 0), "Expired: ID token expired"),
         ("no end", without("exp"), "missing field `exp`"),
-        ("the end as text", as_text("exp"), "invalid type: string"),
+        ("the end as text", as_text("exp"), "its tokens cannot be read"),
         ("issued in the future", time("iat", 120), "issued in the future"),
         ("no time of issue", without("iat"), "missing field `iat`"),
-        ("the time of issue as text", as_text("iat"), "invalid type: string"),
+        ("the time of issue as text", as_text("iat"), "its tokens cannot be read"),
         ("not good yet", time("nbf", 120), "not good yet (`nbf`)"),
         ("good from as text", as_text("nbf"), "`nbf` is no number"),
     ]
@@ -171,9 +171,10 @@ fn of_the_person() -> Vec<Case> {
 /// What is wrong with the signature and with what carries the token.
 fn of_the_rest() -> Vec<Case> {
     let (none, own) = ("Disallowed signature algorithm", "brings its own key");
+    let unsigned = "No signature found";
     let (no_key, evil) = ("No matching key", || json!("https://evil.example/keys"));
     vec![
-        ("not signed", signed(Alg::None), none),
+        ("not signed", signed(Alg::None), unsigned),
         ("HMAC with the public key", signed(Alg::HmacWithPublicKey), none),
         ("HMAC with the client's secret", signed(Alg::HmacWithSecret), none),
         ("an algorithm that it does not name", signed(Alg::Ps256), none),
@@ -181,7 +182,7 @@ fn of_the_rest() -> Vec<Case> {
         ("a key that is not known", header("kid", json!("another")), no_key),
         ("another key's name", header("kid", json!("rs256-1")), no_key),
         ("another algorithm in the header", header("alg", json!("RS256")), no_key),
-        ("none in the header", header("alg", json!("none")), none),
+        ("none in the header", header("alg", json!("none")), unsigned),
         ("a key that it brings along", header("jwk", json!({"kty": "EC"})), own),
         ("an address of keys", header("jku", evil()), own),
         ("an address of certificates", header("x5u", evil()), own),
