@@ -98,10 +98,16 @@ export async function ide({ browser, seen }) {
 }
 
 async function palette(editor, text) {
-  await editor.keyboard.press("F1");
   const input = editor.locator(".quick-input-widget input").first();
-  await input.waitFor();
-  await input.fill(text);
-  await editor.locator(".quick-input-list .monaco-list-row", { hasText: text.slice(1) }).first().waitFor();
+  const row = editor.locator(".quick-input-list .monaco-list-row", { hasText: text.slice(1) }).first();
+  // What it lists it knows when it is opened; an editor that has just started does not know all of its commands yet.
+  await until(`the editor knows ${text}`, async () => {
+    await editor.keyboard.press("F1");
+    await input.waitFor();
+    await input.fill(text);
+    const known = await row.waitFor({ timeout: 3_000 }).then(() => true, () => false);
+    if (!known) await editor.keyboard.press("Escape");
+    return known;
+  });
   await editor.keyboard.press("Enter");
 }

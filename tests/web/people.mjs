@@ -117,7 +117,8 @@ export async function report({ browser, server, seen }) {
     const said = new RegExp(`${what}\\s+(\\d+)`).exec(text)?.[1];
     same(Number(said), number, `${what} in the report`);
   }
-  await page.getByRole("row", { name: /graces.*stopped/i }).waitFor();
+  const ended = page.getByRole("region", { name: "What ended" });
+  await ended.getByRole("row", { name: /graces.*stopped/i }).waitFor();
   same((await server.api("GET", `/api/v1/workspaces/${seen.graces}`)).status, "stopped", "their workspace");
   await browser.judge(browser.owner, "suspended");
 }

@@ -76,6 +76,8 @@ ${more}`;
       claims: { openid: ["sub"], profile: ["name", "preferred_username"], email: ["email", "email_verified"], groups: ["groups"] },
       conformIdTokenClaims: !this.inIdToken,
       pkce: { required: () => true },
+      // It reaches no private addresses of itself; the Bailey that it tells of sign-outs is at one.
+      fetch: (url, { dispatcher: _, ...options }) => fetch(url, options),
       features: { devInteractions: { enabled: true }, backchannelLogout: { enabled: true }, rpInitiatedLogout: { enabled: true } },
       findAccount: (_context, sub) => {
         const claims = this.people.get(sub);
