@@ -81,8 +81,8 @@ class Server:
 
 def fill(server, arguments, scratch):
     """A database with everything in it; answers with an owner's token and what can be asked for."""
-    owner = server.run("admin", "token", "create", "--user", "owner")
     server.start()
+    owner = server.run("admin", "token", "create", "--user", "owner")
     # One workspace as the server makes it: the others are like it. Whether it comes up does not matter.
     server.ask("POST", "/workspaces", owner, {"name": "model", "template": arguments.template})
     until = time.monotonic() + 180
@@ -115,18 +115,18 @@ def plans(owner, people, workspaces, requests, writer, arguments):
 
     def of_owner(kind):
         return {
-            "people list": lambda n: some(("/users", "/users?limit=50", f"/users?group=group-{n % 100:04}")),
-            "people get": lambda n: f"/users/{some((seed.name(some(people)), f'person-{n:05}'))}",
-            "workspaces list": lambda n: some(("/workspaces", "/workspaces?limit=50", f"/workspaces?owner=person-{n:05}")),
-            "workspaces get": lambda n: f"/workspaces/{seed.name(some(workspaces))}",
-            "requests list": lambda n: some(("/requests", "/requests?limit=50", f"/requests?person=person-{n:05}")),
-            "requests get": lambda n: f"/requests/{seed.name(some(requests))}",
+            "people list": lambda n: some(("/users", "/users?limit=100", f"/users?group=group-{n % 100:04}")),
+            "people get": lambda n: f"/users/{some((seed.name('usr', some(people)), f'person-{n:05}'))}",
+            "workspaces list": lambda n: some(("/workspaces", "/workspaces?limit=100", f"/workspaces?owner=person-{n:05}")),
+            "workspaces get": lambda n: f"/workspaces/{seed.name('ws', some(workspaces))}",
+            "requests list": lambda n: some(("/requests", "/requests?limit=100", f"/requests?person=person-{n:05}")),
+            "requests get": lambda n: f"/requests/{seed.name('req', some(requests))}",
             "audit list": lambda n: some(("/audit", "/audit?action=workspaces.start", f"/audit?actor=person-{n:05}", "/audit?outcome=denied")),
-            "audit get": lambda n: f"/audit/{seed.name(writer)}:{chance.randrange(arguments.audit) + 1}",
+            "audit get": lambda n: f"/audit/{seed.name('aud', writer)}:{chance.randrange(arguments.audit) + 1}",
         }[kind]
 
     def of_member(kind, n):
-        own = [seed.name(workspaces[at]) for at in range(n, len(workspaces), len(people))]
+        own = [seed.name('ws', workspaces[at]) for at in range(n, len(workspaces), len(people))]
         return {
             "people list": "/users",
             "people get": f"/users/person-{n:05}",

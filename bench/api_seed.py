@@ -222,10 +222,9 @@ def audit(db, owners, count):
     return writer
 
 
-def name(identifier):
-    """As the API writes it."""
-    text = identifier.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+def name(kind, identifier):
+    """An id as the API writes it; `kind` is its prefix."""
+    return f"{kind}_{identifier.hex()}"
 
 
 def size(path):

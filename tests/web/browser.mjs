@@ -7,6 +7,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 // Long, for machines that are busy with something else.
 const TIMEOUT = 60_000;
 
+/** The narrowest window in which pages are as on a desk and not yet as on a phone, with something to spare. */
+const NARROW_DESK = 1024;
+
 export class Browser {
   static async start(packages, server, out) {
     const require = createRequire(join(packages, "x.js"));
@@ -51,15 +54,33 @@ export class Browser {
   /** Holds a page to what holds for all: no complaint, nothing wider than the window, no serious violation. */
   async judge({ page, complaints }, name) {
     await this.settled(page);
-    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    const wide = await this.tooWide(page);
     // The page's own policy lets no script in; the driver's way past it does not go through the page.
     const found = await page.evaluate(`${this.axe}; axe.run(document, { resultTypes: ["violations"] })`);
     const serious = found.violations.filter((violation) => violation.impact === "serious" || violation.impact === "critical");
     await page.screenshot({ path: this.path(name) });
     const faults = serious.map((violation) => `${violation.id}: ${violation.nodes.slice(0, 3).map((node) => `${node.target.join(" ")} (${node.any[0]?.message ?? node.failureSummary})`).join("; ")}`);
-    if (overflow > 0) faults.push(`it is ${overflow} px wider than the window`);
+    faults.push(...wide);
     faults.push(...complaints.splice(0));
     if (faults.length > 0) throw new Error(`${name}:\n${faults.join("\n")}`);
+  }
+
+  /** What is wider than the window, or than the card that it is in; for desks, also in a window that is narrower than theirs. */
+  async tooWide(page) {
+    const size = page.viewportSize();
+    const widths = size.width > NARROW_DESK ? [NARROW_DESK, size.width] : [size.width];
+    const faults = [];
+    for (const width of widths) {
+      if (widths.length > 1) await page.setViewportSize({ ...size, width });
+      const found = await page.evaluate(() => {
+        const cards = [...document.querySelectorAll(".card")].filter((card) => card.scrollWidth > card.clientWidth + 1);
+        const wide = cards.map((card) => `a card (${card.innerText.slice(0, 40)}) is ${card.scrollWidth - card.clientWidth} px narrower than what it holds`);
+        const over = document.documentElement.scrollWidth - window.innerWidth;
+        return over > 0 ? [...wide, `it is ${over} px wider than the window`] : wide;
+      });
+      faults.push(...found.map((fault) => `at ${width} px: ${fault}`));
+    }
+    return faults;
   }
 
   path(name) {

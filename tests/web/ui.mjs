@@ -82,6 +82,7 @@ export async function createKey(page, { name, budget }) {
 /** Closes the dialog with a secret, which nothing shows a second time. */
 export async function closeSecret(page, secret) {
   await button(page.getByRole("dialog"), "I have it").click();
-  await page.getByRole("dialog").waitFor({ state: "detached" });
+  // The one before it, where it was asked for, may still be fading out.
+  await until("all dialogs are closed", async () => (await page.getByRole("dialog").count()) === 0);
   if ((await page.content()).includes(secret)) throw new Error("the secret is still in the page");
 }

@@ -63,7 +63,10 @@ enum Pools {
     Sqlite {
         /// One connection: SQLite has one writer, and waiting for it here is fair, where its own busy handler is not.
         writer: SqlitePool,
+        /// For single statements, outside transactions.
         readers: SqlitePool,
+        /// For transactions that only read.
+        snapshots: SqlitePool,
     },
     Postgres(PgPool),
 }
@@ -80,6 +83,10 @@ const RETRIES: u32 = 6;
 const WAL_BYTES: &str = "67108864";
 const POSTGRES_CONNECTIONS: u32 = 12;
 const SQLITE_READERS: u32 = 4;
+const SQLITE_SNAPSHOTS: u32 = 2;
+/// What each connection to SQLite keeps of the database in memory at most, in KiB as a negative number, as the pragma wants
+/// it. It takes what it needs: on a large database the upper pages of all indexes and the newest rows.
+const SQLITE_CACHE: &str = "-8192";
 
 statements! {
     /// The database's own clock, in microseconds.
@@ -139,8 +146,13 @@ impl Store {
     /// Closes every connection, the one that holds the lock last.
     pub async fn close(&self) {
         match &self.pools {
-            Pools::Sqlite { writer, readers } => {
+            Pools::Sqlite {
+                writer,
+                readers,
+                snapshots,
+            } => {
                 readers.close().await;
+                snapshots.close().await;
                 writer.close().await;
             }
             Pools::Postgres(pool) => pool.close().await,
@@ -167,7 +179,7 @@ impl Store {
     /// A transaction in which several statements read one state of the database.
     pub(crate) async fn snapshot(&self) -> Result<Conn, StoreError> {
         Ok(match &self.pools {
-            Pools::Sqlite { readers, .. } => Conn::SqliteTx(readers.begin_with("BEGIN").await?),
+            Pools::Sqlite { snapshots, .. } => Conn::SqliteTx(snapshots.begin_with("BEGIN").await?),
             Pools::Postgres(pool) => Conn::PostgresTx(
                 pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                     .await?,
@@ -256,21 +268,24 @@ async fn try_sqlite_pools(options: &SqliteConnectOptions) -> Result<Pools, Store
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false)
-            // What the disk has no room for SQLite undoes by itself, and the driver then counts a transaction that is not
-            // there: nothing could be begun on such a connection any more.
-            .after_release(|conn, _| {
-                Box::pin(async move {
-                    // Undoing a transaction that was dropped comes first.
-                    conn.ping().await?;
-                    Ok(!conn.is_in_transaction())
-                })
-            })
     };
+    // What the disk has no room for SQLite undoes by itself, and the driver then counts a transaction that is not there:
+    // nothing could be begun on such a connection any more.
+    let of_transactions = |connections| {
+        pool(connections).after_release(|conn, _| {
+            Box::pin(async move {
+                // Undoing a transaction that was dropped comes first.
+                conn.ping().await?;
+                Ok(!conn.is_in_transaction())
+            })
+        })
+    };
+    let read_only = || options.clone().pragma("query_only", "1");
     Ok(Pools::Sqlite {
-        writer: pool(1).connect_with(options.clone()).await?,
-        readers: pool(SQLITE_READERS)
-            .connect_with(options.clone().pragma("query_only", "1"))
-            .await?,
+        writer: of_transactions(1).connect_with(options.clone()).await?,
+        // On these nothing is ever begun, so that nothing is to be looked after at each release.
+        readers: pool(SQLITE_READERS).connect_with(read_only()).await?,
+        snapshots: of_transactions(SQLITE_SNAPSHOTS).connect_lazy_with(read_only()),
     })
 }
 
@@ -284,6 +299,7 @@ fn sqlite_options(path: &std::path::Path) -> SqliteConnectOptions {
         .foreign_keys(true)
         .busy_timeout(WAIT)
         .pragma("journal_size_limit", WAL_BYTES)
+        .pragma("cache_size", SQLITE_CACHE)
         .disable_statement_logging()
 }
 

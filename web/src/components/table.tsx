@@ -28,25 +28,27 @@ export function DataTable<T>({ caption, columns, rows, rowKey, more, loading }: 
   const kind = (column: Column<T>) => [column.end ? "end numeric" : "", column.lead ? "lead" : "", column.bare ? "bare" : ""].join(" ").trim() || undefined;
   return (
     <>
-      <table className="table" role="table">
-        <caption>{caption}</caption>
-        <thead role="rowgroup">
-          <tr role="row">
-            {columns.map((column) => (
-              <th key={column.label} role="columnheader" scope="col" className={column.end ? "end" : undefined}>{column.label}</th>
-            ))}
-          </tr>
-        </thead>
-        <tbody role="rowgroup">
-          {rows.map((row) => (
-            <tr key={rowKey(row)} role="row">
+      <div className="table-room">
+        <table className="table" role="table">
+          <caption>{caption}</caption>
+          <thead role="rowgroup">
+            <tr role="row">
               {columns.map((column) => (
-                <td key={column.label} role="cell" data-label={column.label} className={kind(column)}><div className="value">{column.render(row)}</div></td>
+                <th key={column.label} role="columnheader" scope="col" className={column.end ? "end" : undefined}>{column.label}</th>
               ))}
             </tr>
-          ))}
-        </tbody>
-      </table>
+          </thead>
+          <tbody role="rowgroup">
+            {rows.map((row) => (
+              <tr key={rowKey(row)} role="row">
+                {columns.map((column) => (
+                  <td key={column.label} role="cell" data-label={column.label} className={kind(column)}><div className="value">{column.render(row)}</div></td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
       {more ? (
         <Center p="md">
           <Button variant="default" onClick={more} loading={loading ?? false}>Show more</Button>

@@ -19,7 +19,7 @@ pub(crate) use export::Export;
 
 const CURSOR: u8 = b'a';
 const ANCHOR_CURSOR: u8 = b'n';
-const DEFAULT: u32 = 100;
+const DEFAULT: u32 = 50;
 /// Rows that are read at once to be verified or exported.
 const SLICE: u32 = 1_000;
 /// The longest text that is searched for, in characters.

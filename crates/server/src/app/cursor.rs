@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::AppError;
 
 /// The items of a page where nothing is said.
-const DEFAULT: u32 = 100;
+const DEFAULT: u32 = 50;
 
 /// Turns the bytes of a place in the list `kind` into text.
 pub(crate) fn encode(kind: u8, bytes: &[u8]) -> String {

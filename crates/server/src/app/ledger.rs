@@ -11,7 +11,7 @@ use super::caller::sees;
 use super::{App, AppError, Caller, cursor};
 
 const CURSOR: u8 = b'r';
-const DEFAULT: u32 = 100;
+const DEFAULT: u32 = 50;
 /// The most requests in one answer that is a file.
 const MOST_CSV: u32 = 10_000;
 

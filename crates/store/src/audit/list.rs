@@ -201,7 +201,11 @@ impl Store {
         filter: &AuditFilter,
         page: ListPage<AuditCursor>,
     ) -> Result<(Vec<AuditEntry>, Option<AuditCursor>), StoreError> {
-        let mut conn = self.snapshot().await?;
+        // A search that finds less than a page asks once more, and is to see the same rows.
+        let mut conn = match filter.text {
+            Some(_) => self.snapshot().await?,
+            None => self.reader().await?,
+        };
         let query = list_query(self.backend(), filter, page.after, page.rows());
         let mut found = conn.read_all(query, read_entry).await?;
         let mut next = None;

@@ -148,11 +148,11 @@ export function AuditPage() {
             more={more}
             loading={loading}
             columns={[
-              { label: "When", lead: true, render: (entry) => <TextLink to="/audit/$id" params={{ id: entry.id }} size="sm" className="numeric">{instant(entry.at)}</TextLink> },
+              { label: "When", lead: true, render: (entry) => <TextLink to="/audit/$id" params={{ id: entry.id }} size="sm" className="numeric whole">{instant(entry.at)}</TextLink> },
               { label: "By", render: (entry) => actorOf(entry) },
               { label: "Action", render: (entry) => <span className="mono">{entry.action}</span> },
-              { label: "On", render: (entry) => <>{entry.resource.name ?? entry.resource.id} <Badge variant="default" size="sm">{entry.resource.kind}</Badge></> },
-              { label: "Outcome", render: (entry) => <Status tone={outcomeTones[entry.outcome]}>{words(entry.outcome)}{entry.code ? `: ${entry.code.replaceAll("_", " ")}` : ""}</Status> },
+              { label: "On", render: (entry) => <><span className="breaks">{entry.resource.name ?? entry.resource.id}</span> <Badge variant="default" size="sm">{entry.resource.kind}</Badge></> },
+              { label: "Outcome", render: (entry) => <><Status tone={outcomeTones[entry.outcome]}>{words(entry.outcome)}</Status>{entry.code ? <Text size="xs" c="dimmed">{words(entry.code)}</Text> : null}</> },
               { label: "Address", render: (entry) => <span className="mono">{entry.address ?? "–"}</span> },
             ]}
           />

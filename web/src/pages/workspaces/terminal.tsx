@@ -17,7 +17,7 @@ const COLOURS = { background: "#16181d", foreground: "#dfe3ea", cursor: "#dfe3ea
 
 /** Holds one terminal of a workspace in an element, and connects again when the connection is lost. */
 function attach(element: HTMLElement, workspace: string, name: string, tell: (state: State) => void): () => void {
-  const terminal = new Terminal({ cursorBlink: true, scrollback: 10_000, fontFamily: "ui-monospace, Menlo, Consolas, monospace", fontSize: 14, theme: COLOURS, screenReaderMode: true });
+  const terminal = new Terminal({ cursorBlink: true, scrollback: 10_000, fontFamily: "ui-monospace, Menlo, Consolas, monospace", fontSize: 14, lineHeight: 1.15, theme: COLOURS, screenReaderMode: true });
   const fit = new FitAddon();
   terminal.loadAddon(fit);
   terminal.open(element);
