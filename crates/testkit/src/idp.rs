@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 pub use jws::Alg;
-use jws::{Keys, base64url, sha256};
+use jws::{Keys, base64url, half, sha256};
 use serve::{Answer, Request, Server, encoded, pairs};
 
 /// What a client is called here.
@@ -369,7 +369,7 @@ impl Behaviour {
     fn grant(&mut self, nonce: Option<String>, code: Option<&String>) -> Answer {
         self.counter += 1;
         let access = format!("access-{}", self.counter);
-        let half = |text: &str| base64url(sha256(text.as_bytes()).get(..16).unwrap_or_default());
+        let half = |text: &str| half(self.alg, text);
         let mut claims = json!({
             "iss": self.issuer(), "aud": CLIENT, "iat": self.now, "exp": self.now + 300,
             "at_hash": half(&access),

@@ -63,6 +63,17 @@ pub(super) fn sha256(bytes: &[u8]) -> Vec<u8> {
     digest::digest(&digest::SHA256, bytes).as_ref().to_vec()
 }
 
+/// The left half of a text's hash, as `at_hash` and `c_hash` have it: the hash is that of the token's algorithm.
+pub(super) fn half(alg: Alg, text: &str) -> String {
+    let algorithm = match alg {
+        Alg::EdDsa => &digest::SHA512,
+        _ => &digest::SHA256,
+    };
+    let hash = digest::digest(algorithm, text.as_bytes());
+    let hash = hash.as_ref();
+    base64url(hash.get(..hash.len() / 2).unwrap_or_default())
+}
+
 #[expect(clippy::unwrap_used, reason = "a test without its keys is over")]
 impl Keys {
     pub(super) fn new(generation: u32) -> Self {

@@ -242,7 +242,9 @@ fn each_wrong_thing_is_refused_and_leaves_nothing() {
         idp.reset();
         for alg in [Alg::Es256, Alg::Rs256, Alg::EdDsa] {
             idp.behave(|b| b.alg = alg);
-            let browser = signed_in(&app, &sign_in_at(&app, &idp, "acme").await);
+            let reply = sign_in_at(&app, &idp, "acme").await;
+            assert_eq!(location(&reply), "/", "{alg:?}: {}", reason(&app).await);
+            let browser = signed_in(&app, &reply);
             assert_eq!(me(&browser).await["user"]["name"], "ada", "{alg:?}");
         }
         // One audience may stand in a list, and a token may name whom it was given to.
