@@ -67,7 +67,7 @@ export async function inside({ browser }) {
   const body = `{"model": "claude-sonnet-4-5", "max_tokens": 64, "messages": [{"role": "user", "content": "Hello from inside"}]}`;
   await type(page, "clear; curl -sS https://example.com");
   await shows(page, "no name outside is known", "Could not resolve host");
-  await type(page, `curl -s $BAILEY_GATE/v1/messages -H "x-api-key: $BAILEY_KEY" -H 'anthropic-version: 2023-06-01' -H 'content-type: application/json' -d '${body}' | python3 -m json.tool`);
+  await type(page, `curl -s $BAILEY_GATE/v1/messages -H "x-api-key: $BAILEY_KEY" -H 'anthropic-version: 2023-06-01' -H 'content-type: application/json' -d '${body}'; echo`);
   await shows(page, "the gate answers", '"output_tokens"');
   await browser.forReadme("workspace");
 }
