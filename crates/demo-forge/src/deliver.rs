@@ -206,6 +206,11 @@ impl Deliveries {
         }
     }
 
+    /// How many deliveries are held back to be reversed.
+    fn reversed(&self) -> usize {
+        lock(&self.0.faults).reverse
+    }
+
     fn closed(&self) {
         self.0.open.send_modify(|open| *open = open.saturating_sub(1));
     }
@@ -259,8 +264,7 @@ pub(crate) async fn work(deliveries: Deliveries, mut queue: mpsc::Receiver<Deliv
     let mut held: Vec<Delivery> = Vec::new();
     let mut until = Instant::now();
     loop {
-        let faults = *lock(&deliveries.0.faults);
-        let release = !held.is_empty() && (held.len() >= faults.reverse || Instant::now() >= until);
+        let release = !held.is_empty() && (held.len() >= deliveries.reversed() || Instant::now() >= until);
         if release {
             let batch: Vec<Delivery> = std::mem::take(&mut held);
             let deliveries = deliveries.clone();
@@ -274,7 +278,8 @@ pub(crate) async fn work(deliveries: Deliveries, mut queue: mpsc::Receiver<Deliv
         }
         tokio::select! {
             taken = queue.recv() => match taken {
-                Some(delivery) if faults.reverse > 0 => {
+                // Asked for now: it may have been set while nothing was in the queue.
+                Some(delivery) if deliveries.reversed() > 0 => {
                     if held.is_empty() {
                         until = Instant::now() + HELD_BACK;
                     }

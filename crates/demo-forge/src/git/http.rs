@@ -98,11 +98,14 @@ impl Git {
     }
 }
 
-/// What git is told beside its own settings. Of what is hidden a push is refused, and the rest of it goes on.
+/// What git is told beside its own settings. Of what is hidden a push is refused, and the rest of it goes on. A branch called HEAD is one that
+/// nobody could name afterwards.
 fn settings(cgi: &Cgi<'_>) -> Vec<(&'static str, String)> {
     let mut settings = vec![("receive.fsckObjects", "true".to_owned())];
     if cgi.request == GitRequest::Push {
-        settings.extend(["refs", "!refs/heads", "!refs/tags"].map(|refs| ("receive.hideRefs", refs.to_owned())));
+        settings.extend(
+            ["refs", "!refs/heads", "!refs/tags", "refs/heads/HEAD"].map(|refs| ("receive.hideRefs", refs.to_owned())),
+        );
         settings.extend(
             cgi.protected
                 .map(|branch| ("receive.hideRefs", format!("refs/heads/{branch}"))),
