@@ -4,138 +4,60 @@ use serde_json::{Value, json};
 
 use crate::support::{GREETER, World};
 
-const SECRET: &str = "/api/v4/projects/demo%2Fsecret";
+/// Who (a user name, `-` for nobody, or a token) | what, below the greeter's address | body | status | what is said.
+const REFUSED: &str = r##"
+- | GET /api/v4/user | | 401 | {"message":"401 Unauthorized"}
+glpat-wrong | GET /api/v4/user | | 401 | {"message":"401 Unauthorized"}
+- | POST issues | {"title":"x"} | 401 | {"message":"401 Unauthorized"}
+eve | GET /api/v4/projects/demo%2Fsecret | | 404 | {"message":"404 Project Not Found"}
+eve | GET /api/v4/projects/99 | | 404 | {"message":"404 Project Not Found"}
+- | GET /api/v4/projects/demo%2Fsecret | | 401 | {"message":"401 Unauthorized"}
+gus | GET /api/v4/projects/demo%2Fsecret/repository/branches | | 403 | {"message":"403 Forbidden"}
+gus | GET /api/v4/projects/demo%2Fsecret/merge_requests/1 | | 404 | {"message":"404 Merge Request Not Found"}
+ria | GET hooks | | 403 | {"message":"403 Forbidden"}
+ria | POST repository/branches | {"branch":"b","ref":"main"} | 403 | {"message":"403 Forbidden"}
+mia | POST issues | {} | 400 | {"error":"title is missing"}
+mia | POST issues | [] | 400 | {"message":"The request body is no JSON object"}
+mia | PUT issues/1 | {"state_event":"explode"} | 400 | {"error":"state_event is invalid"}
+mia | GET /api/v4/nonsense | | 404 | {"error":"404 Not Found"}
+mia | GET issues/7 | | 404 | {"message":"404 Issue Not Found"}
+mia | POST labels | {"name":"bug","color":"#000000"} | 409 | {"message":["Label already exists"]}
+mia | POST repository/branches | {"branch":"-x","ref":"main"} | 400 | {"message":"Branch name is invalid"}
+dan | DELETE repository/branches/main | | 400 | {"message":"Cannot remove the default branch"}
+dan | POST merge_requests | {"source_branch":"no","target_branch":"main","title":"x"} | 422 | {"message":"Source branch does not exist"}
+"##;
 
 #[tokio::test]
 async fn refusals_have_gitlabs_shape() {
     let world = World::start().await;
-    let (mia, ria, eve, gus) = (
-        world.token("mia"),
-        world.token("ria"),
-        world.token("eve"),
-        world.token("gus"),
-    );
-    let nothing = Value::Null;
-    let is = async |token: &str, method: &str, path: &str, body: &Value, status: u16, wanted: Value| {
-        let answer = world.api(token, method, path, body).await;
-        assert_eq!((answer.status, answer.json()), (status, wanted), "{method} {path}");
-    };
-    let message = |text: &str| json!({ "message": text });
-    is("", "GET", "/api/v4/user", &nothing, 401, message("401 Unauthorized")).await;
-    is(
-        "glpat-wrong",
-        "GET",
-        GREETER,
-        &nothing,
-        401,
-        message("401 Unauthorized"),
-    )
-    .await;
-    is(
-        "",
-        "POST",
-        &format!("{GREETER}/issues"),
-        &json!({ "title": "x" }),
-        401,
-        message("401 Unauthorized"),
-    )
-    .await;
-    // What one may not see is not there.
-    is(&eve, "GET", SECRET, &nothing, 404, message("404 Project Not Found")).await;
-    is(
-        &eve,
-        "GET",
-        "/api/v4/projects/99",
-        &nothing,
-        404,
-        message("404 Project Not Found"),
-    )
-    .await;
-    is("", "GET", SECRET, &nothing, 401, message("401 Unauthorized")).await;
-    is(
-        &gus,
-        "GET",
-        &format!("{SECRET}/repository/branches"),
-        &nothing,
-        403,
-        message("403 Forbidden"),
-    )
-    .await;
-    is(
-        &ria,
-        "GET",
-        &format!("{GREETER}/hooks"),
-        &nothing,
-        403,
-        message("403 Forbidden"),
-    )
-    .await;
-    is(
-        &ria,
-        "POST",
-        &format!("{GREETER}/repository/branches"),
-        &json!({ "branch": "b", "ref": "main" }),
-        403,
-        message("403 Forbidden"),
-    )
-    .await;
-    is(
-        &mia,
-        "POST",
-        &format!("{GREETER}/issues"),
-        &json!({}),
-        400,
-        json!({ "error": "title is missing" }),
-    )
-    .await;
-    is(
-        &mia,
-        "PUT",
-        &format!("{GREETER}/issues/1"),
-        &json!({ "state_event": "explode" }),
-        400,
-        json!({ "error": "state_event is invalid" }),
-    )
-    .await;
-    is(
-        &mia,
-        "GET",
-        "/api/v4/nonsense",
-        &nothing,
-        404,
-        json!({ "error": "404 Not Found" }),
-    )
-    .await;
-    is(
-        &mia,
-        "GET",
-        &format!("{GREETER}/issues/7"),
-        &nothing,
-        404,
-        message("404 Issue Not Found"),
-    )
-    .await;
-    is(
-        &mia,
-        "POST",
-        &format!("{GREETER}/labels"),
-        &json!({ "name": "bug", "color": "#000000" }),
-        409,
-        json!({ "message": ["Label already exists"] }),
-    )
-    .await;
-    let url = json!({ "url": "http://169.254.169.254/" });
-    assert_eq!(
-        world.api(&mia, "POST", &format!("{GREETER}/hooks"), &url).await.status,
-        422
-    );
+    for line in REFUSED.lines().filter(|line| !line.is_empty()) {
+        let fields: Vec<&str> = line.split('|').map(str::trim).collect();
+        let token = match fields[0] {
+            "-" => String::new(),
+            token if token.starts_with("glpat-") => token.to_owned(),
+            user => world.token(user),
+        };
+        let (method, path) = fields[1].split_once(' ').unwrap();
+        let body = serde_json::from_str(fields[2]).unwrap_or(Value::Null);
+        let said = world
+            .call(&token, method, path, &body, fields[3].parse().unwrap())
+            .await;
+        assert_eq!(said, serde_json::from_str::<Value>(fields[4]).unwrap(), "{line}");
+    }
+}
 
+#[tokio::test]
+async fn tokens_end_and_lack_scopes_and_requests_are_bounded() {
+    let world = World::start().await;
+    let mia = world.token("mia");
+    world
+        .call(&mia, "POST", "hooks", &json!({ "url": "http://169.254.169.254/" }), 422)
+        .await;
     let reads = world.forge.token_create("mia", "reads", &["read_api"], None).unwrap();
-    world.get(&reads, GREETER).await.is(200);
+    world.look(&reads, GREETER).await;
     let refused = world
-        .api(&reads, "POST", &format!("{GREETER}/issues"), &json!({ "title": "x" }))
-        .await
-        .is(403);
+        .call(&reads, "POST", "issues", &json!({ "title": "x" }), 403)
+        .await;
     assert_eq!(
         (&refused["error"], &refused["scope"]),
         (&json!("insufficient_scope"), &json!("api"))
@@ -144,12 +66,9 @@ async fn refusals_have_gitlabs_shape() {
         .forge
         .token_create("mia", "ended", &["api"], Some(std::time::Duration::ZERO))
         .unwrap();
-    world.get(&ended, "/api/v4/user").await.is(401);
+    world.refused(&ended, "/api/v4/user", 401).await;
     let long = json!({ "title": "x", "description": "y".repeat(9 << 20) });
-    world
-        .api(&mia, "POST", &format!("{GREETER}/issues"), &long)
-        .await
-        .is(413);
+    world.call(&mia, "POST", "issues", &long, 413).await;
     let answer = world.send("GET", "/", &[("host", "evil.example")], "").await;
     assert_eq!(answer.status, 400);
 }
@@ -179,36 +98,41 @@ async fn nothing_tells_a_secret() {
     assert!(!kept.contains(&mia) && kept.contains("canary-token"));
     // Identities are told to oneself and to administrators.
     let root = world.token("root");
-    let gus = world.get(&root, "/api/v4/users?username=gus").await.is(200);
+    let gus = world.look(&root, "/api/v4/users?username=gus").await;
     assert_eq!(gus[0]["identities"][0]["extern_uid"], "sub-gus");
     let id = gus[0]["id"].as_i64().unwrap();
-    assert!(world.get(&mia, &format!("/api/v4/users/{id}")).await.is(200)["identities"].is_null());
+    assert!(world.look(&mia, &format!("/api/v4/users/{id}")).await["identities"].is_null());
     // An administrator makes a token for somebody, and nobody else does.
     let wanted = json!({ "name": "made", "scopes": ["api"], "expires_at": "2100-01-01" });
     let path = format!("/api/v4/users/{id}/personal_access_tokens");
-    world.api(&mia, "POST", &path, &wanted).await.is(403);
-    let made = world.api(&root, "POST", &path, &wanted).await.is(201);
+    world.call(&mia, "POST", &path, &wanted, 403).await;
+    let made = world.call(&root, "POST", &path, &wanted, 201).await;
     let secret = made["token"].as_str().unwrap();
-    let about = world.get(secret, "/api/v4/personal_access_tokens/self").await.is(200);
+    let about = world.look(secret, "/api/v4/personal_access_tokens/self").await;
     assert_eq!(
         (&about["scopes"], &about["expires_at"]),
         (&json!(["api"]), &json!("2100-01-01"))
     );
     world
-        .api(secret, "DELETE", "/api/v4/personal_access_tokens/self", &Value::Null)
-        .await
-        .is(204);
-    world.get(secret, "/api/v4/user").await.is(401);
+        .call(
+            secret,
+            "DELETE",
+            "/api/v4/personal_access_tokens/self",
+            &Value::Null,
+            204,
+        )
+        .await;
+    world.refused(secret, "/api/v4/user", 401).await;
 }
 
 #[tokio::test]
-async fn a_ticket_has_labels_with_a_history_comments_and_reactions() {
+async fn a_ticket_has_labels_with_a_history() {
     let world = World::start().await;
-    let (ria, eve) = (world.token("ria"), world.token("eve"));
+    let ria = world.token("ria");
     let issues = format!("{GREETER}/issues");
     let wanted =
         json!({ "title": "Greet\nin French", "labels": "bug,french", "assignee_ids": [2], "description": "oui" });
-    let made = world.api(&ria, "POST", &issues, &wanted).await.is(201);
+    let made = world.call(&ria, "POST", &issues, &wanted, 201).await;
     assert_eq!(
         (&made["iid"], &made["title"], &made["labels"]),
         (&json!(2), &json!("Greet in French"), &json!(["bug", "french"]))
@@ -216,9 +140,9 @@ async fn a_ticket_has_labels_with_a_history_comments_and_reactions() {
     assert_eq!(made["assignees"][0]["username"], "dan");
     let path = format!("{issues}/2");
     let changed = json!({ "add_labels": "bailey-agent", "remove_labels": "french" });
-    let changed = world.api(&ria, "PUT", &path, &changed).await.is(200);
+    let changed = world.call(&ria, "PUT", &path, &changed, 200).await;
     assert_eq!(changed["labels"], json!(["bug", "bailey-agent"]));
-    let history = world.get(&ria, &format!("{path}/resource_label_events")).await.is(200);
+    let history = world.look(&ria, &format!("{path}/resource_label_events")).await;
     let history: Vec<(&str, &str)> = history
         .as_array()
         .unwrap()
@@ -239,62 +163,69 @@ async fn a_ticket_has_labels_with_a_history_comments_and_reactions() {
             ("add", "bailey-agent")
         ]
     );
+}
+
+#[tokio::test]
+async fn who_may_change_tickets_and_comments() {
+    let world = World::start().await;
+    let (ria, eve) = (world.token("ria"), world.token("eve"));
     // Somebody who is no member opens tickets and comments, and labels nothing.
     let by_eve = world
-        .api(&eve, "POST", &issues, &json!({ "title": "mine", "labels": "bug" }))
-        .await
-        .is(201);
+        .call(
+            &eve,
+            "POST",
+            "issues",
+            &json!({ "title": "mine", "labels": "bug" }),
+            201,
+        )
+        .await;
     assert_eq!(by_eve["labels"], json!([]));
+    let path = "issues/1";
+    world.call(&eve, "PUT", path, &json!({ "add_labels": "x" }), 403).await;
     world
-        .api(&eve, "PUT", &path, &json!({ "add_labels": "x" }))
-        .await
-        .is(403);
-    world
-        .api(&eve, "PUT", &format!("{issues}/3"), &json!({ "title": "mine still" }))
-        .await
-        .is(200);
+        .call(&eve, "PUT", "issues/2", &json!({ "title": "mine still" }), 200)
+        .await;
 
     let note = world
-        .api(&eve, "POST", &format!("{path}/notes"), &json!({ "body": "hello" }))
-        .await
-        .is(201);
+        .call(&eve, "POST", &format!("{path}/notes"), &json!({ "body": "hello" }), 201)
+        .await;
     let id = note["id"].as_i64().unwrap();
     world
-        .api(
+        .call(
             &ria,
             "PUT",
             &format!("{path}/notes/{id}"),
             &json!({ "body": "not hers" }),
+            403,
         )
-        .await
-        .is(403);
+        .await;
     world
-        .api(
+        .call(
             &eve,
             "PUT",
             &format!("{path}/notes/{id}"),
             &json!({ "body": "hello again" }),
+            200,
         )
-        .await
-        .is(200);
+        .await;
     world
-        .api(
+        .call(
             &ria,
             "POST",
             &format!("{path}/notes"),
             &json!({ "body": "among us", "internal": true }),
+            201,
         )
-        .await
-        .is(201);
+        .await;
     world
-        .api(
+        .call(
             &ria,
             "PUT",
-            &path,
+            path,
             &json!({ "state_event": "close", "assignee_ids": [] }),
+            200,
         )
-        .await
-        .is(200);
+        .await;
     let bodies = |notes: &Value| {
         notes
             .as_array()
@@ -303,32 +234,31 @@ async fn a_ticket_has_labels_with_a_history_comments_and_reactions() {
             .map(|note| note["body"].as_str().unwrap().to_owned())
             .collect::<Vec<_>>()
     };
-    let all = world.get(&ria, &format!("{path}/notes?sort=asc")).await.is(200);
+    let all = world.look(&ria, &format!("{path}/notes?sort=asc")).await;
     assert_eq!(bodies(&all), ["hello again", "among us", "unassigned @dan", "closed"]);
     let comments = world
-        .get(&eve, &format!("{path}/notes?activity_filter=only_comments"))
-        .await
-        .is(200);
+        .look(&eve, &format!("{path}/notes?activity_filter=only_comments"))
+        .await;
     assert_eq!(bodies(&comments), ["hello again"]);
+}
 
-    let awards = format!("{path}/notes/{id}/award_emoji");
-    let award = world
-        .api(&ria, "POST", &awards, &json!({ "name": "eyes" }))
-        .await
-        .is(201);
+#[tokio::test]
+async fn reactions_are_ones_own() {
+    let world = World::start().await;
+    let (ria, eve) = (world.token("ria"), world.token("eve"));
+    let note = world
+        .call(&eve, "POST", "issues/1/notes", &json!({ "body": "hello" }), 201)
+        .await;
+    let awards = format!("issues/1/notes/{}/award_emoji", note["id"]);
+    let award = world.call(&ria, "POST", &awards, &json!({ "name": "eyes" }), 201).await;
+    world.call(&ria, "POST", &awards, &json!({ "name": "eyes" }), 404).await;
     world
-        .api(&ria, "POST", &awards, &json!({ "name": "eyes" }))
-        .await
-        .is(404);
+        .call(&eve, "DELETE", &format!("{awards}/{}", award["id"]), &Value::Null, 403)
+        .await;
     world
-        .api(&eve, "DELETE", &format!("{awards}/{}", award["id"]), &Value::Null)
-        .await
-        .is(403);
-    world
-        .api(&ria, "DELETE", &format!("{awards}/{}", award["id"]), &Value::Null)
-        .await
-        .is(204);
-    assert_eq!(world.get(&ria, &awards).await.is(200), json!([]));
+        .call(&ria, "DELETE", &format!("{awards}/{}", award["id"]), &Value::Null, 204)
+        .await;
+    assert_eq!(world.look(&ria, &awards).await, json!([]));
 }
 
 #[tokio::test]
@@ -337,13 +267,23 @@ async fn a_confidential_ticket_is_seen_by_those_it_concerns() {
     let (ria, eve) = (world.token("ria"), world.token("eve"));
     let issues = format!("{GREETER}/issues");
     world
-        .api(&ria, "POST", &issues, &json!({ "title": "leak", "confidential": true }))
-        .await
-        .is(201);
+        .call(
+            &ria,
+            "POST",
+            &issues,
+            &json!({ "title": "leak", "confidential": true }),
+            201,
+        )
+        .await;
     world
-        .api(&eve, "POST", &issues, &json!({ "title": "mine", "confidential": true }))
-        .await
-        .is(201);
+        .call(
+            &eve,
+            "POST",
+            &issues,
+            &json!({ "title": "mine", "confidential": true }),
+            201,
+        )
+        .await;
     for (token, two, three) in [(ria.as_str(), 200, 200), (&eve, 404, 200), ("", 404, 404)] {
         assert_eq!(world.get(token, &format!("{issues}/2")).await.status, two);
         assert_eq!(world.get(token, &format!("{issues}/3")).await.status, three);
@@ -366,10 +306,7 @@ async fn lists_come_in_pages_as_gitlab_tells_of_them() {
     let ria = world.token("ria");
     for number in 2..=7 {
         let wanted = json!({ "title": format!("ticket {number}") });
-        world
-            .api(&ria, "POST", &format!("{GREETER}/issues"), &wanted)
-            .await
-            .is(201);
+        world.call(&ria, "POST", "issues", &wanted, 201).await;
     }
     let page = world
         .get(
@@ -411,11 +348,5 @@ async fn lists_come_in_pages_as_gitlab_tells_of_them() {
         (1, "")
     );
     assert!(!last.header("link").contains("next"));
-    assert_eq!(
-        world
-            .get(&ria, &format!("{GREETER}/issues?page=99999999999"))
-            .await
-            .is(200),
-        json!([])
-    );
+    assert_eq!(world.look(&ria, "issues?page=99999999999").await, json!([]));
 }

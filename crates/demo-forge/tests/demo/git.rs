@@ -1,12 +1,12 @@
 //! Git itself: clone, commit, push, and what follows; and what does not get through.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bailey_demo_forge::{DemoError, DemoForge, GitError};
 use serde_json::{Value, json};
 
-use crate::support::{GREETER, Receiver, World, basic, config, git, git_ok, run};
+use crate::support::{Arrived, Receiver, World, basic, config, git, git_ok, run};
 
 async fn fix(directory: &Path) {
     let script = directory.join("greet.sh");
@@ -15,171 +15,154 @@ async fn fix(directory: &Path) {
     git_ok(directory, &["commit", "-qam", "Greet the world"]).await;
 }
 
-#[tokio::test]
-async fn the_whole_way_from_clone_to_merge() {
-    let world = World::start().await;
-    let (dan, mia) = (world.token("dan"), world.token("mia"));
-    let receiver = Receiver::start(&[]).await;
-    let hook =
-        json!({ "url": receiver.url, "push_events": true, "merge_requests_events": true, "issues_events": true });
-    world
-        .api(&mia, "POST", &format!("{GREETER}/hooks"), &hook)
-        .await
-        .is(201);
+/// A clone of Dan's with a branch that mends the bug, pushed; and the commit at its tip.
+async fn mended(world: &World) -> (PathBuf, String) {
     let work = world.clone("dan", "work").await;
-    let before = run(&work, "sh", &["test.sh"]).await;
-    assert!(
-        !before.ok && before.said.contains("FAILED: without a name"),
-        "{}",
-        before.said
-    );
-
     git_ok(&work, &["checkout", "-qb", "bailey/ticket-1"]).await;
     fix(&work).await;
-    let after = run(&work, "sh", &["test.sh"]).await;
-    assert!(after.ok, "{}", after.said);
     git_ok(&work, &["push", "-q", "origin", "HEAD"]).await;
     let tip = git_ok(&work, &["rev-parse", "HEAD"]).await.trim().to_owned();
-    let branch = world
-        .get(&dan, &format!("{GREETER}/repository/branches/bailey%2Fticket-1"))
-        .await
-        .is(200);
-    assert_eq!(
-        (&branch["commit"]["id"], &branch["commit"]["title"]),
-        (&json!(tip), &json!("Greet the world"))
-    );
+    (work, tip)
+}
 
-    let wanted = json!({ "source_branch": "bailey/ticket-1", "target_branch": "main", "title": "Draft: Greet the world", "description": "Closes #1" });
-    let requests = format!("{GREETER}/merge_requests");
-    let made = world.api(&dan, "POST", &requests, &wanted).await.is(201);
-    assert_eq!(
-        (&made["iid"], &made["draft"], &made["sha"]),
-        (&json!(1), &json!(true), &json!(tip))
-    );
-    let clash = world.api(&dan, "POST", &requests, &wanted).await.is(409);
-    assert_eq!(
-        clash,
-        json!({ "message": ["Another open merge request already exists for this source branch: !1"] })
-    );
-    let found = world
-        .get(
-            &dan,
-            &format!("{requests}?state=opened&source_branch=bailey%2Fticket-1"),
-        )
-        .await
-        .is(200);
-    assert_eq!(found.as_array().unwrap().len(), 1);
-    let changes = world.get(&dan, &format!("{requests}/1/changes")).await.is(200);
+/// Another commit on the same branch, pushed.
+async fn further(work: &Path) -> String {
+    fs::write(work.join("NEWS"), "greets the world\n").unwrap();
+    git_ok(work, &["add", "NEWS"]).await;
+    git_ok(work, &["commit", "-qm", "Tell of it"]).await;
+    git_ok(work, &["push", "-q", "origin", "HEAD"]).await;
+    git_ok(work, &["rev-parse", "HEAD"]).await.trim().to_owned()
+}
+
+fn wanted(title: &str) -> Value {
+    json!({ "source_branch": "bailey/ticket-1", "target_branch": "main", "title": title, "description": "Closes #1" })
+}
+
+#[tokio::test]
+async fn the_seeds_test_fails_until_the_bug_is_mended() {
+    let world = World::start().await;
+    let before = run(&world.clone("ria", "before").await, "sh", &["test.sh"]).await;
+    let told = before.said.contains("FAILED: without a name the world is greeted");
+    assert!(!before.ok && told, "{}", before.said);
+    let (work, _) = mended(&world).await;
+    let after = run(&work, "sh", &["test.sh"]).await;
+    assert!(after.ok, "{}", after.said);
+}
+
+#[tokio::test]
+async fn a_merge_request_has_what_was_pushed() {
+    let world = World::start().await;
+    let dan = world.token("dan");
+    let (work, tip) = mended(&world).await;
+    let branch = world.look(&dan, "repository/branches/bailey%2Fticket-1").await;
+    assert_eq!(branch["commit"]["id"], json!(tip));
+    assert_eq!(branch["commit"]["title"], "Greet the world");
+
+    let made = world
+        .call(&dan, "POST", "merge_requests", &wanted("Draft: x"), 201)
+        .await;
+    assert_eq!((&made["iid"], &made["draft"]), (&json!(1), &json!(true)));
+    assert_eq!(made["sha"], json!(tip));
+    let clash = world.call(&dan, "POST", "merge_requests", &wanted("x"), 409).await;
+    let said = "Another open merge request already exists for this source branch: !1";
+    assert_eq!(clash, json!({ "message": [said] }));
+    let query = "merge_requests?state=opened&source_branch=bailey%2Fticket-1";
+    assert_eq!(world.look(&dan, query).await.as_array().unwrap().len(), 1);
+    let changes = world.look(&dan, "merge_requests/1/changes").await;
     assert_eq!(changes["changes"][0]["new_path"], "greet.sh");
-    assert!(
-        changes["changes"][0]["diff"]
-            .as_str()
-            .unwrap()
-            .contains("+name=${1:-world}\n")
-    );
-    let closes = world.get(&dan, &format!("{requests}/1/closes_issues")).await.is(200);
+    let diff = changes["changes"][0]["diff"].as_str().unwrap();
+    assert!(diff.contains("+name=${1:-world}\n"), "{diff}");
+    let closes = world.look(&dan, "merge_requests/1/closes_issues").await;
     assert_eq!(closes[0]["iid"], 1);
 
     // Another push: the merge request has it before git is told that it is over.
-    fs::write(work.join("NEWS"), "greets the world\n").unwrap();
-    git_ok(&work, &["add", "NEWS"]).await;
-    git_ok(&work, &["commit", "-qm", "Tell of it"]).await;
-    git_ok(&work, &["push", "-q", "origin", "HEAD"]).await;
-    let second = git_ok(&work, &["rev-parse", "HEAD"]).await.trim().to_owned();
-    assert_eq!(
-        world.get(&dan, &format!("{requests}/1")).await.is(200)["sha"],
-        json!(second)
-    );
-    let commits = world.get(&dan, &format!("{requests}/1/commits")).await.is(200);
+    let second = further(&work).await;
+    assert_eq!(world.look(&dan, "merge_requests/1").await["sha"], json!(second));
+    let commits = world.look(&dan, "merge_requests/1/commits").await;
     assert_eq!(commits.as_array().unwrap().len(), 2);
     let status = json!({ "state": "success", "name": "tests" });
-    world
-        .api(&dan, "POST", &format!("{GREETER}/statuses/{second}"), &status)
-        .await
-        .is(201);
-    let statuses = world
-        .get(&dan, &format!("{GREETER}/repository/commits/{second}/statuses"))
-        .await
-        .is(200);
-    assert_eq!(statuses[0]["status"], "success");
+    let path = format!("statuses/{second}");
+    world.call(&dan, "POST", &path, &status, 201).await;
+    let statuses = format!("repository/commits/{second}/statuses");
+    assert_eq!(world.look(&dan, &statuses).await[0]["status"], "success");
+}
 
+#[tokio::test]
+async fn a_merge_closes_the_ticket() {
+    let world = World::start().await;
+    let (dan, mia) = (world.token("dan"), world.token("mia"));
+    let (work, _) = mended(&world).await;
+    world
+        .call(&dan, "POST", "merge_requests", &wanted("Draft: x"), 201)
+        .await;
+    further(&work).await;
     // A draft is not merged, and into the default branch a developer does not merge.
-    world
-        .api(&mia, "PUT", &format!("{requests}/1/merge"), &Value::Null)
-        .await
-        .is(405);
-    world
-        .api(
-            &dan,
-            "PUT",
-            &format!("{requests}/1"),
-            &json!({ "title": "Greet the world" }),
-        )
-        .await
-        .is(200);
-    world
-        .api(&dan, "PUT", &format!("{requests}/1/merge"), &Value::Null)
-        .await
-        .is(403);
-    let merged = world
-        .api(&mia, "PUT", &format!("{requests}/1/merge"), &Value::Null)
-        .await
-        .is(200);
-    assert_eq!(merged["state"], "merged");
-    assert_eq!(
-        world.get(&dan, &format!("{GREETER}/issues/1")).await.is(200)["state"],
-        "closed"
-    );
-    let still = world.get(&dan, &format!("{requests}/1/changes")).await.is(200);
+    let merge = async |who: &str, status: u16| {
+        let path = "merge_requests/1/merge";
+        world.call(who, "PUT", path, &Value::Null, status).await
+    };
+    merge(&mia, 405).await;
+    let ready = json!({ "title": "Greet the world", "remove_source_branch": true });
+    world.call(&dan, "PUT", "merge_requests/1", &ready, 200).await;
+    merge(&dan, 403).await;
+    assert_eq!(merge(&mia, 200).await["state"], "merged");
+    merge(&mia, 405).await;
+    assert_eq!(world.look(&dan, "issues/1").await["state"], "closed");
+    world.refused(&dan, "repository/branches/bailey%2Fticket-1", 404).await;
+    let still = world.look(&dan, "merge_requests/1/changes").await;
     assert_eq!(still["changes"].as_array().unwrap().len(), 2);
     let main = world.clone("ria", "main").await;
     assert!(run(&main, "sh", &["test.sh"]).await.ok);
-    assert!(
-        git_ok(&main, &["log", "-1", "--format=%an %s"])
-            .await
-            .contains("Mia Maintainer Merge branch 'bailey/ticket-1'")
-    );
+    let log = git_ok(&main, &["log", "-1", "--format=%an %s"]).await;
+    assert!(log.contains("Mia Maintainer Merge branch 'bailey/ticket-1'"), "{log}");
+}
 
+#[tokio::test]
+async fn who_merges_by_pushing_has_merged() {
+    let world = World::start().await;
+    let dan = world.token("dan");
+    let (work, tip) = mended(&world).await;
+    world.call(&dan, "POST", "merge_requests", &wanted("x"), 201).await;
+    let url = world.clone_url("mia", &world.token("mia"), "demo/greeter");
+    git_ok(&work, &["push", "-q", &url, "HEAD:main"]).await;
+    let request = world.look(&dan, "merge_requests/1").await;
+    assert_eq!((&request["state"], &request["sha"]), (&json!("merged"), &json!(tip)));
+    assert_eq!(world.look(&dan, "issues/1").await["state"], "closed");
+    let still = world.look(&dan, "merge_requests/1/changes").await;
+    assert_eq!(still["changes"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn webhooks_tell_of_pushes_and_of_what_follows() {
+    let world = World::start().await;
+    let (dan, mia) = (world.token("dan"), world.token("mia"));
+    let receiver = Receiver::start(&[]).await;
+    let events = json!({ "url": receiver.url, "merge_requests_events": true, "issues_events": true });
+    world.call(&mia, "POST", "hooks", &events, 201).await;
+    let (work, tip) = mended(&world).await;
+    world.call(&dan, "POST", "merge_requests", &wanted("x"), 201).await;
+    further(&work).await;
+    let path = "merge_requests/1/merge";
+    world.call(&mia, "PUT", path, &Value::Null, 200).await;
     world.forge.deliveries_idle().await;
-    let pushes: Vec<Value> = receiver
-        .arrived()
-        .iter()
-        .map(super::support::Arrived::json)
-        .filter(|body| body["object_kind"] == "push")
-        .collect();
-    let mut pushed: Vec<(&str, i64)> = pushes
-        .iter()
-        .map(|body| {
-            (
-                body["ref"].as_str().unwrap(),
-                body["total_commits_count"].as_i64().unwrap(),
-            )
-        })
-        .collect();
-    pushed.sort_unstable();
+    let bodies: Vec<Value> = receiver.arrived().iter().map(Arrived::json).collect();
+    let of_kind = |kind: &'static str| bodies.iter().filter(move |body| body["object_kind"] == kind);
+    let count = |body: &Value| (body["ref"].clone(), body["total_commits_count"].clone());
+    let mut counts: Vec<String> = of_kind("push").map(|body| format!("{:?}", count(body))).collect();
+    counts.sort();
+    let told = |branch: &str, commits: i64| format!("{:?}", (json!(format!("refs/heads/{branch}")), json!(commits)));
     assert_eq!(
-        pushed,
-        [
-            ("refs/heads/bailey/ticket-1", 1),
-            ("refs/heads/bailey/ticket-1", 1),
-            ("refs/heads/main", 3)
-        ]
+        counts,
+        [told("bailey/ticket-1", 1), told("bailey/ticket-1", 1), told("main", 3)]
     );
-    let by_dan = pushes.iter().find(|body| body["after"] == json!(tip)).unwrap();
-    assert_eq!(
-        (&by_dan["user_username"], &by_dan["commits"][0]["id"]),
-        (&json!("dan"), &json!(tip))
-    );
-    let actions: Vec<Value> = receiver
-        .arrived()
-        .iter()
-        .map(super::support::Arrived::json)
-        .filter(|body| body["object_kind"] == "merge_request")
-        .map(|body| body["object_attributes"]["action"].clone())
+    let by_dan = of_kind("push").find(|body| body["after"] == json!(tip)).unwrap();
+    assert_eq!(by_dan["user_username"], "dan");
+    assert_eq!(by_dan["commits"][0]["id"], json!(tip));
+    let mut actions: Vec<String> = of_kind("merge_request")
+        .map(|body| body["object_attributes"]["action"].as_str().unwrap().to_owned())
         .collect();
-    for action in ["open", "update", "merge"] {
-        assert!(actions.contains(&json!(action)), "{actions:?}");
-    }
+    actions.sort();
+    assert_eq!(actions, ["merge", "open", "update"]);
     assert_eq!(
         receiver.last("Issue Hook").json()["object_attributes"]["action"],
         "close"
@@ -231,10 +214,7 @@ async fn who_may_push_what() {
     assert!(push_as("dan", &writes, "by-scope").await.ok);
     let done = push_as("mia", &world.token("mia"), "main").await;
     assert!(done.ok, "{}", done.said);
-    let branches = world
-        .get(&world.token("dan"), &format!("{GREETER}/repository/branches"))
-        .await
-        .is(200);
+    let branches = world.look(&world.token("dan"), "repository/branches").await;
     let names: Vec<&str> = branches
         .as_array()
         .unwrap()

@@ -18,10 +18,7 @@ async fn hooked(world: &World, receiver: &Receiver) -> Value {
         "url": receiver.url, "token": "canary-token-0123456789", "signing_token": format!("whsec_{}", STANDARD.encode(KEY)),
         "issues_events": true, "confidential_issues_events": true, "note_events": true, "push_events": false,
     });
-    world
-        .api(&world.token("mia"), "POST", &format!("{GREETER}/hooks"), &hook)
-        .await
-        .is(201)
+    world.call(&world.token("mia"), "POST", "hooks", &hook, 201).await
 }
 
 async fn label(world: &World, number: usize) {
@@ -115,39 +112,30 @@ async fn confidential_things_go_to_those_who_asked_for_them() {
     let (mia, ria) = (world.token("mia"), world.token("ria"));
     let hooks = format!("{GREETER}/hooks");
     world
-        .api(
+        .call(
             &mia,
             "POST",
             &hooks,
             &json!({ "url": open.url, "issues_events": true, "note_events": true }),
+            201,
         )
-        .await
-        .is(201);
+        .await;
     let hook = json!({ "url": all.url, "issues_events": true, "confidential_issues_events": true, "confidential_note_events": true });
-    let hook = world.api(&mia, "POST", &hooks, &hook).await.is(201);
+    let hook = world.call(&mia, "POST", &hooks, &hook, 201).await;
     let made = json!({ "title": "leak", "confidential": true });
+    world.call(&ria, "POST", "issues", &made, 201).await;
     world
-        .api(&ria, "POST", &format!("{GREETER}/issues"), &made)
-        .await
-        .is(201);
+        .call(&ria, "POST", "issues/2/notes", &json!({ "body": "of it" }), 201)
+        .await;
     world
-        .api(
+        .call(
             &ria,
             "POST",
-            &format!("{GREETER}/issues/2/notes"),
-            &json!({ "body": "of it" }),
-        )
-        .await
-        .is(201);
-    world
-        .api(
-            &ria,
-            "POST",
-            &format!("{GREETER}/issues/1/notes"),
+            "issues/1/notes",
             &json!({ "body": "among us", "internal": true }),
+            201,
         )
-        .await
-        .is(201);
+        .await;
     world.forge.deliveries_idle().await;
     assert_eq!(open.arrived().len(), 0);
     let mut told: Vec<String> = all
@@ -167,21 +155,19 @@ async fn confidential_things_go_to_those_who_asked_for_them() {
     // Tested, changed, and gone.
     let path = format!("{hooks}/{}", hook["id"]);
     world
-        .api(&mia, "POST", &format!("{path}/test/issues_events"), &Value::Null)
-        .await
-        .is(201);
+        .call(&mia, "POST", &format!("{path}/test/issues_events"), &Value::Null, 201)
+        .await;
     world.forge.deliveries_idle().await;
     assert_eq!(all.last("Issue Hook").json()["object_attributes"]["iid"], 1);
     let changed = world
-        .api(&mia, "PUT", &path, &json!({ "issues_events": false }))
-        .await
-        .is(200);
+        .call(&mia, "PUT", &path, &json!({ "issues_events": false }), 200)
+        .await;
     assert_eq!(
         (&changed["issues_events"], &changed["confidential_issues_events"]),
         (&json!(false), &json!(true))
     );
-    world.api(&mia, "DELETE", &path, &Value::Null).await.is(204);
-    world.get(&mia, &path).await.is(404);
+    world.call(&mia, "DELETE", &path, &Value::Null, 204).await;
+    world.refused(&mia, &path, 404).await;
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use bailey_demo_forge::OauthClient;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, GREETER, World, basic, git};
+use crate::support::{Answer, World, basic, git};
 
 const RETURN: &str = "http://127.0.0.1:7080/callback";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
@@ -118,9 +118,9 @@ async fn a_person_lets_an_application_act_for_them() {
         (&json!("Bearer"), &json!(7_200), &json!("api read_user"))
     );
     let access = text(&given, "access_token");
-    assert_eq!(world.get(&access, "/api/v4/user").await.is(200)["username"], "dan");
-    world.get(&access, "/api/v4/personal_access_tokens/self").await.is(404);
-    let info = world.get(&access, "/oauth/token/info").await.is(200);
+    assert_eq!(world.look(&access, "/api/v4/user").await["username"], "dan");
+    world.refused(&access, "/api/v4/personal_access_tokens/self", 404).await;
+    let info = world.look(&access, "/oauth/token/info").await;
     assert_eq!(
         (&info["resource_owner_id"], &info["application"]["uid"]),
         (&json!(2), &json!(client.id))
@@ -149,14 +149,16 @@ async fn tokens_take_each_others_place_and_are_taken_back() {
         .await
         .is(200);
     let access = text(&second, "access_token");
-    world.get(&text(&first, "access_token"), "/api/v4/user").await.is(401);
-    world.get(&access, "/api/v4/user").await.is(200);
+    world
+        .call(&text(&first, "access_token"), "GET", "/api/v4/user", &Value::Null, 401)
+        .await;
+    world.look(&access, "/api/v4/user").await;
     // A refresh token that was used is shown again: somebody stole it, so nothing of it is good any more.
     let refused = by_refresh(&world, &client, &text(&first, "refresh_token"))
         .await
         .is(400);
     assert_eq!(refused["error"], "invalid_grant");
-    world.get(&access, "/api/v4/user").await.is(401);
+    world.refused(&access, "/api/v4/user", 401).await;
     by_refresh(&world, &client, &text(&second, "refresh_token"))
         .await
         .is(400);
@@ -174,13 +176,13 @@ async fn tokens_take_each_others_place_and_are_taken_back() {
             .status,
         401
     );
-    world.get(&access, "/api/v4/user").await.is(200);
+    world.look(&access, "/api/v4/user").await;
     let own = basic(&client.id, &client.secret);
     world
         .send("POST", "/oauth/revoke", &[FORM, ("authorization", &own)], &body)
         .await
         .is(200);
-    world.get(&access, "/api/v4/user").await.is(401);
+    world.refused(&access, "/api/v4/user", 401).await;
     world
         .send(
             "POST",
@@ -203,7 +205,9 @@ async fn a_code_is_good_once_and_for_whoever_asked() {
         "invalid_grant"
     );
     // Shown twice: what came of it is taken back.
-    world.get(&text(&given, "access_token"), "/api/v4/user").await.is(401);
+    world
+        .call(&text(&given, "access_token"), "GET", "/api/v4/user", &Value::Null, 401)
+        .await;
     let wrong = "a".repeat(43);
     let shown = code(&world, &client).await;
     by_code(&world, &client, &shown, &wrong).await.is(400);
@@ -305,6 +309,6 @@ async fn nothing_goes_where_it_was_not_registered() {
         .await
         .is(200);
     let access = text(&given, "access_token");
-    world.get(&access, "/api/v4/user").await.is(200);
-    world.get(&access, &format!("{GREETER}/issues")).await.is(403);
+    world.look(&access, "/api/v4/user").await;
+    world.refused(&access, "issues", 403).await;
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{GREETER, World};
+use crate::support::World;
 
 const HOSTILE: &str = "</title><script>alert(1)</script><img src=x onerror=alert(1)>\"'&";
 
@@ -11,47 +11,44 @@ async fn pages_show_everything_that_is_for_everyone() {
     let world = World::start().await;
     let (ria, dan) = (world.token("ria"), world.token("dan"));
     world
-        .api(
+        .call(
             &ria,
             "POST",
-            &format!("{GREETER}/issues/1/notes"),
+            "issues/1/notes",
             &json!({ "body": "**see** `greet.sh`" }),
+            201,
         )
-        .await
-        .is(201);
+        .await;
     world
-        .api(
+        .call(
             &ria,
             "POST",
-            &format!("{GREETER}/issues/1/notes"),
+            "issues/1/notes",
             &json!({ "body": "among us", "internal": true }),
+            201,
         )
-        .await
-        .is(201);
+        .await;
     world
-        .api(
+        .call(
             &ria,
             "POST",
-            &format!("{GREETER}/issues"),
+            "issues",
             &json!({ "title": "the leak", "confidential": true }),
+            201,
         )
-        .await
-        .is(201);
+        .await;
     world
-        .api(
+        .call(
             &dan,
             "POST",
-            &format!("{GREETER}/repository/branches"),
+            "repository/branches",
             &json!({ "branch": "a/b", "ref": "main" }),
+            201,
         )
-        .await
-        .is(201);
+        .await;
     let wanted =
         json!({ "source_branch": "a/b", "target_branch": "main", "title": "Nothing yet", "description": "Closes #1" });
-    world
-        .api(&dan, "POST", &format!("{GREETER}/merge_requests"), &wanted)
-        .await
-        .is(201);
+    world.call(&dan, "POST", "merge_requests", &wanted, 201).await;
     for (path, has) in [
         ("/", "demo/greeter"),
         ("/demo/greeter", "test.sh"),
@@ -83,6 +80,13 @@ async fn pages_show_everything_that_is_for_everyone() {
             "{path}"
         );
     }
+}
+
+#[tokio::test]
+async fn what_is_not_for_everyone_is_not_there() {
+    let world = World::start().await;
+    let leak = json!({ "title": "the leak", "confidential": true });
+    world.call(&world.token("ria"), "POST", "issues", &leak, 201).await;
     let style = world.send("GET", "/-/style.css", &[], "").await;
     assert!(style.header("content-type").starts_with("text/css") && style.text.contains("prefers-color-scheme: dark"));
     for path in [
@@ -107,19 +111,16 @@ async fn hostile_text_stays_text() {
     let world = World::start().await;
     let (mia, dan) = (world.token("mia"), world.token("dan"));
     let issue = json!({ "title": HOSTILE, "description": HOSTILE, "labels": [HOSTILE.replace(',', "")] });
+    world.call(&mia, "POST", "issues", &issue, 201).await;
     world
-        .api(&mia, "POST", &format!("{GREETER}/issues"), &issue)
-        .await
-        .is(201);
-    world
-        .api(
+        .call(
             &mia,
             "POST",
-            &format!("{GREETER}/issues/2/notes"),
+            "issues/2/notes",
             &json!({ "body": format!("[x](javascript:alert(1)) {HOSTILE}") }),
+            201,
         )
-        .await
-        .is(201);
+        .await;
     let work = world.clone("dan", "work").await;
     let hostile_file = "<img src=x onerror=alert(1)>";
     std::fs::write(work.join(hostile_file), HOSTILE).unwrap();
@@ -129,10 +130,7 @@ async fn hostile_text_stays_text() {
     crate::support::git_ok(&work, &["commit", "-qm", HOSTILE]).await;
     crate::support::git_ok(&work, &["push", "-q", "origin", "HEAD"]).await;
     let wanted = json!({ "source_branch": "<script>alert(1)</script>", "target_branch": "main", "title": HOSTILE, "description": HOSTILE });
-    world
-        .api(&dan, "POST", &format!("{GREETER}/merge_requests"), &wanted)
-        .await
-        .is(201);
+    world.call(&dan, "POST", "merge_requests", &wanted, 201).await;
     for path in [
         "/demo/greeter/-/issues",
         "/demo/greeter/-/issues/2",

@@ -5,30 +5,24 @@ use std::fs;
 use bailey_demo_forge::{DemoConfig, DemoError, DemoForge};
 use serde_json::json;
 
-use crate::support::{GREETER, Receiver, World, config, git_ok};
+use crate::support::{Receiver, World, config, git_ok};
 
 #[tokio::test]
 async fn a_restart_keeps_everything() {
     let world = World::start().await;
     let dan = world.token("dan");
     world
-        .api(
-            &dan,
-            "POST",
-            &format!("{GREETER}/issues/1/notes"),
-            &json!({ "body": "kept" }),
-        )
-        .await
-        .is(201);
+        .call(&dan, "POST", "issues/1/notes", &json!({ "body": "kept" }), 201)
+        .await;
     world
-        .api(
+        .call(
             &dan,
             "POST",
-            &format!("{GREETER}/repository/branches"),
+            "repository/branches",
             &json!({ "branch": "kept", "ref": "main" }),
+            201,
         )
-        .await
-        .is(201);
+        .await;
     let client = world
         .forge
         .oauth_client_create("kept", &["http://127.0.0.1:1/"], &["api"])
@@ -44,12 +38,9 @@ async fn a_restart_keeps_everything() {
 
     let forge = DemoForge::start(config(&directory)).await.unwrap();
     let world = World { home, forge };
-    let notes = world.get(&dan, &format!("{GREETER}/issues/1/notes")).await.is(200);
+    let notes = world.look(&dan, "issues/1/notes").await;
     assert_eq!(notes[0]["body"], "kept");
-    world
-        .get(&dan, &format!("{GREETER}/repository/branches/kept"))
-        .await
-        .is(200);
+    world.look(&dan, "repository/branches/kept").await;
     let asked = format!(
         "/oauth/authorize?client_id={}&redirect_uri=http://127.0.0.1:1/&response_type=code",
         client.id
@@ -63,52 +54,39 @@ async fn a_reset_puts_the_seed_back_and_touches_nothing_else() {
     let (dan, mia) = (world.token("dan"), world.token("mia"));
     let receiver = Receiver::start(&[]).await;
     let hook = json!({ "url": receiver.url, "issues_events": true });
-    world
-        .api(&mia, "POST", &format!("{GREETER}/hooks"), &hook)
-        .await
-        .is(201);
+    world.call(&mia, "POST", "hooks", &hook, 201).await;
     let outside = world.home.path().join("outside");
     fs::create_dir(&outside).unwrap();
     fs::write(outside.join("file"), "mine").unwrap();
     let note = world
-        .api(
-            &dan,
-            "POST",
-            &format!("{GREETER}/issues/1/notes"),
-            &json!({ "body": "gone" }),
-        )
-        .await
-        .is(201);
+        .call(&dan, "POST", "issues/1/notes", &json!({ "body": "gone" }), 201)
+        .await;
     world
-        .api(
+        .call(
             &dan,
             "PUT",
-            &format!("{GREETER}/issues/1"),
+            "issues/1",
             &json!({ "add_labels": "x", "title": "changed" }),
+            200,
         )
-        .await
-        .is(200);
+        .await;
     world
-        .api(&dan, "POST", &format!("{GREETER}/issues"), &json!({ "title": "more" }))
-        .await
-        .is(201);
+        .call(&dan, "POST", "issues", &json!({ "title": "more" }), 201)
+        .await;
     let work = world.clone("mia", "work").await;
     git_ok(&work, &["commit", "-q", "--allow-empty", "-m", "more"]).await;
     git_ok(&work, &["push", "-q", "origin", "main", "main:side"]).await;
     world
-        .api(
+        .call(
             &dan,
             "POST",
-            &format!("{GREETER}/repository/branches"),
+            "repository/branches",
             &json!({ "branch": "other", "ref": "main" }),
+            201,
         )
-        .await
-        .is(201);
+        .await;
     let wanted = json!({ "source_branch": "side", "target_branch": "other", "title": "t" });
-    world
-        .api(&dan, "POST", &format!("{GREETER}/merge_requests"), &wanted)
-        .await
-        .is(201);
+    world.call(&dan, "POST", "merge_requests", &wanted, 201).await;
 
     let plan = world.forge.reset_plan().await.unwrap();
     for line in [
@@ -122,38 +100,23 @@ async fn a_reset_puts_the_seed_back_and_touches_nothing_else() {
     }
     // A plan changes nothing.
     assert_eq!(world.forge.reset_plan().await.unwrap(), plan);
-    world.get(&dan, &format!("{GREETER}/issues/2")).await.is(200);
+    world.look(&dan, "issues/2").await;
     assert_eq!(world.forge.reset().await.unwrap(), plan);
 
-    let issue = world.get(&dan, &format!("{GREETER}/issues/1")).await.is(200);
+    let issue = world.look(&dan, "issues/1").await;
     assert_eq!(
         (&issue["labels"], &issue["title"]),
         (&json!(["bug"]), &json!("Without a name nobody is greeted"))
     );
-    world.get(&dan, &format!("{GREETER}/issues/2")).await.is(404);
-    let branches = world.get(&dan, &format!("{GREETER}/repository/branches")).await.is(200);
+    world.refused(&dan, "issues/2", 404).await;
+    let branches = world.look(&dan, "repository/branches").await;
     assert_eq!(branches.as_array().unwrap().len(), 1);
     assert_eq!(branches[0]["commit"]["title"], "Test what is promised");
     // Who was connected still is, and no id comes twice.
-    assert_eq!(
-        world
-            .get(&mia, &format!("{GREETER}/hooks"))
-            .await
-            .is(200)
-            .as_array()
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(world.look(&mia, "hooks").await.as_array().unwrap().len(), 1);
     let new = world
-        .api(
-            &dan,
-            "POST",
-            &format!("{GREETER}/issues/1/notes"),
-            &json!({ "body": "new" }),
-        )
-        .await
-        .is(201);
+        .call(&dan, "POST", "issues/1/notes", &json!({ "body": "new" }), 201)
+        .await;
     assert!(new["id"].as_i64() > note["id"].as_i64());
     assert!(issue["id"].as_i64() > note["id"].as_i64());
     assert_eq!(fs::read_to_string(outside.join("file")).unwrap(), "mine");

@@ -102,6 +102,21 @@ impl World {
         self.send(method, path, &headers, &body).await
     }
 
+    /// A request below the greeter's address (or any, from a slash on), and what its answer has; the status has to be this one.
+    pub(crate) async fn call(&self, token: &str, method: &str, path: &str, body: &Value, status: u16) -> Value {
+        self.api(token, method, &whole(path), body).await.is(status)
+    }
+
+    /// What there is.
+    pub(crate) async fn look(&self, token: &str, path: &str) -> Value {
+        self.get(token, &whole(path)).await.is(200)
+    }
+
+    /// What may not be seen, with the status that says so.
+    pub(crate) async fn refused(&self, token: &str, path: &str, status: u16) {
+        self.get(token, &whole(path)).await.is(status);
+    }
+
     pub(crate) async fn get(&self, token: &str, path: &str) -> Answer {
         self.api(token, "GET", path, &Value::Null).await
     }
@@ -118,6 +133,14 @@ impl World {
         let done = git(self.home.path(), &["clone", "-q", &url, into]).await;
         assert!(done.ok, "{}", done.said);
         directory
+    }
+}
+
+fn whole(path: &str) -> String {
+    if path.starts_with('/') {
+        path.to_owned()
+    } else {
+        format!("{GREETER}/{path}")
     }
 }
 

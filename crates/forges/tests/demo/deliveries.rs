@@ -61,9 +61,9 @@ fn sent_at(headers: &HeaderMap) -> Timestamp {
 
 fn read(headers: &HeaderMap, body: &[u8], secret: HookSecret) -> Parsed {
     let verifier = Verifier::new(ForgeKind::GitLab, vec![secret]).unwrap();
-    let verified = verifier.verify(headers, body, sent_at(headers)).unwrap();
-    assert_eq!(verified.delivery(), headers["idempotency-key"].to_str().unwrap());
-    verified.parse().unwrap()
+    let good = verifier.verify(headers, body, sent_at(headers)).unwrap();
+    assert_eq!(good.delivery(), headers["idempotency-key"].to_str().unwrap());
+    good.parse().unwrap()
 }
 
 fn signing() -> HookSecret {
