@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CallKind, CallState, Cause, ChatState, PlanMode};
+use super::{CallKind, CallState, Cause, ChatState, Outcome, PlanMode};
 use crate::time::MICROS_PER_SECOND;
 use crate::{CallId, MessageId, Money, Timestamp};
 
@@ -103,7 +103,10 @@ pub enum Event {
     /// It cannot go on; the cause says why.
     Failed(Cause),
     /// The worker gave no sign of life, or was told to go.
-    WorkerLost,
+    WorkerLost {
+        /// Whether it was lost, and did not go by itself.
+        crashed: bool,
+    },
 }
 
 /// What is to be written down with a transition.
@@ -160,6 +163,34 @@ pub enum InvalidTransition {
     Limit(Cause),
 }
 
+impl Resolution {
+    /// What came of the call.
+    pub const fn outcome(self) -> Outcome {
+        match self {
+            Self::Refused => Outcome::Refused,
+            Self::Interrupted => Outcome::Interrupted,
+            Self::Unknown => Outcome::Unknown,
+            Self::Cancelled => Outcome::Cancelled,
+        }
+    }
+
+    /// What the model is told in place of a result.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Refused => {
+                "Refused: nothing may be changed before the person has accepted a plan. Look around, then propose one with \
+                 propose_plan."
+            }
+            Self::Interrupted => "Interrupted by the person or by a limit. It may have done a part of its work.",
+            Self::Unknown => {
+                "Unknown: the server was restarted while this ran, and it was not run again. It may have done all, a part or \
+                 nothing of its work. Look before you repeat it."
+            }
+            Self::Cancelled => "Cancelled: the chat was over before this was done.",
+        }
+    }
+}
+
 impl Event {
     /// What it is called in errors and logs.
     pub const fn name(&self) -> &'static str {
@@ -179,7 +210,7 @@ impl Event {
             Self::LimitReached(_) => "a limit",
             Self::ContextFull => "a full context",
             Self::Failed(_) => "a failure",
-            Self::WorkerLost => "the loss of its worker",
+            Self::WorkerLost { .. } => "the loss of its worker",
         }
     }
 }
@@ -209,7 +240,7 @@ impl Run {
         let mut next = self.clone();
         let mut effects = Vec::new();
         // What passes without a worker is nobody's work.
-        next.clock(now, event != Event::WorkerLost);
+        next.clock(now, !matches!(event, Event::WorkerLost { crashed: true }));
         next.apply(event, &mut effects)?;
         next.since = next.state.is_active().then_some(now);
         Ok((next, effects))
@@ -297,7 +328,7 @@ impl Run {
             }
             (Running, Event::ContextFull) => self.end(ChatState::Failed, Cause::ContextFull, effects),
             (Running | Tool, Event::Failed(cause)) => self.end(ChatState::Failed, cause, effects),
-            (Running | Tool, Event::WorkerLost) => self.lost(effects),
+            (Running | Tool, Event::WorkerLost { crashed }) => self.lost(crashed, effects),
             (state, _) => return Err(InvalidTransition::State { state, event: name }),
         }
         Ok(())
@@ -403,8 +434,8 @@ impl Run {
         }
     }
 
-    fn lost(&mut self, effects: &mut Vec<Effect>) {
-        self.losses = self.losses.saturating_add(1);
+    fn lost(&mut self, crashed: bool, effects: &mut Vec<Effect>) {
+        self.losses = self.losses.saturating_add(u32::from(crashed));
         for call in self.calls.iter_mut().filter(|call| call.state == CallState::Running) {
             resolve(call, Resolution::Unknown, effects);
         }

@@ -26,7 +26,7 @@ enum Wish {
     Limit(Cause),
     ContextFull,
     Failed,
-    WorkerLost,
+    WorkerLost(bool),
 }
 
 fn limits() -> impl Strategy<Value = Limits> {
@@ -61,7 +61,7 @@ fn wish() -> impl Strategy<Value = Wish> {
         1 => limit.prop_map(Wish::Limit),
         1 => Just(Wish::ContextFull),
         1 => Just(Wish::Failed),
-        4 => Just(Wish::WorkerLost),
+        4 => any::<bool>().prop_map(Wish::WorkerLost),
     ]
 }
 
@@ -104,7 +104,7 @@ impl Books {
             Wish::Limit(cause) => Event::LimitReached(*cause),
             Wish::ContextFull => Event::ContextFull,
             Wish::Failed => Event::Failed(Cause::ModelFailed),
-            Wish::WorkerLost => Event::WorkerLost,
+            Wish::WorkerLost(crashed) => Event::WorkerLost { crashed: *crashed },
         }
     }
 
@@ -254,6 +254,8 @@ proptest! {
     }
 }
 
+const LOST: Event = Event::WorkerLost { crashed: true };
+
 fn call(n: u128) -> CallId {
     CallId::from_uuid(Uuid::from_u128(n))
 }
@@ -304,7 +306,7 @@ fn what_ran_when_a_worker_was_lost_is_unknown_and_what_did_not_is_run() {
         vec![(call(1), CallKind::Write), (call(2), CallKind::Write)],
     );
     let run = after(&run, [Event::CallStarted(call(1))]);
-    let (run, effects) = run.step(Event::WorkerLost, Timestamp::default()).unwrap();
+    let (run, effects) = run.step(LOST, Timestamp::default()).unwrap();
     assert_eq!(effects, [Effect::Resolve(call(1), Resolution::Unknown)]);
     assert_eq!(run.pending().collect::<Vec<_>>(), [call(2)]);
 }
@@ -317,10 +319,10 @@ fn a_chat_that_keeps_losing_its_workers_fails() {
         [Event::Message(message)],
     );
     for _ in 1..LOSSES_MOST {
-        run = after(&run, [Event::StepStarted, Event::WorkerLost]);
+        run = after(&run, [Event::StepStarted, LOST]);
         assert_eq!(run.state, ChatState::Running);
     }
-    run = after(&run, [Event::StepStarted, Event::WorkerLost]);
+    run = after(&run, [Event::StepStarted, LOST]);
     assert_eq!((run.state, run.cause), (ChatState::Failed, Some(Cause::Crashes)));
 }
 
@@ -340,7 +342,7 @@ fn waiting_for_people_and_for_workers_is_no_work() {
     let run = step(&run, Event::StepFinished { calls, cost }, 4);
     let run = step(&run, Event::Answered(call(1)), 400_000);
     assert_eq!((run.state, run.left()), (ChatState::Running, Some(6_000_000)));
-    let run = step(&run, Event::WorkerLost, 500_000);
+    let run = step(&run, LOST, 500_000);
     assert_eq!((run.state, run.left()), (ChatState::Running, Some(6_000_000)));
     let run = step(&run, Event::StepStarted, 500_007);
     let calls = Vec::new();
