@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bailey_core::ChatId;
 use bailey_core::chat::Chat;
+use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -51,9 +52,9 @@ impl Feed {
         }
     }
 
-    /// Until somebody says that there is work.
-    pub(crate) async fn work(&self) {
-        self.0.work.notified().await;
+    /// Until somebody says that there is work. What is said counts from now on, and not from the first poll.
+    pub(crate) fn work(&self) -> Notified<'_> {
+        self.0.work.notified()
     }
 
     /// The worker has taken a chat: the token is cancelled when it has nothing to do any more.

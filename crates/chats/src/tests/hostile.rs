@@ -1,6 +1,7 @@
 //! What models and repositories may write without doing harm.
 
-use bailey_core::chat::Outcome;
+use bailey_core::chat::{Outcome, Part};
+use bailey_store::{ChatFilter, LedgerReach, ListPage};
 use serde_json::{Value, json};
 
 use super::script::Say;
@@ -67,17 +68,15 @@ async fn long_output_keeps_its_head_and_tail() {
     assert_eq!(outcome, Outcome::Ok);
     assert!(text.len() < RESULT_BYTES + 200 && text.contains("bytes are left out here"));
     assert!(!text.contains('\u{fffd}') && text.ends_with("[exit status 0]"));
-    let id = world.store.chats_list(
-        &bailey_store::ChatFilter::within(bailey_store::LedgerReach::All),
-        bailey_store::ListPage::first(1),
-    );
-    let id = id.await.unwrap().0[0].id;
+    let all = ChatFilter::within(LedgerReach::All);
+    let (listed, _) = world.store.chats_list(&all, ListPage::first(1)).await.unwrap();
+    let id = listed[0].id;
     let logged: usize = world
         .parts(id)
         .await
         .iter()
         .map(|part| match part {
-            bailey_core::chat::Part::ToolOutput { text, .. } => text.len(),
+            Part::ToolOutput { text, .. } => text.len(),
             _ => 0,
         })
         .sum();

@@ -1,7 +1,8 @@
 //! Whole workers: they find work by themselves, share it, stop and are replaced.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use bailey_core::WorkerId;
 use bailey_core::chat::{ChatState, Outcome, Part};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -41,10 +42,6 @@ async fn workers_share_the_chats_and_run_tools_side_by_side() {
     let (now, most) = world.memory.running();
     assert_eq!(now, 0);
     assert!((2..=12).contains(&most), "{most} at once");
-    // A follow-up wakes a worker of the same process at once.
-    let began = Instant::now();
-    world.chats.interrupt(ids[0]).await.unwrap_err();
-    assert!(began.elapsed() < Duration::from_secs(5));
     stop.cancel();
     for worker in workers {
         worker.await.unwrap();
@@ -71,7 +68,66 @@ async fn a_worker_that_stops_gives_its_chats_back() {
 }
 
 #[tokio::test]
-async fn a_lost_worker_is_replaced_within_fifteen_seconds() {
+async fn a_message_wakes_a_worker_at_once() {
+    let mut world = World::new("chat", vec![Say::text("Done.")]).await;
+    world.options.poll = Duration::from_mins(10);
+    let start = crate::Start {
+        message: None,
+        ..world.start()
+    };
+    let id = world.chats.create(start).await.unwrap().id;
+    let stop = CancellationToken::new();
+    let worker = world.tasks.spawn(world.worker(None).run(stop.clone()));
+    // It has looked for work, and found none.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    world.chats.post(id, Some(ADA), "go").await.unwrap();
+    at_rest(&world, id).await;
+    assert_eq!(world.chat(id).await.run.state, ChatState::Waiting);
+    stop.cancel();
+    worker.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_sign_of_life_keeps_a_chat_and_one_that_was_taken_is_let_go_of() {
+    let mut world = World::new("messages", vec![Say::call("run", &json!({ "command": "hang" }))]).await;
+    world.options.heartbeat = Duration::from_millis(20);
+    let id = world.begin().await;
+    let stop = CancellationToken::new();
+    let worker = world.tasks.spawn(world.worker(None).run(stop.clone()));
+    world.until(id, |part| matches!(part, Part::ToolOutput { .. })).await;
+    let other = WorkerId::from_uuid(uuid::Uuid::from_u128(99));
+    let claim = async || {
+        let now = world.hand_now();
+        world.store.chat_claim(other, now, now.plus_seconds(12)).await.unwrap()
+    };
+    for _ in 0..4 {
+        world.hand.advance(8);
+        // Two beats of the heart.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert!(claim().await.is_none(), "it is alive");
+    }
+    // Its heart is slower than the clock now, so that another one takes the chat.
+    let taken = loop {
+        world.hand.advance(13);
+        if let Some((chat, _)) = claim().await {
+            break chat;
+        }
+    };
+    assert_eq!(taken.id, id);
+    assert_eq!(world.results(id).await[0].0, Outcome::Unknown);
+    for _ in 0..400 {
+        if world.memory.running().0 == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(world.memory.running().0, 0, "the one that lost it has let go");
+    stop.cancel();
+    worker.await.unwrap();
+}
+
+#[test]
+fn another_worker_takes_over_within_fifteen_seconds() {
     let options = crate::WorkerOptions::default();
     assert!(options.lease + options.poll < Duration::from_secs(15));
     assert!(options.heartbeat * 2 < options.lease, "one sign of life may be missed");

@@ -208,11 +208,12 @@ pub(crate) struct World {
     pub(crate) memory: Arc<Memory>,
     pub(crate) protocol: &'static str,
     pub(crate) open: bool,
+    pub(crate) options: WorkerOptions,
     pub(crate) tasks: Tasks,
     _db: TestDb,
 }
 
-pub(crate) fn options() -> WorkerOptions {
+fn options() -> WorkerOptions {
     WorkerOptions {
         batch: Duration::from_millis(5),
         retry_wait: Duration::from_millis(1),
@@ -238,6 +239,7 @@ impl World {
             memory: Arc::default(),
             protocol,
             open: true,
+            options: options(),
             tasks: Tasks::new(),
             _db: db,
         }
@@ -263,6 +265,10 @@ impl World {
         }
     }
 
+    pub(crate) fn hand_now(&self) -> Timestamp {
+        self.chats.clock.now()
+    }
+
     pub(crate) async fn begin(&self) -> ChatId {
         self.chats.create(self.start()).await.unwrap().id
     }
@@ -272,7 +278,7 @@ impl World {
         saves.crash = crash;
         let door = Door(self.open.then(|| Arc::clone(&self.memory)));
         let with = (Arc::clone(&self.model) as _, Arc::new(door) as _);
-        Worker::with_saves(saves, with, self.tasks.clone(), options())
+        Worker::with_saves(saves, with, self.tasks.clone(), self.options.clone())
     }
 
     /// Does all that there is to do.

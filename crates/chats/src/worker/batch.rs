@@ -193,7 +193,8 @@ mod tests {
                 batch.push(Channel::Stdout, &text.as_bytes()[pair[0]..pair[1]]);
                 for part in batch.take(call, false) {
                     let Part::ToolOutput { text, .. } = part else { panic!("{part:?}") };
-                    prop_assert!(!text.contains('\u{fffd}'));
+                    let whole = !text.contains('\u{fffd}');
+                    prop_assert!(whole);
                     seen.push_str(&text);
                 }
             }
