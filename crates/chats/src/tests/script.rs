@@ -1,6 +1,7 @@
 //! A model that follows a script. What it says depends on how far the conversation is, so that it can be asked again.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use bailey_core::Money;
 use bailey_llm::Protocol;
@@ -44,6 +45,8 @@ pub(crate) struct Script {
     /// Every body that it was asked with.
     pub(crate) asked: Mutex<Vec<Value>>,
     pub(crate) bodies: Mutex<Vec<Bytes>>,
+    /// Whether there is time between the pieces of an answer, so that each is written down by itself.
+    pub(crate) slow: bool,
 }
 
 /// What each answer costs.
@@ -56,6 +59,7 @@ impl Script {
             said: Mutex::default(),
             asked: Mutex::default(),
             bodies: Mutex::default(),
+            slow: false,
         }
     }
 }
@@ -90,12 +94,14 @@ impl Model for Script {
                 Say::Hang(text) | Say::BreakOff(text) => events(request.protocol, (at, text, &[]), 100, false),
             };
             // In pieces that end anywhere.
-            let pieces: Vec<_> = events
-                .as_bytes()
-                .chunks(37)
-                .map(|piece| Ok(Bytes::copy_from_slice(piece)))
-                .collect();
-            let body = stream::iter(pieces);
+            let (size, wait) = if self.slow { (250, 4) } else { (37, 0) };
+            let pieces: Vec<Bytes> = events.as_bytes().chunks(size).map(Bytes::copy_from_slice).collect();
+            let body = stream::iter(pieces).then(move |piece| async move {
+                if wait > 0 {
+                    tokio::time::sleep(Duration::from_millis(wait)).await;
+                }
+                Ok(piece)
+            });
             Ok(ModelAnswer {
                 body: match say {
                     Say::Hang(_) => Box::pin(body.chain(stream::pending())),
