@@ -83,13 +83,16 @@ impl Transcript {
                 self.unread = self.unread.saturating_add(text.len() as u64);
                 self.entries.push(Entry::Message(message, text));
             }
-            Part::StepStarted { .. } => self.open.clear(),
-            Part::Text { block, text } => self.block(block, Block::Text(String::new())).append(&text),
-            Part::Thinking { block, text } => self.block(block, thinking()).append(&text),
+            Part::Text { block, text } => {
+                self.block(block, Block::Text(String::new()), |block| block.append(&text));
+            }
+            Part::Thinking { block, text } => self.block(block, thinking(), |block| block.append(&text)),
             Part::Signature { block, signature } => {
-                if let Block::Thinking { signature: slot, .. } = self.block(block, thinking()) {
-                    *slot = Some(signature);
-                }
+                self.block(block, thinking(), |block| {
+                    if let Block::Thinking { signature: slot, .. } = block {
+                        *slot = Some(signature);
+                    }
+                });
             }
             Part::Redacted { block, data } => self.open.push((block, Block::Redacted(data))),
             Part::ToolCall {
@@ -119,7 +122,7 @@ impl Transcript {
                 self.open.retain(|(_, block)| matches!(block, Block::Text(_)));
                 self.close(true);
             }
-            Part::StepCut { kept: false } => self.open.clear(),
+            Part::StepStarted { .. } | Part::StepCut { kept: false } => self.open.clear(),
             Part::ToolResult {
                 call, outcome, text, ..
             } => self.result(call, outcome, text),
@@ -132,15 +135,17 @@ impl Transcript {
         }
     }
 
-    fn block(&mut self, number: u32, empty: Block) -> &mut Block {
-        let same =
-            |(n, block): &(u32, Block)| *n == number && std::mem::discriminant(block) == std::mem::discriminant(&empty);
-        let at = self.open.iter().position(same).unwrap_or(self.open.len());
-        if at == self.open.len() {
-            self.open.push((number, empty));
+    /// Does something to the block of this number and kind, which is made if it is not there.
+    fn block(&mut self, number: u32, empty: Block, change: impl FnOnce(&mut Block)) {
+        let same = |(n, block): &&mut (u32, Block)| {
+            *n == number && std::mem::discriminant(block) == std::mem::discriminant(&empty)
+        };
+        if let Some((_, block)) = self.open.iter_mut().find(same) {
+            return change(block);
         }
-        // Just found, or just pushed.
-        &mut self.open[at].1
+        let mut block = empty;
+        change(&mut block);
+        self.open.push((number, block));
     }
 
     fn close(&mut self, cut: bool) {

@@ -1,5 +1,7 @@
 //! Arguments of tool calls, as models write them: read strictly, with errors that a model can mend.
 
+mod wire;
+
 use serde::Deserialize;
 
 use super::{RUN_LIMIT_MOST, Tool};
@@ -131,32 +133,6 @@ pub enum Request {
     },
 }
 
-macro_rules! wire {
-    ($($name:ident { $($field:ident: $type:ty,)* })*) => {$(
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct $name { $($field: $type,)* }
-    )*};
-}
-
-wire! {
-    RunArguments { command: String, directory: Option<String>, timeout_seconds: Option<u64>, background: Option<bool>, }
-    ProcessArguments {
-        process: String, action: ProcessAction, after: Option<u64>, wait_seconds: Option<u64>, text: Option<String>,
-    }
-    ReadArguments { path: String, offset: Option<u64>, limit: Option<u64>, }
-    WriteArguments { path: String, content: String, }
-    EditArguments { path: String, old: String, new: String, all: Option<bool>, }
-    ListArguments { path: Option<String>, }
-    SearchArguments { pattern: String, path: Option<String>, glob: Option<String>, }
-    NoArguments {}
-    GitDiffArguments { staged: Option<bool>, base: Option<String>, paths: Option<Vec<String>>, }
-    GitCommitArguments { message: String, paths: Option<Vec<String>>, }
-    GitPushArguments { branch: Option<String>, }
-    AskArguments { question: String, options: Option<Vec<String>>, }
-    ProposePlanArguments { plan: String, }
-}
-
 /// Reads the arguments of a call.
 pub fn parse(name: &str, arguments: &str) -> Result<Request, ArgumentError> {
     let Some(tool) = Tool::of_name(name) else {
@@ -176,107 +152,19 @@ pub fn parse(name: &str, arguments: &str) -> Result<Request, ArgumentError> {
 
 fn request(tool: Tool, arguments: &str) -> Result<Request, ArgumentError> {
     Ok(match tool {
-        Tool::Run => {
-            let RunArguments {
-                command,
-                directory,
-                timeout_seconds: timeout,
-                background,
-            } = read(tool, arguments)?;
-            let background = background.unwrap_or(false);
-            Request::Run {
-                command,
-                directory,
-                timeout,
-                background,
-            }
-        }
-        Tool::Process => {
-            let ProcessArguments {
-                process,
-                action,
-                after,
-                wait_seconds,
-                text,
-            } = read(tool, arguments)?;
-            let (after, wait) = (after.unwrap_or(0), wait_seconds.unwrap_or(0).min(60));
-            Request::Process {
-                process,
-                action,
-                after,
-                wait,
-                text: text.unwrap_or_default(),
-            }
-        }
-        Tool::Read => {
-            let ReadArguments { path, offset, limit } = read(tool, arguments)?;
-            Request::Read {
-                path,
-                offset: offset.unwrap_or(1).max(1),
-                limit: limit.unwrap_or(2_000).max(1),
-            }
-        }
-        Tool::Write => {
-            let WriteArguments { path, content } = read(tool, arguments)?;
-            Request::Write { path, content }
-        }
-        Tool::Edit => {
-            let EditArguments { path, old, new, all } = read(tool, arguments)?;
-            Request::Edit {
-                path,
-                old,
-                new,
-                all: all.unwrap_or(false),
-            }
-        }
-        Tool::List => {
-            let ListArguments { path } = read(tool, arguments)?;
-            Request::List {
-                path: path.unwrap_or_else(|| ".".to_owned()),
-            }
-        }
-        Tool::Search => {
-            let SearchArguments { pattern, path, glob } = read(tool, arguments)?;
-            Request::Search {
-                pattern,
-                path: path.unwrap_or_else(|| ".".to_owned()),
-                glob,
-            }
-        }
-        Tool::GitStatus => {
-            let NoArguments {} = read(tool, arguments)?;
-            Request::GitStatus
-        }
-        Tool::GitDiff => {
-            let GitDiffArguments { staged, base, paths } = read(tool, arguments)?;
-            Request::GitDiff {
-                staged: staged.unwrap_or(false),
-                base,
-                paths: paths.unwrap_or_default(),
-            }
-        }
-        Tool::GitCommit => {
-            let GitCommitArguments { message, paths } = read(tool, arguments)?;
-            Request::GitCommit {
-                message,
-                paths: paths.unwrap_or_default(),
-            }
-        }
-        Tool::GitPush => {
-            let GitPushArguments { branch } = read(tool, arguments)?;
-            Request::GitPush { branch }
-        }
-        Tool::Ask => {
-            let AskArguments { question, options } = read(tool, arguments)?;
-            Request::Ask {
-                question,
-                options: options.unwrap_or_default(),
-            }
-        }
-        Tool::ProposePlan => {
-            let ProposePlanArguments { plan } = read(tool, arguments)?;
-            Request::ProposePlan { plan }
-        }
+        Tool::Run => read::<wire::ForRun>(tool, arguments)?.into(),
+        Tool::Process => read::<wire::ForProcess>(tool, arguments)?.into(),
+        Tool::Read => read::<wire::ForRead>(tool, arguments)?.into(),
+        Tool::Write => read::<wire::ForWrite>(tool, arguments)?.into(),
+        Tool::Edit => read::<wire::ForEdit>(tool, arguments)?.into(),
+        Tool::List => read::<wire::ForList>(tool, arguments)?.into(),
+        Tool::Search => read::<wire::ForSearch>(tool, arguments)?.into(),
+        Tool::GitStatus => read::<wire::ForGitStatus>(tool, arguments)?.into(),
+        Tool::GitDiff => read::<wire::ForGitDiff>(tool, arguments)?.into(),
+        Tool::GitCommit => read::<wire::ForGitCommit>(tool, arguments)?.into(),
+        Tool::GitPush => read::<wire::ForGitPush>(tool, arguments)?.into(),
+        Tool::Ask => read::<wire::ForAsk>(tool, arguments)?.into(),
+        Tool::ProposePlan => read::<wire::ForProposePlan>(tool, arguments)?.into(),
     })
 }
 

@@ -1,5 +1,7 @@
 //! What streams in is gathered for a moment, so that it is written down in few rows.
 
+use std::collections::BTreeMap;
+
 use bailey_core::CallId;
 use bailey_core::chat::{Channel, Part};
 
@@ -68,7 +70,7 @@ const OUTPUT_BYTES: usize = 256 << 10;
 pub(crate) struct OutputBatch {
     chunks: Vec<(Channel, Vec<u8>)>,
     /// The beginnings of characters, per channel.
-    open: [Vec<u8>; 2],
+    open: BTreeMap<Channel, Vec<u8>>,
     taken: usize,
 }
 
@@ -96,7 +98,7 @@ impl OutputBatch {
         let mut parts = Vec::new();
         let chunks = std::mem::take(&mut self.chunks);
         for (channel, chunk) in chunks {
-            let open = &mut self.open[usize::from(channel == Channel::Stderr)];
+            let open = self.open.entry(channel).or_default();
             open.extend(chunk);
             let whole = whole_characters(open);
             let rest = open.split_off(whole);
@@ -104,8 +106,7 @@ impl OutputBatch {
             parts.extend(part(call, channel, &bytes));
         }
         if last {
-            for channel in [Channel::Stdout, Channel::Stderr] {
-                let rest = std::mem::take(&mut self.open[usize::from(channel == Channel::Stderr)]);
+            for (channel, rest) in std::mem::take(&mut self.open) {
                 parts.extend(part(call, channel, &rest));
             }
         }
