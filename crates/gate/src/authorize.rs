@@ -119,6 +119,14 @@ impl Actor {
         };
         Action::ALL.iter().copied().filter(wider).collect()
     }
+
+    /// Whether this actor may do, on another person's things, all that an action could reach for that person: as much as they
+    /// may do now, and at least what is their own.
+    pub fn may_for(&self, action: Action, other: &Self) -> bool {
+        let theirs = other.may(action).unwrap_or(Extent::Own);
+        self.may(action)
+            .is_ok_and(|mine| mine.includes_of(&theirs, &other.groups))
+    }
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ mod names;
 mod offboarding;
 mod organization;
 mod policy;
+mod provider_gifts;
 mod provider_sessions;
 mod provider_sign_in;
 mod quota;

@@ -55,11 +55,15 @@ pub(crate) fn is_page(method: &Method, headers: &HeaderMap) -> bool {
 /// The longest path that a browser is sent back to.
 const LONGEST: usize = 2_048;
 
-/// A path that leads to the same origin whatever a browser makes of it, and to none of Bailey's own at an app's address.
+/// A path that leads to the same origin whatever a browser makes of it, and to a page: not to what does something when it is
+/// asked for, at an app's address or at Bailey's.
 pub(crate) fn own_path(text: &str) -> Option<&str> {
     let rest = text.strip_prefix('/')?;
     let plain = text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
-    (plain && text.len() <= LONGEST && !rest.starts_with('/') && !rest.starts_with(".bailey/")).then_some(text)
+    let acts = [".bailey/", "auth/", "api/"]
+        .iter()
+        .any(|start| rest.starts_with(start));
+    (plain && text.len() <= LONGEST && !rest.starts_with('/') && !acts).then_some(text)
 }
 
 fn navigation(headers: &HeaderMap) -> bool {

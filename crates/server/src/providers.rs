@@ -265,6 +265,11 @@ impl Provider {
         groups.map(String::as_str).collect()
     }
 
+    /// Whether some group of the provider's leads to this one of Bailey's.
+    pub(crate) fn gives_group(&self, name: &str) -> bool {
+        self.config.groups.values().any(|given| given == name)
+    }
+
     /// For how many seconds a session lasts at most, where the provider says so.
     pub(crate) const fn session_seconds(&self, tokens: &Tokens) -> Option<i64> {
         match &self.config.kind {

@@ -4,6 +4,7 @@ use bailey_core::authz::{AnyRole, Grant, Held, Holder, Permissions, Subject};
 use bailey_core::{GrantId, GroupId, PersonId, Timestamp};
 
 use crate::conn::Conn;
+use crate::offboarding::access_changed;
 use crate::page::cut;
 use crate::people::person;
 use crate::roles::{alone, role};
@@ -192,8 +193,13 @@ impl Store {
 
     /// Takes a granted role away. `false` if it was taken away already.
     pub async fn grant_delete(&self, id: GrantId) -> Result<bool, StoreError> {
-        let rows = transaction!(self, async |tx| tx.execute(DELETE.bind(id)).await)?;
-        Ok(rows > 0)
+        transaction!(self, async |tx| {
+            let gone = tx.execute(DELETE.bind(id)).await? > 0;
+            if gone {
+                access_changed(tx).await?;
+            }
+            Ok(gone)
+        })
     }
 
     /// Makes the roles that a person has from one identity provider exactly these; what people granted, and what other
@@ -231,6 +237,9 @@ impl Store {
                 };
                 insert(tx, &grant).await?;
                 changed = true;
+            }
+            if changed {
+                access_changed(tx).await?;
             }
             Ok(changed)
         })

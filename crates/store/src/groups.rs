@@ -7,6 +7,7 @@ use bailey_core::workspace::{Bounds, Quota};
 use bailey_core::{GroupId, PersonId};
 
 use crate::conn::Conn;
+use crate::offboarding::access_changed;
 use crate::page::cut;
 use crate::people;
 use crate::roles::alone;
@@ -169,7 +170,7 @@ impl Store {
             tx.execute(DELETE_BUDGETS.bind(id)).await?;
             match tx.execute(DELETE.bind(id)).await? {
                 0 => Err(StoreError::NotFound { what: "group" }),
-                _ => Ok(()),
+                _ => access_changed(tx).await,
             }
         })
     }
@@ -204,7 +205,7 @@ impl Store {
             let set = SET_LIMITS.bind(id).bind(models.as_deref()).bind(quota.as_deref());
             match tx.execute(set).await? {
                 0 => Err(StoreError::NotFound { what: "group" }),
-                _ => Ok(()),
+                _ => access_changed(tx).await,
             }
         })
     }
@@ -235,7 +236,13 @@ impl Store {
 
     /// Ends a person's membership. `false` if they were no member. Someone who was charged to the group is charged to none.
     pub async fn group_member_remove(&self, group: GroupId, person: PersonId) -> Result<bool, StoreError> {
-        transaction!(self, async |tx| remove_member(tx, group, person).await)
+        transaction!(self, async |tx| {
+            let removed = remove_member(tx, group, person).await?;
+            if removed {
+                access_changed(tx).await?;
+            }
+            Ok(removed)
+        })
     }
 
     /// The members of a group, by name.

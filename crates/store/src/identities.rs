@@ -7,6 +7,7 @@ use bailey_core::{GroupId, PersonId, SessionId, Timestamp};
 
 use crate::conn::Conn;
 use crate::groups::remove_member;
+use crate::offboarding::access_changed;
 use crate::people::{another_owner, insert_person, is_owner, person};
 use crate::roles::alone;
 use crate::sql::{same, statements};
@@ -44,6 +45,11 @@ statements! {
     GROUP_ID = same("SELECT id FROM groups WHERE name = $1");
     JOIN = same("INSERT INTO group_members (group_id, person, identity) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING");
     JOINED = same("SELECT group_id FROM group_members WHERE person = $1 AND identity = $2");
+    GIVEN_GROUPS = same(
+        "SELECT g.name FROM group_members m JOIN groups g ON g.id = m.group_id WHERE m.person = $1 AND m.identity = $2 \
+         ORDER BY g.name",
+    );
+    GIVEN_ROLES = same("SELECT role FROM grants WHERE person = $1 AND provider = $2 ORDER BY role");
     HAS_PASSWORD = same("SELECT person FROM local_passwords WHERE person = $1");
     END_OF_IDENTITY = same(
         "UPDATE sessions SET ended_at = $2 WHERE ended_at IS NULL AND id <> $3 \
@@ -190,7 +196,11 @@ async fn apply(tx: &mut Conn, identity: &Identity, given: &Given<'_>) -> Result<
         Some(groups) => renew_groups(tx, identity, groups).await?,
         None => false,
     };
-    Ok(changed || given.role.is_some())
+    let changed = changed || given.role.is_some();
+    if changed {
+        access_changed(tx).await?;
+    }
+    Ok(changed)
 }
 
 impl Store {
@@ -203,6 +213,17 @@ impl Store {
     /// The identities of a person, oldest first.
     pub async fn identities_of(&self, person: PersonId) -> Result<Vec<Identity>, StoreError> {
         self.reader().await?.read_all(OF_PERSON.bind(person), read).await
+    }
+
+    /// What an identity's provider gave the person, by name: the groups that they are in for it, and the roles of people's own
+    /// making that they were granted for it.
+    pub async fn identity_gifts(&self, identity: &Identity) -> Result<(Vec<String>, Vec<String>), StoreError> {
+        let mut conn = self.reader().await?;
+        let groups = GIVEN_GROUPS.bind(identity.person).bind(identity.id);
+        let roles = GIVEN_ROLES.bind(identity.person).bind(identity.provider.as_str());
+        let groups = conn.read_all(groups, |row| row.get("name")).await?;
+        let roles = conn.read_all(roles, |row| row.get("role")).await?;
+        Ok((groups, roles))
     }
 
     /// Whether anybody has an identity at a provider.

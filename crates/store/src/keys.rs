@@ -10,7 +10,7 @@ use crate::budgets::{chain_budgets, insert_budget};
 use crate::conn::Conn;
 use crate::grants::holder;
 use crate::groups::{group, models_of_person};
-use crate::offboarding::changed;
+use crate::offboarding::access_changed;
 use crate::organization::organization;
 use crate::page::cut;
 use crate::people::person;
@@ -326,7 +326,7 @@ impl Store {
     pub async fn key_revoke(&self, id: KeyId, now: Timestamp) -> Result<bool, StoreError> {
         transaction!(self, async |tx| {
             if tx.execute(REVOKE.bind(id).bind(now)).await? > 0 {
-                changed(tx).await?;
+                access_changed(tx).await?;
                 return Ok(true);
             }
             match tx.fetch_optional(GET.bind(id)).await? {
@@ -349,7 +349,7 @@ impl Store {
                 0 => Err(StoreError::NotFound {
                     what: "key that could be rotated",
                 }),
-                _ => changed(tx).await,
+                _ => access_changed(tx).await,
             }
         })
     }

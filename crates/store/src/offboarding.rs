@@ -240,11 +240,11 @@ async fn end_credentials(tx: &mut Conn, person: PersonId, now: Timestamp) -> Res
     for statement in [END_SESSIONS, END_TOKENS, END_KEYS, END_INVITATIONS] {
         tx.execute(statement.bind(person).bind(now)).await?;
     }
-    changed(tx).await
+    access_changed(tx).await
 }
 
 /// Tells every server that somebody's access was taken away.
-pub(crate) async fn changed(tx: &mut Conn) -> Result<(), StoreError> {
+pub(crate) async fn access_changed(tx: &mut Conn) -> Result<(), StoreError> {
     tx.execute(CHANGE.query()).await.map(drop)
 }
 

@@ -5,7 +5,7 @@ use bailey_core::people::{Person, PersonStatus};
 use bailey_core::{GroupId, PersonId};
 
 use crate::conn::Conn;
-use crate::offboarding::changed;
+use crate::offboarding::access_changed;
 use crate::page::cut;
 use crate::roles::alone;
 use crate::sql::{Assembly, each, same, statements};
@@ -34,8 +34,8 @@ statements! {
         "SELECT id, name FROM people WHERE id = ANY($1)",
     );
     UPDATE = same(
-        "UPDATE people SET name = $2, display_name = $3, email = $4, role = $5, status = $6, charged_group = $7 \
-         WHERE id = $1",
+        "UPDATE people SET name = $2, display_name = $3, email = $4, role = $5, charged_group = $6 \
+         WHERE id = $1 AND status <> 'deleted'",
     );
     JOIN_GROUP = same("INSERT INTO group_members (group_id, person) VALUES ($1, $2) ON CONFLICT DO NOTHING");
     ANOTHER_OWNER = same("SELECT id FROM people WHERE role = 'owner' AND status = 'active' AND id <> $1 LIMIT 1");
@@ -186,7 +186,8 @@ impl Store {
         Ok(cut(people, page.rows(), |p| p.id))
     }
 
-    /// Replaces a person's record, but for its id and the time it was made. The charged group must be one of the person's.
+    /// Replaces a person's record, but for its id, the time it was made and its status, which suspending, reactivating and
+    /// deleting change alone. Somebody who is deleted is not there. The charged group must be one of the person's.
     /// The last active owner stays one: what would change that is a conflict of `last_owner`.
     pub async fn person_update(&self, new: &Person) -> Result<(), StoreError> {
         transaction!(self, async |tx| {
@@ -214,11 +215,10 @@ impl Store {
                 .bind(person.display_name.as_str())
                 .bind(person.email.as_deref())
                 .bind(person.role.as_str())
-                .bind(person.status.as_str())
                 .bind(person.charged_group);
             match tx.execute(update).await? {
                 0 => Err(StoreError::NotFound { what: "person" }),
-                _ => changed(tx).await,
+                _ => access_changed(tx).await,
             }
         })
     }

@@ -5,7 +5,7 @@ use bailey_core::people::ApiToken;
 use bailey_core::{PersonId, Timestamp, TokenId};
 
 use crate::conn::Conn;
-use crate::offboarding::changed;
+use crate::offboarding::access_changed;
 use crate::page::cut;
 use crate::sql::{Assembly, same, statements};
 use crate::store::transaction;
@@ -91,7 +91,7 @@ impl Store {
                 });
             }
             tx.execute(SHORTEN.bind(old).bind(until)).await?;
-            changed(tx).await?;
+            access_changed(tx).await?;
             insert(tx, new, &scopes).await
         })
     }
@@ -131,7 +131,7 @@ impl Store {
     pub async fn token_revoke(&self, id: TokenId, now: Timestamp) -> Result<bool, StoreError> {
         transaction!(self, async |tx| {
             if tx.execute(REVOKE.bind(id).bind(now)).await? > 0 {
-                changed(tx).await?;
+                access_changed(tx).await?;
                 return Ok(true);
             }
             match tx.fetch_optional(GET.bind(id)).await? {

@@ -4,7 +4,7 @@ import { callback, linkToken, returnPath } from "./return";
 
 test("nobody is sent to another site", () => {
   for (const good of ["/", "/workspaces/ws_1?tab=terminal", "/requests?since=24h"]) expect(returnPath(good)).toBe(good);
-  for (const bad of [undefined, "", "//evil.example", "/\\evil.example", "https://evil.example", "javascript:alert(1)", "/\t/evil.example", "workspaces", "/sign-in?return=/sign-in"]) {
+  for (const bad of [undefined, "", "//evil.example", "/\\evil.example", "https://evil.example", "javascript:alert(1)", "/\t/evil.example", "workspaces", "/sign-in?return=/sign-in", "/auth/github/start?link=true", "/api/v1/me"]) {
     expect([bad, returnPath(bad)]).toEqual([bad, "/"]);
   }
 });

@@ -3,7 +3,8 @@ export function returnPath(wanted: string | undefined): string {
   if (!wanted) return "/";
   // `//host` and `/\host` lead to other sites; so does a control character that browsers drop.
   if (!/^\/(?![/\\])/.test(wanted) || /[\p{Cc}\\]/u.test(wanted)) return "/";
-  return wanted.startsWith("/sign-in") ? "/" : wanted;
+  // Pages alone: what acts when it is asked for is not for others to have asked for.
+  return /^\/(sign-in|auth\/|api\/)/.test(wanted) ? "/" : wanted;
 }
 
 /** The secret that a one-time link has after `#`. It never goes to a server as part of an address. */

@@ -14,7 +14,7 @@ use super::roles::{beyond, may_give, named};
 use super::{App, AppError, Caller, cursor};
 use crate::audit::{Change, Resource};
 
-const CURSOR: u8 = b'h';
+const CURSOR: u8 = b'q';
 
 impl App {
     /// Grants a role to a person or a group.

@@ -65,6 +65,9 @@ impl App {
     pub async fn group_update(&self, caller: &Caller, text: &str, ask: GroupUpdate) -> Result<GroupDetail, AppError> {
         check(ask.name.as_deref(), ask.display_name.as_deref())?;
         let mut group = self.group_within(caller, text).await?;
+        if let Some(name) = ask.name.as_deref().filter(|name| *name != group.name) {
+            self.may_rename(caller, &group, name).await?;
+        }
         let changed = self.changed_limits(caller, group.id, ask.models, ask.quota).await?;
         let limits = self.store().group_limits(group.id).await?;
         let before = view::group(group.clone(), limits.clone());
@@ -129,6 +132,31 @@ impl App {
         self.store().group_member_remove(group.id, person.id).await?;
         self.gate().forget_all().await?;
         self.group_detail(caller, group).await
+    }
+
+    /// Refuses a name that would have others be in the group: identity providers give groups by their names.
+    async fn may_rename(&self, caller: &Caller, group: &Group, name: &str) -> Result<(), AppError> {
+        let given = |name: &str| {
+            self.identity()
+                .providers
+                .all()
+                .iter()
+                .any(|provider| provider.gives_group(name))
+        };
+        for taken in [&group.name, name] {
+            if given(taken) {
+                let detail = format!(
+                    "`{taken}` is the name of a group that an identity provider's lead to; change its `groups` in the configuration first"
+                );
+                return Err(AppError::field("/name", detail));
+            }
+        }
+        let errors = self.beyond_group(&caller.actor, group.id, "/name").await?;
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(AppError::Beyond(errors))
+        }
     }
 
     /// The limits that a change asks for; `None` = it asks for none.

@@ -10,6 +10,7 @@ use bailey_store::WaysIn;
 use http::HeaderValue;
 use serde_json::{Value, json};
 
+use super::provider_gifts::shown_gifts;
 use super::second_factor::wrong_code;
 use super::{App, AppError, Caller, users};
 use crate::audit::{Change, Resource};
@@ -68,7 +69,10 @@ impl App {
             passwords: self.identity().config.passwords,
             issuers: &issuers,
         };
-        let change = Change::new("me.identities_remove", users::resource(&person)).before(&shown_identity(&record));
+        let gifts = self.store().identity_gifts(&record).await?;
+        let change = Change::new("me.identities_remove", users::resource(&person))
+            .before(&json!({ "identity": shown_identity(&record), "role": person.role, "given": shown_gifts(&record, &gifts) }))
+            .after(&json!({ "role": role }));
         caller.record(change).await?;
         let role = (role != person.role).then_some(role);
         let removed = self.store().identity_remove(&record, role, ways, session, self.now());

@@ -25,20 +25,19 @@ enum Target {
 }
 
 impl App {
-    /// Decides as for a request, and tells what was looked at. Whoever asks for another person must see who holds what, and
-    /// themselves what it is done to.
+    /// Decides as for a request, and tells what was looked at. Whoever asks must see what it is done to, and for another person
+    /// who holds what.
     pub(crate) async fn policy_explain(&self, asker: &Caller, query: ExplainQuery) -> Result<Explanation, AppError> {
         let action: Action = query
             .action
             .parse()
             .map_err(|error: bailey_core::authz::UnknownName| wrong("action", error.to_string()))?;
         let actor = self.explained(&asker.actor, query.person.as_deref()).await?;
-        let other = actor.person.id != asker.person();
         let target = match query.resource.as_deref() {
             Some(text) => Some(self.target(text).await?),
             None => None,
         };
-        if let (true, Some(target)) = (other, &target) {
+        if let Some(target) = &target {
             let seen = match Caller::authorize(asker.actor.clone(), seeing(target)) {
                 Ok(asker) => self.reaches(&asker, target).await?,
                 Err(_) => false,

@@ -1,11 +1,10 @@
 //! Signing in by way of an identity provider, and linking identities.
 
 use bailey_api::sign_in::ProviderStartQuery;
+use bailey_core::PersonId;
 use bailey_core::authz::Role;
 use bailey_core::identity::{Identity, SignInMethod, renewed_role};
-use bailey_core::people::{Group, Person, PersonStatus, valid_name};
-use bailey_core::{GroupId, IdentityId, PersonId};
-use bailey_gate::authorize::{Actor, Denied};
+use bailey_core::people::{Person, PersonStatus, valid_name};
 use bailey_runtime::ids::{self, NewId};
 use bailey_store::{Given, StoreError};
 use http::request::Parts;
@@ -13,6 +12,7 @@ use http::{HeaderMap, HeaderValue};
 use serde_json::json;
 
 use super::identities::shown_identity;
+use super::provider_gifts::group_names;
 use super::{App, AppError, Visitor, users};
 use crate::audit::{Change, Resource, Trail, TurnedAway, Who};
 use crate::guard;
@@ -265,6 +265,7 @@ impl App {
         let (role, identity) = renewed_role(&identity, person.role, given);
         person.role = role;
         let groups = self.groups_given(provider, vouched);
+        let roles = provider.custom_roles_of(vouched);
         let given = Given {
             role: None,
             groups: Some(&groups),
@@ -275,15 +276,13 @@ impl App {
             }
             person.name = name;
             let change = Change::new("users.sign_up", users::resource(&person)).after(&json!({
-                "identity": shown_identity(&identity), "role": person.role,
-                "groups": groups.iter().map(|group| &group.name).collect::<Vec<_>>(),
+                "identity": shown_identity(&identity), "role": person.role, "groups": group_names(&groups), "roles": roles,
             }));
             let record = trail.record(Who::person(person.id, &person.name), change);
             record.await.map_err(AppError::from)?;
             match self.store().identity_sign_up(&person, &identity, &given).await {
                 Ok(()) => {
-                    self.provider_grants(&identity, &provider.custom_roles_of(vouched))
-                        .await?;
+                    self.provider_grants(&identity, &roles).await?;
                     tracing::info!(person.id = %person.id, name = person.name, provider = provider.config.name, role = %person.role, "signed up");
                     return Ok(identity);
                 }
@@ -296,151 +295,6 @@ impl App {
             detail: "no login name for them is free".to_owned(),
         }
         .into())
-    }
-
-    /// An identity that is nobody's yet.
-    fn stranger(&self, provider: &Provider, person: PersonId, vouched: &Vouched) -> Identity {
-        let now = self.now();
-        Identity {
-            id: IdentityId::new_at(now),
-            person,
-            provider: provider.config.name.clone(),
-            issuer: vouched.issuer.clone(),
-            subject: vouched.subject.clone(),
-            login: vouched.login.clone(),
-            email: vouched.email.clone(),
-            given_role: None,
-            own_role: None,
-            linked_at: now,
-            last_used_at: now,
-        }
-    }
-
-    fn groups_given(&self, provider: &Provider, vouched: &Vouched) -> Vec<Group> {
-        let now = self.now();
-        let group = |name: &str| Group {
-            id: GroupId::new_at(now),
-            name: name.to_owned(),
-            display_name: name.to_owned(),
-            created_at: now,
-        };
-        provider.groups_of(vouched).into_iter().map(group).collect()
-    }
-
-    /// Gives the person of an identity what the provider gives today, and takes what it gave before.
-    async fn identity_renew(
-        &self,
-        provider: &Provider,
-        identity: Identity,
-        trail: &Trail,
-        vouched: &Vouched,
-    ) -> Result<Identity, AppError> {
-        // The person's record must not change between reading and writing it.
-        let _owners = self.owners().lock().await;
-        let person = self
-            .store()
-            .person_get(identity.person)
-            .await?
-            .ok_or(AppError::NotFound)?;
-        if person.status != PersonStatus::Active {
-            return Err(Denied::Suspended.into());
-        }
-        let identity = Identity {
-            provider: provider.config.name.clone(),
-            login: vouched.login.clone(),
-            email: vouched.email.clone(),
-            last_used_at: self.now(),
-            ..identity
-        };
-        let (role, renewed) = renewed_role(&identity, person.role, provider.role_of(vouched));
-        let groups = self.groups_given(provider, vouched);
-        self.record_given(provider, &person, role, trail).await?;
-        let given = Given {
-            role: (role != person.role).then_some(role),
-            groups: Some(&groups),
-        };
-        let (done, renewed) = match self.store().identity_renew(&renewed, &given).await {
-            Err(StoreError::Conflict {
-                field: "last_owner", ..
-            }) => {
-                tracing::warn!(person.id = %person.id, provider = provider.config.name, "the provider takes the last owner's role away; they keep it until there is another one");
-                let given = Given { role: None, ..given };
-                (self.store().identity_renew(&identity, &given).await, identity)
-            }
-            done => (done, renewed),
-        };
-        let granted = self
-            .provider_grants(&renewed, &provider.custom_roles_of(vouched))
-            .await?;
-        if done? || granted {
-            self.gate().forget_all().await?;
-        }
-        Ok(renewed)
-    }
-
-    /// Records that a provider gives somebody another role.
-    async fn record_given(
-        &self,
-        provider: &Provider,
-        person: &Person,
-        role: Role,
-        trail: &Trail,
-    ) -> Result<(), AppError> {
-        if role == person.role {
-            return Ok(());
-        }
-        let change = Change::new("users.role_by_provider", users::resource(person))
-            .before(&json!({ "role": person.role }))
-            .after(&json!({ "role": role, "provider": provider.config.name }));
-        tracing::info!(person.id = %person.id, provider = provider.config.name, before = %person.role, %role, "the provider gives another role");
-        trail.record(Who::person(person.id, &person.name), change).await?;
-        Ok(())
-    }
-
-    /// Links an identity to whoever asks, and gives them what its provider gives.
-    async fn identity_link(
-        &self,
-        provider: &Provider,
-        actor: &Actor,
-        trail: &Trail,
-        vouched: &Vouched,
-    ) -> Result<(), AppError> {
-        let known = self
-            .store()
-            .identity_by_subject(&vouched.issuer, &vouched.subject)
-            .await?;
-        match known {
-            Some(known) if known.person != actor.person.id => {
-                return Err(AppError::Conflict {
-                    code: bailey_api::Code::IdentityTaken,
-                    detail: "this account at the provider is another person's here".to_owned(),
-                });
-            }
-            Some(known) => return self.identity_renew(provider, known, trail, vouched).await.map(drop),
-            None => {}
-        }
-        let _owners = self.owners().lock().await;
-        let person = self
-            .store()
-            .person_get(actor.person.id)
-            .await?
-            .ok_or(AppError::NotFound)?;
-        let identity = self.stranger(provider, person.id, vouched);
-        let (role, identity) = renewed_role(&identity, person.role, provider.role_of(vouched));
-        let groups = self.groups_given(provider, vouched);
-        let given = Given {
-            // What somebody has by hand is never taken away by linking.
-            role: (role != person.role).then_some(role),
-            groups: Some(&groups),
-        };
-        let change = Change::new("me.identities_link", users::resource(&person)).after(&shown_identity(&identity));
-        trail.record(Who::from(actor), change).await?;
-        self.record_given(provider, &person, role, trail).await?;
-        self.store().identity_insert(&identity, &given).await?;
-        self.provider_grants(&identity, &provider.custom_roles_of(vouched))
-            .await?;
-        tracing::info!(person.id = %person.id, provider = provider.config.name, "an identity is linked");
-        Ok(self.gate().forget_all().await?)
     }
 }
 

@@ -158,8 +158,9 @@ impl App {
         // What is too long for a name is nobody's; names of strangers need not be kept whole.
         let by_name = Guess::Name(network, name.chars().take(64).collect());
         let enter = |guess: &Guess, rule| limits.enter(guess.clone(), rule, now).map_err(AppError::SignInLimited);
-        enter(&by_name, NAME)?;
+        // The address first: what is refused for it is no try of the name, and makes no entry of it.
         enter(&by_address, ADDRESS)?;
+        enter(&by_name, NAME)?;
         let hash = match person {
             Some(person) => self.store().password_hash(person.id).await?,
             None => None,
@@ -183,7 +184,8 @@ impl App {
         }
     }
 
-    /// Claims a person: they get this password, and whatever they signed in with before is over.
+    /// Claims a person: they get this password, and their sessions, password and second factor of before are over. What they
+    /// linked at identity providers and their API tokens stay.
     pub(crate) async fn claim(&self, visitor: &Visitor, ask: Claim) -> Result<Began, AppError> {
         let invitation = self.invitation_of(&ask.token).await?;
         let id = invitation.claims.ok_or(AppError::LinkInvalid)?;

@@ -185,10 +185,11 @@ fn within_own(caller: &Caller, scopes: &TokenScopes, other: Option<&Actor>) -> R
         beyond.push(FieldError::body("/scopes", format!("at most {own}")));
     }
     if let Some(other) = other {
-        let won = caller.actor.beyond_person(other);
-        let won: Vec<_> = won.into_iter().filter(|action| scopes.allows(*action)).collect();
+        // Whether or not they may do it today: they may some day, and the token would still be there.
+        let beyond_own = |action: &Action| scopes.allows(*action) && !caller.actor.may_for(*action, other);
+        let won: Vec<_> = Action::ALL.iter().copied().filter(beyond_own).collect();
         if !won.is_empty() {
-            let detail = format!("they may do what you may not do for them: {}", named(&won));
+            let detail = format!("you may not do for them: {}", named(&won));
             beyond.push(FieldError::body("/scopes", detail));
         }
     }
@@ -201,8 +202,6 @@ fn within_own(caller: &Caller, scopes: &TokenScopes, other: Option<&Actor>) -> R
 
 /// What a token for another person may be used for where nothing is said: all of theirs that is the caller's as well.
 fn shared(caller: &Caller, other: &Actor) -> TokenScopes {
-    let won = caller.actor.beyond_person(other);
-    let both =
-        |action: &Action| other.may(*action).is_ok() && !won.contains(action) && caller.actor.scopes.allows(*action);
+    let both = |action: &Action| other.may(*action).is_ok() && caller.actor.may_for(*action, other);
     TokenScopes::Only(Action::ALL.iter().copied().filter(both).collect())
 }

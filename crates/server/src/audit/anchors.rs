@@ -135,6 +135,7 @@ impl Anchors {
         let heads: Vec<Head> = heads.into_iter().filter(|head| head.seq > 0).collect();
         let last = options.store.audit_anchor_last(options.log.writer()).await?;
         let last = last.map(|last| last.anchor);
+        self.none_is_lost(last.as_ref())?;
         if heads.is_empty() || last.as_ref().is_some_and(|last| last.heads == heads && !last.is_cut()) {
             return Ok(last);
         }
@@ -142,6 +143,42 @@ impl Anchors {
         options.store.audit_anchor_insert(&anchor).await?;
         self.keep(&anchor);
         Ok(Some(anchor))
+    }
+
+    /// Every anchor that this server signed with its key, as the files outside the database have them. What cannot be read in
+    /// them says nothing.
+    pub(crate) fn kept(&self) -> Vec<Anchor> {
+        let (options, key) = (&self.0.options, self.key());
+        let own = options.dir.join(ANCHORS_FILE);
+        let files = [Some(&own), options.config.anchors_file.as_ref()];
+        let texts = files
+            .into_iter()
+            .flatten()
+            .filter_map(|path| std::fs::read_to_string(path).ok());
+        let mut anchors = Vec::new();
+        for text in texts {
+            let lines = text.lines().filter_map(|line| Line::parse(line).ok());
+            anchors.extend(lines.filter_map(|line| match line {
+                Line::Anchor(anchor) if anchor.key == key && is_signed(&anchor) => Some(anchor),
+                _ => None,
+            }));
+        }
+        anchors
+    }
+
+    /// Refuses to go on with anchors where some are gone from the database that were signed: it would say that the rows there
+    /// are proven, whoever wrote them.
+    fn none_is_lost(&self, last: Option<&Anchor>) -> Result<(), StoreError> {
+        let (signer, number) = (self.0.options.log.writer(), last.map_or(0, |last| last.number));
+        let gone = self
+            .kept()
+            .into_iter()
+            .any(|kept| kept.signer == signer && kept.number > number);
+        if gone {
+            Err(StoreError::Corrupt { what: "audit_anchors" })
+        } else {
+            Ok(())
+        }
     }
 
     fn signed(&self, last: Option<&Anchor>, kind: AnchorKind, heads: Vec<Head>) -> Anchor {

@@ -114,12 +114,11 @@ fn make_room(table: &mut HashMap<Guess, Entry>, now: Timestamp) {
         return;
     }
     table.retain(|_, entry| !is_old(entry, now));
-    if table.len() >= MOST {
-        // Those who tried little first; what delays anybody goes last.
-        table.retain(|_, entry| now < entry.until);
-    }
-    if table.len() >= MOST {
-        table.clear();
+    // Those who tried little first: a flood of names is many with one try each, and takes nobody's count away.
+    let mut fewest = 1;
+    while table.len() >= MOST {
+        table.retain(|_, entry| entry.wrong > fewest);
+        fewest = fewest.saturating_mul(2);
     }
 }
 
@@ -189,11 +188,16 @@ mod tests {
     }
 
     #[test]
-    fn the_table_stays_small() {
+    fn the_table_stays_small_and_a_flood_takes_no_count_away() {
         let limits = Limits::default();
+        for _ in 0..=NAME.free {
+            let _ = limits.enter(guess(2, "ada"), NAME, T0);
+        }
+        let wait = limits.enter(guess(2, "ada"), NAME, T0).unwrap_err();
         for n in 0..MOST + 10 {
             let _ = limits.enter(guess(1, &n.to_string()), NAME, T0);
         }
         assert!(limits.0.lock().unwrap().len() <= MOST);
+        assert_eq!(limits.enter(guess(2, "ada"), NAME, T0), Err(wait));
     }
 }

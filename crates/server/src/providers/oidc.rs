@@ -280,8 +280,11 @@ impl Oidc {
         if claims::subject(&said)? != claims::subject(claims)? {
             return Err(invalid("the userinfo endpoint speaks of another subject"));
         }
-        // An address and whether it is confirmed belong together.
+        // An address and whether it is confirmed belong together, whichever of the two says them.
         let address = claims.contains_key("email");
+        if !address {
+            claims.remove("email_verified");
+        }
         for (name, value) in said {
             if !(address && name == "email_verified") {
                 claims.entry(name).or_insert(value);

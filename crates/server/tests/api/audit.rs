@@ -240,6 +240,23 @@ fn what_has_no_outcome_when_a_server_ends_gets_unknown_from_the_next_one() {
 }
 
 #[test]
+fn anchors_that_are_gone_from_the_database_are_missed() {
+    test(async |app| {
+        let owner = app.owner().await;
+        owner.post("/api/v1/groups", json!({ "name": "a" })).await.ok(201);
+        app.anchors.make().await.unwrap().unwrap();
+        owner.post("/api/v1/groups", json!({ "name": "b" })).await.ok(201);
+        let second = app.anchors.make().await.unwrap().unwrap();
+        // Who has the database alone takes the anchor away, so as to write anew what it proves.
+        app.db.run("DELETE FROM audit_anchors WHERE number = 2").await.unwrap();
+        let report = owner.post("/api/v1/audit/verify", Value::Null).await.json();
+        assert_eq!(report["reached"]["seq"], second.heads[0].seq, "{report}");
+        let error = app.anchors.make().await.unwrap_err();
+        assert!(error.to_string().contains("audit_anchors"), "{error}");
+    });
+}
+
+#[test]
 fn what_is_older_than_it_is_kept_is_pruned_behind_an_anchor() {
     test(async |app| {
         let owner = app.owner().await;

@@ -519,11 +519,23 @@ fn an_explanation_names_what_decides_and_keeps_secrets() {
         );
         // Others than oneself only where one sees what they hold.
         assert_eq!(bob.get(&path).await.code(), "not_found");
+        // And of what one does not see nothing is told, whatever the action.
+        for unseen in [
+            "person:owner",
+            "person:nobody",
+            "workspace:owner/dev",
+            "workspace:nobody/dev",
+        ] {
+            for action in ["keys.read", "models.read"] {
+                let path = format!("/api/v1/policy/explain?action={action}&resource={unseen}");
+                assert_eq!(ada.get(&path).await.code(), "not_found", "{path}");
+            }
+        }
         let own = ada
-            .get("/api/v1/policy/explain?action=keys.read&resource=person:owner")
+            .get("/api/v1/policy/explain?action=keys.read&resource=person:ada")
             .await
             .ok(200);
-        assert_eq!(own["allowed"], false);
+        assert_eq!(own["allowed"], true);
         let narrow = app.narrowed(&ada, &["models.read"]).await;
         let own = narrow.get("/api/v1/policy/explain?action=keys.read").await.ok(200);
         assert_eq!(
@@ -573,5 +585,33 @@ fn authority_that_is_taken_away_ends_what_is_open() {
         let build = bob.get(&format!("/api/v1/workspaces/{slow}")).await.ok(200);
         assert_eq!(build["status"], "starting");
         assert_eq!(ada.get(&path).await.code(), "not_found");
+    });
+}
+
+#[test]
+fn a_token_for_somebody_else_includes_nothing_that_they_may_get_some_day() {
+    test(async |app| {
+        let owner = app.owner().await;
+        let (lead, _bob) = (
+            app.person("lead", Role::Member).await,
+            app.person("bob", Role::Member).await,
+        );
+        group(&owner, "team", &["lead", "bob"]).await;
+        let reach = [Action::TokenCreate, Action::PersonRead, Action::KeyRead].map(|action| (action, Reach::Group));
+        app.role("lead", &reach).await;
+        grant(&owner, json!({"role": "lead", "person": "lead"})).await;
+        let make = async |scopes: serde_json::Value| {
+            let body = json!({"name": "for bob", "person": "bob", "scopes": scopes});
+            lead.post("/api/v1/tokens", body).await
+        };
+        for beyond in [
+            json!(["roles.write"]),
+            json!(["keys.read", "people.write"]),
+            json!(["*"]),
+        ] {
+            let reply = make(beyond).await;
+            assert_eq!(reply.problem(), ("beyond_authority".into(), vec!["/scopes".into()]));
+        }
+        make(json!(["keys.read"])).await.ok(201);
     });
 }

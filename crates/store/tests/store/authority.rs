@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use bailey_core::authz::{Action, AnyRole, CustomRole, Grant, Held, Permissions, Reach, Role, Subject};
-use bailey_core::people::{GroupLimits, PersonStatus};
+use bailey_core::people::GroupLimits;
 use bailey_core::workspace::Quota;
 use bailey_core::{GrantId, GroupId, PersonId, RoleId, TemplateId, TemplateVersionId};
 use bailey_store::{
-    GrantFilter, LedgerReach, ListPage, Store, StoreError, TemplateAccess, TemplateFilter, TemplateSource, VersionPush,
+    GrantFilter, LedgerReach, ListPage, Opened, Store, StoreError, Suspended, TemplateAccess, TemplateFilter,
+    TemplateSource, VersionPush,
 };
 use bailey_testkit::db::TestDb;
 use tokio::task::JoinSet;
@@ -275,23 +276,29 @@ async fn of_two_last_owners_who_are_demoted_at_once_one_stays(db: TestDb) {
         for name in ["owner", "second"] {
             let store = Arc::clone(&store);
             tasks.spawn(async move {
-                let mut demoted = person(name);
-                demoted.role = if round % 2 == 0 { Role::Member } else { Role::Owner };
-                demoted.status = if round % 2 == 0 {
-                    PersonStatus::Active
+                if round % 2 == 0 {
+                    store.person_update(&person(name)).await
                 } else {
-                    PersonStatus::Suspended
-                };
-                store.person_update(&demoted).await
+                    let ask = Suspended {
+                        person: person(name).id,
+                        at: T0.plus_seconds(round),
+                        by: None,
+                        reason: None,
+                        idle_seconds: 1_800,
+                        opened: Opened::default(),
+                    };
+                    store.person_suspend(&ask).await.map(drop)
+                }
             });
         }
         let outcomes = tasks.join_all().await;
         let refused: Vec<_> = outcomes.into_iter().filter_map(Result::err).collect();
         assert_eq!(refused.len(), 1, "{refused:?}");
-        assert!(conflict(&refused.into_iter().next().unwrap(), "person", "last_owner"));
+        assert!(conflict(&refused[0], "person", "last_owner"), "{refused:?}");
         for name in ["owner", "second"] {
             let mut back = person(name);
             back.role = Role::Owner;
+            store.person_reactivate(back.id, T0).await.unwrap();
             store.person_update(&back).await.unwrap();
         }
     }

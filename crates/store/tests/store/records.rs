@@ -38,10 +38,14 @@ async fn a_person_is_read_as_written(db: TestDb) {
     ada.role = Role::Auditor;
     store.person_insert(&ada).await.unwrap();
     assert_eq!(store.person_get(ada.id).await.unwrap(), Some(ada.clone()));
-    ada.status = PersonStatus::Suspended;
     ada.name = "ada.l".into();
     ada.email = None;
-    store.person_update(&ada).await.unwrap();
+    // A status that was read earlier is not written back.
+    let stale = bailey_core::people::Person {
+        status: PersonStatus::Suspended,
+        ..ada.clone()
+    };
+    store.person_update(&stale).await.unwrap();
     assert_eq!(store.person_by_name("ada.l").await.unwrap(), Some(ada));
     assert_eq!(store.person_by_name("ada").await.unwrap(), None);
     let nobody = store.person_update(&person("nobody")).await.unwrap_err();

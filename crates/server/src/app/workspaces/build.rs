@@ -15,7 +15,7 @@ use crate::app::names::Names;
 use crate::app::{App, AppError, Caller, cursor};
 use crate::audit::Change;
 
-const CURSOR: u8 = b'b';
+const CURSOR: u8 = b'l';
 const LINES: u32 = 1000;
 
 impl App {

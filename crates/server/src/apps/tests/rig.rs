@@ -16,7 +16,7 @@ use bailey_gate::token::{self, Kind};
 use bailey_link::Connection;
 use bailey_runtime::ManualClock;
 use bailey_runtime::ids::NewId;
-use bailey_store::{Begun, NewWorkspace};
+use bailey_store::{Begun, NewWorkspace, Opened, Suspended};
 use bailey_testkit::db::{TestTarget, on_sqlite};
 use http_body_util::{BodyExt, Full};
 use hyper::service::service_fn;
@@ -239,9 +239,15 @@ impl Rig {
 }
 
 pub(super) async fn suspend(store: &Store, person: &Person) {
-    let mut person = person.clone();
-    person.status = PersonStatus::Suspended;
-    store.person_update(&person).await.unwrap();
+    let ask = Suspended {
+        person: person.id,
+        at: T0,
+        by: None,
+        reason: None,
+        idle_seconds: 1_800,
+        opened: Opened::default(),
+    };
+    store.person_suspend(&ask).await.unwrap();
 }
 
 async fn person(store: &Store, name: &str) -> Person {

@@ -1,6 +1,6 @@
 //! Roles and groups that a provider gives, and takes.
 
-use bailey_core::authz::Role;
+use bailey_core::authz::{Action, Reach, Role};
 use serde_json::json;
 
 use super::{claim, go, groups, idp, me, provider, sign_in_at, signed_in};
@@ -132,5 +132,65 @@ fn the_last_owner_stays_one_and_the_suspended_stay_out() {
         assert_eq!(super::cookie(&reply, super::SESSION), None);
         assert_eq!(browser.get("/api/v1/me").await.status, 401);
         let _ = go;
+    });
+}
+
+#[test]
+fn a_group_is_not_renamed_into_one_that_a_provider_gives() {
+    let idp = idp();
+    test_with(&provider("acme", &idp, MAPPING), async |app| {
+        claim(&app).await;
+        let owner = app.owner().await;
+        let mallory = app.person("mallory", Role::Member).await;
+        app.role(
+            "grouper",
+            &[(Action::GroupRead, Reach::All), (Action::GroupWrite, Reach::All)],
+        )
+        .await;
+        let grants = "/api/v1/grants";
+        owner
+            .post(grants, json!({"role": "grouper", "person": "mallory"}))
+            .await
+            .ok(201);
+        for name in ["admins", "dev", "harmless"] {
+            owner.post("/api/v1/groups", json!({ "name": name })).await.ok(201);
+        }
+        owner
+            .post(grants, json!({"role": "owner", "group": "admins"}))
+            .await
+            .ok(201);
+        for (group, name) in [("dev", "dev-old"), ("harmless", "operations"), ("admins", "other")] {
+            let reply = mallory
+                .patch(&format!("/api/v1/groups/{group}"), json!({ "name": name }))
+                .await;
+            assert!([403, 422].contains(&reply.status.as_u16()), "{group}: {}", reply.text);
+        }
+        let reply = mallory
+            .patch("/api/v1/groups/harmless", json!({"name": "peaceful"}))
+            .await;
+        reply.ok(200);
+    });
+}
+
+#[test]
+fn what_a_provider_gives_and_takes_is_in_the_audit_log() {
+    let idp = idp();
+    test_with(&provider("acme", &idp, MAPPING), async |app| {
+        claim(&app).await;
+        app.role("reviewer", &[(Action::LedgerRead, Reach::All)]).await;
+        let owner = app.owner().await;
+        signed_in(&app, &sign_in_at(&app, &idp, "acme").await);
+        idp.behave(|b| b.person["groups"] = json!(["ops", "reviewers"]));
+        signed_in(&app, &sign_in_at(&app, &idp, "acme").await);
+        signed_in(&app, &sign_in_at(&app, &idp, "acme").await);
+        app.audit.flush().await.unwrap();
+        let entries = owner.get("/api/v1/audit?action=users.gifts_by_provider").await.ok(200);
+        let entries = entries["items"].as_array().unwrap();
+        assert_eq!(entries.len(), 1, "{entries:?}");
+        let given = |groups: &[&str], roles: &[&str]| json!({ "provider": "acme", "groups": groups, "roles": roles });
+        assert_eq!(
+            (&entries[0]["before"], &entries[0]["after"]),
+            (&given(&["dev"], &[]), &given(&["operations"], &["reviewer"]))
+        );
     });
 }
