@@ -217,7 +217,15 @@ async fn a_cut_answer_stays_in_the_log_and_the_step_is_done_again() {
     world.hand.advance(13);
     let second = world.worker(None);
     let work = Box::pin(second.once());
-    let again = world.until(id, |part| matches!(part, Part::StepStarted { step: 2 }));
+    // It is written down first that the model is asked.
+    let again = async {
+        world
+            .until(id, |part| matches!(part, Part::StepStarted { step: 2 }))
+            .await;
+        while world.model.bodies.lock().unwrap().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+    };
     tokio::select! {
         _ = work => panic!("it hangs again"),
         () = again => {}

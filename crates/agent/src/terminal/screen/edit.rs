@@ -327,8 +327,7 @@ impl Model {
                 row.is_wrapped = false;
             }
         }
-        surface.cursor.place = Place::default();
-        surface.cursor.is_full = false;
+        self.home();
     }
 
     pub(super) fn set_margins(&mut self, top: usize, bottom: usize) {
@@ -355,5 +354,10 @@ impl Model {
     pub(super) fn restore_cursor(&mut self) {
         let surface = self.surface_mut();
         surface.cursor = surface.saved.unwrap_or_default();
+        if surface.cursor.is_origin {
+            // The margins may have moved since.
+            let row = &mut surface.cursor.place.row;
+            *row = (*row).clamp(surface.top, surface.bottom.max(surface.top));
+        }
     }
 }

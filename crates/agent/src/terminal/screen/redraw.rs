@@ -45,18 +45,18 @@ pub(super) fn redraw(model: &Model, pending: &[u8]) -> Vec<u8> {
     // The line after the last one is brought to the top, wherever it is.
     out.resize(out.len().saturating_add(model.rows.saturating_sub(1)), b'\n');
     draw_grid(&mut out, &model.primary);
-    put_by(&mut out, model, &model.primary);
+    put_by(&mut out, &model.primary);
     if let Some((surface, number)) = &model.alternate {
         write_margins(&mut out, model, &model.primary);
-        // The mode saves the cursor where it stands.
-        if let Some(saved) = model.primary.saved.as_ref().filter(|_| *number == 1049) {
-            set_cursor(&mut out, model, &model.primary, saved);
+        // The mode saves the cursor where it stands: where the one is that was put by.
+        if *number == 1049 && model.primary.saved.is_some() {
+            out.extend_from_slice(b"\x1b8");
         }
         let _ = write!(out, "\x1b[?{number}h");
         out.extend_from_slice(PLAIN);
         out.extend_from_slice(b"\x1b[r\x1b[2J");
         draw_grid(&mut out, surface);
-        put_by(&mut out, model, surface);
+        put_by(&mut out, surface);
     }
     let surface = model.surface();
     write_tabs(&mut out, model);
@@ -139,32 +139,33 @@ fn write_cell(out: &mut Vec<u8>, cell: &Cell) {
 }
 
 /// Brings a saved cursor to where the terminal puts cursors by.
-fn put_by(out: &mut Vec<u8>, model: &Model, surface: &Surface) {
+fn put_by(out: &mut Vec<u8>, surface: &Surface) {
     let Some(saved) = &surface.saved else { return };
-    set_cursor(out, model, surface, saved);
+    set_saved(out, surface, saved);
     out.extend_from_slice(b"\x1b7");
     out.extend_from_slice(PLAIN);
 }
 
-/// Sets margins, origin mode, place, style and character sets.
-fn set_cursor(out: &mut Vec<u8>, model: &Model, surface: &Surface, cursor: &Cursor) {
-    write_margins(out, model, surface);
+/// Sets origin mode, place, style and character sets of a cursor that is saved: it may be outside the margins of now, so there are
+/// none meanwhile.
+fn set_saved(out: &mut Vec<u8>, surface: &Surface, cursor: &Cursor) {
+    out.extend_from_slice(b"\x1b[r");
     let again = before(surface, cursor).filter(|_| cursor.is_full);
-    write_cursor(out, surface, cursor, again);
+    write_cursor(out, 0, cursor, again);
 }
 
 /// Brings the cursor where it is; with `again`, the character before it is written once more to get there, which tells
 /// the terminal that the row is full.
-fn write_cursor(out: &mut Vec<u8>, surface: &Surface, cursor: &Cursor, again: Option<(usize, Cell)>) {
+fn write_cursor(out: &mut Vec<u8>, top: usize, cursor: &Cursor, again: Option<(usize, Cell)>) {
     match again {
         Some((column, cell)) => {
-            write_place(out, surface, cursor, column);
+            write_place(out, top, cursor, column);
             style::write(out, Style::default(), cell.style);
             write_cell(out, &cell);
             style::write(out, cell.style, cursor.style);
         }
         None => {
-            write_place(out, surface, cursor, cursor.place.column);
+            write_place(out, top, cursor, cursor.place.column);
             style::write(out, Style::default(), cursor.style);
         }
     }
@@ -180,10 +181,11 @@ fn write_margins(out: &mut Vec<u8>, model: &Model, surface: &Surface) {
     }
 }
 
-fn write_place(out: &mut Vec<u8>, surface: &Surface, cursor: &Cursor, column: usize) {
+/// Brings the cursor to a column of its row. In origin mode rows count from `top`.
+fn write_place(out: &mut Vec<u8>, top: usize, cursor: &Cursor, column: usize) {
     let top = if cursor.is_origin {
         out.extend_from_slice(b"\x1b[?6h");
-        surface.top
+        top
     } else {
         out.extend_from_slice(b"\x1b[?6l");
         0
@@ -214,18 +216,18 @@ fn place_cursor(out: &mut Vec<u8>, model: &Model, surface: &Surface) {
     let again = last.or_else(|| before(surface, cursor).filter(|_| cursor.is_full));
     if let Some((column, cell)) = again.filter(|_| model.modes.inserts) {
         // Written once more it would push the rest of the row away, so room is made first.
-        write_place(out, surface, cursor, column);
+        write_place(out, surface.top, cursor, column);
         let _ = write!(out, "\x1b[{}P\x1b[4h", if cell.width == Width::Two { 2 } else { 1 });
     }
     match last {
         // Nothing may come after it. It looks the same with these character sets: it was shown with them.
         Some((column, cell)) => {
             write_charsets(out, cursor.charsets);
-            write_place(out, surface, cursor, column);
+            write_place(out, surface.top, cursor, column);
             style::write(out, Style::default(), cell.style);
             write_cell(out, &cell);
         }
-        None => write_cursor(out, surface, cursor, again),
+        None => write_cursor(out, surface.top, cursor, again),
     }
     if model.modes.inserts && again.is_none() {
         out.extend_from_slice(b"\x1b[4h");
