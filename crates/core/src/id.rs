@@ -124,6 +124,14 @@ ids! {
     ReplicaId = "rep";
     /// Whoever writes one chain of the audit log.
     AuditWriterId = "aud";
+    /// A run of an AI agent.
+    ChatId = "ch";
+    /// A message of a person to a chat.
+    MessageId = "msg";
+    /// A tool call of a chat; also its idempotency key.
+    CallId = "tc";
+    /// A worker that carries chats on, for as long as its process lives.
+    WorkerId = "wrk";
 }
 
 #[cfg(test)]

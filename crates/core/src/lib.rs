@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod authz;
 pub mod budget;
+pub mod chat;
 pub mod id;
 pub mod identity;
 pub mod key;

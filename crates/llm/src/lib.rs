@@ -2,6 +2,7 @@
 
 pub mod count;
 pub mod edit;
+pub mod events;
 pub mod json;
 pub mod meter;
 pub mod models;
@@ -14,6 +15,7 @@ mod sse;
 pub mod usage;
 
 pub use edit::{Edits, MaxOutputField};
+pub use events::{EventReader, EventTooLong};
 pub use meter::{BodyMeter, Metered};
 pub use models::ModelInfo;
 pub use price::{CostError, ModelPrice, PriceError, PriceTable, Rates};
@@ -21,4 +23,4 @@ pub use protocol::{Protocol, Vendor};
 pub use refusal::{Refusal, RefusalKind, Rendered};
 pub use relay::{StreamErrorEvent, StreamFault, StreamRelay};
 pub use request::{Bounds, CacheControl, ParseLimits, RequestError, RequestView, Unbounded};
-pub use usage::{ServiceTier, Usage};
+pub use usage::{ServiceTier, Tally, Usage};

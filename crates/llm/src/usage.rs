@@ -133,7 +133,7 @@ struct OutputDetails {
 
 /// Gathers the usage objects of one answer.
 #[derive(Debug, Clone)]
-pub(crate) struct Tally {
+pub struct Tally {
     protocol: Protocol,
     writes: CacheControl,
     seen: bool,
@@ -152,7 +152,7 @@ pub(crate) struct Tally {
 
 impl Tally {
     /// A tally that books cache writes of unstated lifetime as what the request asked for.
-    pub(crate) fn new(protocol: Protocol, writes: CacheControl) -> Self {
+    pub fn new(protocol: Protocol, writes: CacheControl) -> Self {
         Self {
             protocol,
             writes,
@@ -171,7 +171,7 @@ impl Tally {
     }
 
     /// Takes a usage object in. Null is no usage; empty text stands for one that is too large to be kept.
-    pub(crate) fn add(&mut self, object: &[u8]) {
+    pub fn add(&mut self, object: &[u8]) {
         let object = object.trim_ascii();
         if object == b"null" {
             return;
@@ -270,7 +270,7 @@ impl Tally {
     }
 
     /// The usage so far; `None` if there was none, or one of them was invalid.
-    pub(crate) fn usage(&self) -> Option<Usage> {
+    pub fn usage(&self) -> Option<Usage> {
         if self.invalid || !self.seen {
             return None;
         }

@@ -1,8 +1,9 @@
 //! New ids and random bytes.
 
 use bailey_core::{
-    AttemptId, AuditWriterId, BudgetId, BuildId, GrantId, GroupId, IdentityId, InvitationId, KeyId, OrgId, PersonId,
-    ReplicaId, RequestId, RoleId, SessionId, TemplateId, TemplateVersionId, Timestamp, TokenId, WorkspaceId,
+    AttemptId, AuditWriterId, BudgetId, BuildId, CallId, ChatId, GrantId, GroupId, IdentityId, InvitationId, KeyId,
+    MessageId, OrgId, PersonId, ReplicaId, RequestId, RoleId, SessionId, TemplateId, TemplateVersionId, Timestamp,
+    TokenId, WorkerId, WorkspaceId,
 };
 use uuid::Uuid;
 
@@ -53,11 +54,14 @@ new_ids!(
     AuditWriterId,
     BudgetId,
     BuildId,
+    CallId,
+    ChatId,
     GrantId,
     GroupId,
     IdentityId,
     InvitationId,
     KeyId,
+    MessageId,
     OrgId,
     PersonId,
     ReplicaId,
@@ -67,5 +71,6 @@ new_ids!(
     TemplateId,
     TemplateVersionId,
     TokenId,
+    WorkerId,
     WorkspaceId
 );

@@ -5,6 +5,7 @@ use bailey_core::workspace::{Asked, Build, BuildState, LogLine, Quota, Transitio
 use bailey_core::{BuildId, KeyId, PersonId, TemplateVersionId, Timestamp, WorkspaceId};
 
 use crate::bulk::Bulk;
+use crate::chats::stop_of_workspace;
 use crate::conn::Conn;
 use crate::groups::bounds_of_person;
 use crate::keys::revoke_of_workspace;
@@ -299,6 +300,7 @@ impl Store {
             tx.execute(DOWN.bind(build.workspace)).await?;
             if build.transition == Transition::Delete && outcome.is_ok() {
                 tx.execute(GONE.bind(build.workspace).bind(now)).await?;
+                stop_of_workspace(tx, build.workspace, now).await?;
                 // A home that is kept belongs to its user id, which nobody else may get.
                 tx.execute(FREE_SLOT.bind(build.workspace).bind(false)).await?;
             }

@@ -4,6 +4,9 @@ mod audit;
 mod budgets;
 mod builds;
 mod bulk;
+mod chat_leases;
+mod chat_steps;
+mod chats;
 mod conn;
 mod credentials;
 mod error;
@@ -39,6 +42,8 @@ pub use audit::{
 };
 pub use budgets::{BudgetFilter, BudgetState};
 pub use builds::{LOG_BYTES, LOG_LINES, LOG_OWN, LOGS_KEPT, NewBuild, NewLine};
+pub use chat_steps::{ChatLease, NewCall, Stepped};
+pub use chats::{ChatFilter, NewChat, NewMessage};
 pub use error::{Fault, StoreError};
 pub use grants::GrantFilter;
 pub use identities::{Given, WaysIn};

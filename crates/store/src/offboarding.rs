@@ -5,6 +5,7 @@ use bailey_core::template::Resolved;
 use bailey_core::workspace::{Asked, Quota, Workspace, WorkspaceStatus};
 use bailey_core::{PersonId, Timestamp, WorkspaceId};
 
+use crate::chats::{hand_over as hand_chats_over, stop_of_owner};
 use crate::conn::Conn;
 use crate::groups::bounds_of_person;
 use crate::people::{another_owner, is_owner, person as find};
@@ -289,6 +290,7 @@ async fn hand_over(
         tx.execute(HAND_OVER.bind(*id).bind(to).bind(resolved)).await?;
         tx.execute(HAND_KEY_OVER.bind(*id).bind(to)).await?;
     }
+    hand_chats_over(tx, delete.person, to).await?;
     tx.execute(HAND_HOMES_OVER.bind(delete.person).bind(to).bind(true))
         .await?;
     Ok(Begun::Yes(()))
@@ -314,6 +316,7 @@ impl Store {
             let keys = number(tx, GOOD_KEYS.bind(person).bind(now)).await?;
             let invitations = number(tx, GOOD_INVITATIONS.bind(person).bind(now)).await?;
             end_credentials(tx, person, now).await?;
+            stop_of_owner(tx, person, now).await?;
             let workspaces = of_owner(tx, person).await?;
             let workspaces: Vec<WorkspaceId> = workspaces.iter().filter(|w| !is_stopped(w)).map(|w| w.id).collect();
             let insert = INSERT

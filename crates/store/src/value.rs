@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use bailey_core::{
-    AttemptId, AuditWriterId, BudgetId, BuildId, GrantId, GroupId, IdentityId, InvitationId, KeyId, Money, OrgId,
-    PersonId, ReplicaId, RequestId, RoleId, SessionId, TemplateId, TemplateVersionId, Timestamp, TokenId, WorkspaceId,
+    AttemptId, AuditWriterId, BudgetId, BuildId, CallId, ChatId, GrantId, GroupId, IdentityId, InvitationId, KeyId,
+    MessageId, Money, OrgId, PersonId, ReplicaId, RequestId, RoleId, SessionId, TemplateId, TemplateVersionId,
+    Timestamp, TokenId, WorkerId, WorkspaceId,
 };
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
@@ -203,11 +204,14 @@ ids!(
     AuditWriterId,
     BudgetId,
     BuildId,
+    CallId,
+    ChatId,
     GrantId,
     GroupId,
     IdentityId,
     InvitationId,
     KeyId,
+    MessageId,
     OrgId,
     PersonId,
     ReplicaId,
@@ -217,6 +221,7 @@ ids!(
     TemplateId,
     TemplateVersionId,
     TokenId,
+    WorkerId,
     WorkspaceId
 );
 

@@ -23,6 +23,10 @@ const EDGES: &[(&str, &[&str])] = &[
         &["bailey-core", "bailey-llm", "bailey-runtime", "bailey-store"],
     ),
     (
+        "bailey-chats",
+        &["bailey-core", "bailey-llm", "bailey-runtime", "bailey-store"],
+    ),
+    (
         "bailey-gateway",
         &["bailey-core", "bailey-gate", "bailey-llm", "bailey-runtime"],
     ),
@@ -30,6 +34,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "bailey-server",
         &[
             "bailey-api",
+            "bailey-chats",
             "bailey-core",
             "bailey-egress",
             "bailey-gate",

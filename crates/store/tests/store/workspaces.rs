@@ -80,7 +80,7 @@ fn next(w: &Workspace, transition: Transition) -> NewBuild {
     }
 }
 
-async fn create(store: &Store, name: &str, owner: PersonId) -> (Workspace, Build) {
+pub(crate) async fn create(store: &Store, name: &str, owner: PersonId) -> (Workspace, Build) {
     let (workspace, build) = new(name, owner);
     match store.workspace_create(&workspace, &build, &NO_QUOTA).await.unwrap() {
         Begun::Yes(made) => (made, build),
@@ -88,7 +88,7 @@ async fn create(store: &Store, name: &str, owner: PersonId) -> (Workspace, Build
     }
 }
 
-async fn begin(store: &Store, w: &Workspace, transition: Transition) -> (Workspace, Build) {
+pub(crate) async fn begin(store: &Store, w: &Workspace, transition: Transition) -> (Workspace, Build) {
     match store.build_begin(w.id, &next(w, transition), None).await.unwrap() {
         Begun::Yes(begun) => begun,
         Begun::Beyond(exceeded) => panic!("{exceeded:?}"),
@@ -99,7 +99,7 @@ async fn status(store: &Store, id: WorkspaceId) -> WorkspaceStatus {
     store.workspace_get(id).await.unwrap().unwrap().status()
 }
 
-async fn with_people(db: &TestDb) -> Store {
+pub(crate) async fn with_people(db: &TestDb) -> Store {
     let store = open(db).await;
     store.bootstrap(&person("owner"), &organization()).await.unwrap();
     for name in ["ada", "bob"] {

@@ -1,0 +1,189 @@
+//! Limits, errors of models, and how chats end.
+
+use bailey_core::Money;
+use bailey_core::chat::{Cause, ChatState, Limits, Outcome, Part};
+use serde_json::json;
+
+use super::script::{COST, Say};
+use super::world::{ADA, World};
+use crate::model::{Fault, ModelError};
+use crate::{ChatError, Start};
+
+#[tokio::test]
+async fn a_turn_ends_and_a_follow_up_begins_the_next() {
+    for protocol in ["messages", "chat"] {
+        let says = vec![
+            Say::call("run", &json!({ "command": "echo hi" })),
+            Say::text("Done."),
+            Say::text("Again."),
+        ];
+        let world = World::new(protocol, says).await;
+        let id = world.begin().await;
+        world.rest().await;
+        let chat = world.chat(id).await;
+        assert_eq!((chat.run.state, chat.run.steps), (ChatState::Waiting, 2));
+        assert_eq!(chat.run.cost, Money::cents(4));
+        assert_eq!(
+            world.results(id).await,
+            [(Outcome::Ok, "hi\n[exit status 0]".to_owned())]
+        );
+        world.chats.post(id, Some(ADA), "once more").await.unwrap();
+        world.rest().await;
+        assert_eq!(world.chat(id).await.run.steps, 3);
+        world.chats.finish(id).await.unwrap();
+        let over = world.chats.post(id, Some(ADA), "late").await;
+        assert!(matches!(over, Err(ChatError::Invalid(_))), "{over:?}");
+    }
+}
+
+#[tokio::test]
+async fn steps_and_money_hold_a_chat_until_they_are_raised() {
+    let says = vec![
+        Say::call("list", &json!({})),
+        Say::call("list", &json!({})),
+        Say::text("Done."),
+    ];
+    for limits in [
+        Limits {
+            steps: Some(1),
+            ..Limits::default()
+        },
+        Limits {
+            cost: Some(COST),
+            ..Limits::default()
+        },
+    ] {
+        let world = World::new("messages", says.clone()).await;
+        let id = world
+            .chats
+            .create(Start {
+                limits,
+                ..world.start()
+            })
+            .await
+            .unwrap()
+            .id;
+        world.rest().await;
+        let chat = world.chat(id).await;
+        let cause = if limits.steps.is_some() {
+            Cause::Steps
+        } else {
+            Cause::Money
+        };
+        assert_eq!((chat.run.state, chat.run.cause), (ChatState::Paused, Some(cause)));
+        assert_eq!(world.model.asked.lock().unwrap().len(), 1);
+        let refused = world.chats.resume(id, None).await;
+        assert!(matches!(refused, Err(ChatError::Invalid(_))), "{refused:?}");
+        world.chats.resume(id, Some(Limits::default())).await.unwrap();
+        world.rest().await;
+        assert_eq!(world.chat(id).await.run.state, ChatState::Waiting);
+    }
+}
+
+#[tokio::test]
+async fn time_ends_a_model_and_a_tool_in_the_middle() {
+    let limits = Limits {
+        seconds: Some(1),
+        ..Limits::default()
+    };
+    let hangs = [Say::Hang("I begin "), Say::call("run", &json!({ "command": "hang" }))];
+    for say in hangs {
+        let tool = matches!(say, Say::Answer(..));
+        let world = World::new("chat", vec![say, Say::text("On.")]).await;
+        let id = world
+            .chats
+            .create(Start {
+                limits,
+                ..world.start()
+            })
+            .await
+            .unwrap()
+            .id;
+        world.rest().await;
+        let chat = world.chat(id).await;
+        assert_eq!((chat.run.state, chat.run.cause), (ChatState::Paused, Some(Cause::Time)));
+        assert_eq!(world.memory.running().0, 0, "it was ended");
+        if tool {
+            assert_eq!(world.results(id).await[0].0, Outcome::Interrupted);
+        } else {
+            assert!(world.parts(id).await.contains(&Part::StepCut { kept: true }));
+        }
+        world.chats.resume(id, Some(Limits::default())).await.unwrap();
+        world.rest().await;
+        assert_eq!(world.chat(id).await.run.state, ChatState::Waiting);
+    }
+}
+
+#[tokio::test]
+async fn a_full_context_ends_the_chat_and_says_so() {
+    let says = vec![Say::Used("", vec![("list", "{}".to_owned())], 99_000)];
+    let world = World::new("messages", says).await;
+    let id = world.begin().await;
+    world.rest().await;
+    let chat = world.chat(id).await;
+    assert_eq!(
+        (chat.run.state, chat.run.cause),
+        (ChatState::Failed, Some(Cause::ContextFull))
+    );
+    let parts = world.parts(id).await;
+    assert!(
+        parts
+            .iter()
+            .any(|part| matches!(part, Part::Note { text } if text.contains("as long as the model")))
+    );
+    assert_eq!(world.model.asked.lock().unwrap().len(), 1, "it was not asked again");
+}
+
+fn error(fault: Fault) -> Say {
+    Say::Error(ModelError {
+        fault,
+        message: "because".to_owned(),
+        retry_after: None,
+    })
+}
+
+#[tokio::test]
+async fn passing_trouble_is_tried_again_and_a_refusal_is_not() {
+    let says = vec![
+        error(Fault::Passing),
+        Say::BreakOff("It begins and"),
+        error(Fault::Passing),
+        Say::text("There it is."),
+    ];
+    let world = World::new("messages", says).await;
+    let id = world.begin().await;
+    world.rest().await;
+    let chat = world.chat(id).await;
+    assert_eq!((chat.run.state, chat.run.steps), (ChatState::Waiting, 1));
+    assert_eq!(chat.run.cost, Money::cents(4), "what broke off was paid for, too");
+    for (fault, cause) in [(Fault::Budget, Cause::Budget), (Fault::Refused, Cause::Refused)] {
+        let world = World::new("chat", vec![error(fault), Say::text("never")]).await;
+        let id = world.begin().await;
+        world.rest().await;
+        let chat = world.chat(id).await;
+        assert_eq!((chat.run.state, chat.run.cause), (ChatState::Failed, Some(cause)));
+        assert_eq!(world.model.asked.lock().unwrap().len(), 1);
+        let parts = world.parts(id).await;
+        assert!(parts.contains(&Part::Note {
+            text: "because".to_owned()
+        }));
+    }
+    let world = World::new("chat", vec![error(Fault::Passing); 9]).await;
+    let id = world.begin().await;
+    world.rest().await;
+    assert_eq!(world.chat(id).await.run.cause, Some(Cause::ModelFailed));
+    assert_eq!(world.model.asked.lock().unwrap().len(), 5);
+}
+
+#[tokio::test]
+async fn a_workspace_that_cannot_be_opened_fails_the_chat() {
+    let mut world = World::new("chat", vec![]).await;
+    world.open = false;
+    let id = world.begin().await;
+    world.rest().await;
+    let chat = world.chat(id).await;
+    assert_eq!(
+        (chat.run.state, chat.run.cause),
+        (ChatState::Failed, Some(Cause::Workspace))
+    );
+}

@@ -1,0 +1,251 @@
+//! Asking the model.
+
+use std::time::Duration;
+
+use bailey_core::chat::{Cause, Event, Part, Stop};
+use bailey_core::{CallId, Money};
+use bailey_llm::Protocol;
+use bailey_runtime::ids::NewId as _;
+use bailey_store::NewCall;
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+
+use super::batch::Batch;
+use super::job::{Halt, Job};
+use crate::context;
+use crate::model::{Fault, ModelAnswer, ModelError, ModelRequest};
+use crate::protocol::{self, AnswerReader, End, Piece};
+use crate::tools;
+
+/// The longest wait before a model is asked again.
+const WAIT_MOST: Duration = Duration::from_mins(1);
+
+/// A whole answer, not written down yet.
+struct Whole {
+    parts: Vec<Part>,
+    calls: Vec<NewCall>,
+    end: End,
+}
+
+/// Why there is none.
+enum Trouble {
+    /// The model failed; and whether something of the answer was written down.
+    Model(ModelError, bool),
+    Halt(Halt),
+}
+
+impl From<Halt> for Trouble {
+    fn from(halt: Halt) -> Self {
+        Self::Halt(halt)
+    }
+}
+
+impl Job<'_> {
+    /// One step: the model is asked, and its answer is written down.
+    pub(crate) async fn step(&mut self) -> Result<(), Halt> {
+        let Some(system) = self.system().await? else {
+            return Ok(());
+        };
+        // Messages that wait reach the model now.
+        self.happened(Event::StepStarted, &[], &[]).await?;
+        self.refresh().await?;
+        let engine = &self.chat.engine;
+        let request = protocol::of_engine(engine).and_then(|protocol| {
+            let body = protocol::request(protocol, engine, &system, &self.transcript)?;
+            Some((protocol, body))
+        });
+        let Some((protocol, body)) = request else {
+            return self
+                .fail(Cause::Refused, "The model's protocol is not one that chats speak.")
+                .await;
+        };
+        if context::is_full(engine, context::estimate(&self.transcript, body.len())) {
+            let note = Part::Note {
+                text: "The conversation has become as long as the model can read. Begin a new chat for what is left."
+                    .to_owned(),
+            };
+            return self.happened(Event::ContextFull, &[note], &[]).await;
+        }
+        let left = self.time_left();
+        match Self::in_time(left, self.ask(protocol, &body)).await? {
+            Some(()) => Ok(()),
+            None => self.happened(Event::LimitReached(Cause::Time), &[], &[]).await,
+        }
+    }
+
+    /// Asks until there is an answer, or it is no use to go on.
+    async fn ask(&mut self, protocol: Protocol, body: &Bytes) -> Result<(), Halt> {
+        let mut spent = Money::ZERO;
+        let mut tries = 0;
+        loop {
+            let (error, written) = match self.answer(protocol, body.clone(), &mut spent).await {
+                Ok(whole) => return self.answered(whole, spent).await,
+                Err(Trouble::Halt(halt)) => return Err(halt),
+                Err(Trouble::Model(error, written)) => (error, written),
+            };
+            let cause = match error.fault {
+                Fault::Budget => Some(Cause::Budget),
+                Fault::Refused => Some(Cause::Refused),
+                Fault::Passing => (tries >= self.shared.options.retries).then_some(Cause::ModelFailed),
+            };
+            if let Some(cause) = cause {
+                return self.fail(cause, error.message).await;
+            }
+            if written {
+                // What came is void: the answer begins again.
+                let step = self.chat.run.steps;
+                let again = [Part::StepCut { kept: false }, Part::StepStarted { step }];
+                self.shared.saves.append(&self.lease, &again).await?;
+            }
+            let wait = self.shared.options.retry_wait.saturating_mul(1 << tries.min(10));
+            let wait = error
+                .retry_after
+                .map_or(wait, |seconds| wait.max(Duration::from_secs(seconds)));
+            tracing::info!(chat = %self.chat.id, tries, %error, "a model is asked again");
+            tokio::time::sleep(wait.min(WAIT_MOST)).await;
+            tries += 1;
+        }
+    }
+
+    /// Asks once. What it costs is added to `spent`, whatever comes of it.
+    async fn answer(&self, protocol: Protocol, body: Bytes, spent: &mut Money) -> Result<Whole, Trouble> {
+        let request = ModelRequest {
+            chat: self.chat.id,
+            workspace: self.chat.workspace,
+            owner: self.chat.owner,
+            step: self.chat.run.steps,
+            protocol,
+            body,
+        };
+        let begun = self.shared.model.send(request).await;
+        let ModelAnswer { mut body, cost } = begun.map_err(|error| Trouble::Model(error, false))?;
+        let mut reading = Reading::new(protocol);
+        let outcome = self.read(&mut reading, &mut body).await;
+        // To hang up comes first: an answer that goes on is not settled.
+        drop(body);
+        if let Err(Trouble::Halt(halt)) = outcome {
+            return Err(Trouble::Halt(halt));
+        }
+        *spent = spent.saturating_add(cost.await);
+        outcome?;
+        let written = reading.written;
+        reading.finish(self).map_err(|error| Trouble::Model(error, written))
+    }
+
+    async fn read(&self, reading: &mut Reading, body: &mut crate::model::ModelStream) -> Result<(), Trouble> {
+        let options = &self.shared.options;
+        let mut due = tokio::time::Instant::now();
+        loop {
+            let silence = tokio::time::sleep(options.silence);
+            let chunk = tokio::select! {
+                chunk = body.next() => chunk,
+                () = tokio::time::sleep_until(due), if !reading.batch.is_empty() => {
+                    reading.save(self).await?;
+                    continue;
+                }
+                () = silence => Some(Err(ModelError::passing("the model said nothing for too long"))),
+            };
+            let Some(chunk) = chunk else { return Ok(()) };
+            let pieces = chunk.and_then(|bytes| {
+                let pieces = reading.reader.push(&bytes);
+                pieces.map_err(protocol::StreamError::into_model_error)
+            });
+            if reading.batch.is_empty() {
+                due = tokio::time::Instant::now() + options.batch;
+            }
+            reading.take(pieces.map_err(|error| Trouble::Model(error, reading.written))?, self);
+            if reading.batch.is_full() {
+                reading.save(self).await?;
+            }
+        }
+    }
+
+    async fn answered(&mut self, whole: Whole, cost: Money) -> Result<(), Halt> {
+        let Whole { mut parts, calls, end } = whole;
+        let End { stop, usage } = end;
+        parts.push(Part::StepFinished { stop, usage, cost });
+        let said = match stop {
+            Stop::MaxTokens => Some("The answer reached the longest that it may be."),
+            Stop::Refusal => Some("The model will not go on with this."),
+            _ => None,
+        };
+        parts.extend(said.map(|text| Part::Note { text: text.to_owned() }));
+        let event = Event::StepFinished {
+            calls: calls.iter().map(|call| (call.id, call.kind)).collect(),
+            cost,
+        };
+        self.happened(event, &parts, &calls).await?;
+        self.refresh().await
+    }
+}
+
+/// An answer that is being read.
+struct Reading {
+    reader: AnswerReader,
+    batch: Batch,
+    /// Calls are written down with the end of the step: before that they are nobody's.
+    call_parts: Vec<Part>,
+    calls: Vec<NewCall>,
+    written: bool,
+}
+
+impl Reading {
+    fn new(protocol: Protocol) -> Self {
+        Self {
+            reader: AnswerReader::new(protocol),
+            batch: Batch::default(),
+            call_parts: Vec::new(),
+            calls: Vec::new(),
+            written: false,
+        }
+    }
+
+    fn take(&mut self, pieces: Vec<Piece>, job: &Job<'_>) {
+        for piece in pieces {
+            match piece {
+                Piece::Text { block, text } => self.batch.push(Part::Text { block, text }),
+                Piece::Thinking { block, text } => self.batch.push(Part::Thinking { block, text }),
+                Piece::Signature { block, signature } => self.batch.push(Part::Signature { block, signature }),
+                Piece::Redacted { block, data } => self.batch.push(Part::Redacted { block, data }),
+                Piece::Call {
+                    block,
+                    id: provider_id,
+                    tool,
+                    arguments,
+                } => {
+                    let id = CallId::new_at(job.shared.saves.now());
+                    self.calls.push(NewCall {
+                        id,
+                        kind: tools::kind(&tool, &arguments),
+                        tool: tool.clone(),
+                        arguments: arguments.clone(),
+                    });
+                    self.call_parts.push(Part::ToolCall {
+                        call: id,
+                        block,
+                        tool,
+                        arguments,
+                        provider_id,
+                    });
+                }
+            }
+        }
+    }
+
+    async fn save(&mut self, job: &Job<'_>) -> Result<(), Halt> {
+        let parts = self.batch.take();
+        job.shared.saves.append(&job.lease, &parts).await?;
+        self.written = true;
+        Ok(())
+    }
+
+    fn finish(mut self, job: &Job<'_>) -> Result<Whole, ModelError> {
+        let reader = std::mem::replace(&mut self.reader, AnswerReader::new(Protocol::Chat));
+        let (pieces, end) = reader.finish().map_err(protocol::StreamError::into_model_error)?;
+        self.take(pieces, job);
+        let mut parts = self.batch.take();
+        parts.append(&mut self.call_parts);
+        let calls = self.calls;
+        Ok(Whole { parts, calls, end })
+    }
+}
