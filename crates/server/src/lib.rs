@@ -5,6 +5,7 @@ mod apps;
 pub mod audit;
 pub mod bootstrap;
 mod bridge;
+mod chats;
 mod csv;
 mod cx;
 mod door;

@@ -229,6 +229,7 @@ impl TestApp {
             },
             identity: identity(sign_in),
             templates: folder.clone(),
+            chats: configuration("").chats,
             audit: audit.clone(),
             anchors: anchors.clone(),
         });
