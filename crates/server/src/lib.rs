@@ -8,7 +8,7 @@ mod bridge;
 mod chats;
 mod csv;
 mod cx;
-mod door;
+pub mod door;
 mod envelope;
 mod extract;
 pub mod fleet;
