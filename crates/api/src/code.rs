@@ -128,6 +128,8 @@ codes! {
     WorkspaceNotStopped = "workspace_not_stopped", 409, "A workspace is not stopped";
     /// A build of the workspace is under way.
     BuildActive = "build_active", 409, "A build of the workspace is under way";
+    /// The chat is in a state that does not take it.
+    ChatState = "chat_state", 409, "The chat cannot take that as it is";
     /// The owner of the workspace is suspended.
     OwnerSuspended = "owner_suspended", 409, "The workspace's owner is suspended";
     /// A person's quota of workspaces has no room.

@@ -5,6 +5,7 @@ pub mod amount;
 pub mod apps;
 pub mod audit;
 pub mod budgets;
+pub mod chats;
 pub mod code;
 pub mod files;
 pub mod frame;

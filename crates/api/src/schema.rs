@@ -2,6 +2,7 @@
 //! and those with a text form of their own.
 
 use bailey_core::authz::{Action, Role};
+use bailey_core::chat::{CallKind, Cause, Channel, ChatState, Outcome as CallOutcome, PlanMode, Stop};
 use bailey_core::key::{KeyScope, Tier};
 use bailey_core::ledger::{ChargeFlag, Outcome};
 use bailey_core::people::PersonStatus;
@@ -75,6 +76,20 @@ closed_lists! {
     MonotonicSchema as "Monotonic" = ["increasing", "decreasing"];
     /// Schema of [`crate::agent::AppHealth`].
     AppHealthSchema as "AppHealth" = ["starting", "healthy", "unhealthy"];
+    /// Schema of [`bailey_core::chat::ChatState`].
+    ChatStateSchema as "ChatState" = ChatState::ALL.iter().map(|s| s.as_str());
+    /// Schema of [`bailey_core::chat::Cause`].
+    ChatCauseSchema as "ChatCause" = Cause::ALL.iter().map(|c| c.as_str());
+    /// Schema of [`bailey_core::chat::PlanMode`].
+    PlanModeSchema as "PlanMode" = PlanMode::ALL.iter().map(|p| p.as_str());
+    /// Schema of [`bailey_core::chat::Stop`].
+    ChatStopSchema as "ChatStop" = Stop::ALL.iter().map(|s| s.as_str());
+    /// Schema of [`bailey_core::chat::CallKind`].
+    CallKindSchema as "CallKind" = CallKind::ALL.iter().map(|k| k.as_str());
+    /// Schema of [`bailey_core::chat::Outcome`].
+    CallOutcomeSchema as "CallOutcome" = CallOutcome::ALL.iter().map(|o| o.as_str());
+    /// Schema of [`bailey_core::chat::Channel`].
+    ChannelSchema as "Channel" = Channel::ALL.iter().map(|c| c.as_str());
     /// Schema of [`bailey_core::authz::Reach`].
     ReachSchema as "Reach" = ["own", "group", "all"];
 }

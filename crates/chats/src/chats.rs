@@ -229,6 +229,12 @@ impl Chats {
         }
     }
 
+    /// Something was done to a chat in the store by others: its watchers look, and this process's worker lets go of it if there is
+    /// nothing left to do.
+    pub fn look(&self, chat: &Chat) {
+        self.feed.changed(chat);
+    }
+
     /// Follows the log of a chat after the part of this number.
     pub async fn watch(&self, chat: ChatId, after: u64) -> Result<Watch, ChatError> {
         let found = self.store.chat_get(chat).await?;

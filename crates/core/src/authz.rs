@@ -92,6 +92,12 @@ actions! {
     WorkspaceDelete = "workspaces.delete";
     /// Go into workspaces: terminals, commands, files, apps.
     WorkspaceAccess = "workspaces.access";
+    /// See chats and what was said and done in them.
+    ChatRead = "chats.read";
+    /// Begin chats, write to them, answer them, and let them go on.
+    ChatWrite = "chats.write";
+    /// Interrupt and stop chats.
+    ChatStop = "chats.stop";
 }
 
 /// Whose things an action may touch. Ordered: the wider includes the narrower.
@@ -136,7 +142,7 @@ impl Action {
             | Self::TemplateWrite => &[All],
             // One's own templates are those that one may use.
             Self::TemplateRead => &[Own, All],
-            Self::WorkspaceAccess | Self::ModelUse => &[Own],
+            Self::WorkspaceAccess | Self::ModelUse | Self::ChatWrite => &[Own],
             _ => &[Own, Group, All],
         }
     }

@@ -156,6 +156,11 @@ impl Call {
         &self.0.entry
     }
 
+    /// What its settled attempts have cost, with what was billed beyond their holds.
+    pub fn cost(&self) -> Money {
+        self.0.totals.cost.saturating_add(self.0.totals.overrun)
+    }
+
     /// Microseconds since it arrived.
     pub fn elapsed_us(&self) -> u64 {
         self.0.elapsed_us()

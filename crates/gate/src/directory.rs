@@ -13,9 +13,9 @@ use bailey_core::budget::{Budget, BudgetSubject};
 use bailey_core::key::{Key, Tier};
 use bailey_core::limit::MinuteWindow;
 use bailey_core::people::{Person, PersonStatus};
-use bailey_core::{BudgetId, GroupId, KeyId, PersonId, Timestamp, TokenId};
+use bailey_core::{BudgetId, GroupId, KeyId, PersonId, Timestamp, TokenId, WorkspaceId};
 use bailey_runtime::ids::NewId as _;
-use bailey_store::{KeyChain, Store, StoreError, TokenChain};
+use bailey_store::{KeyChain, KeyFilter, LedgerReach, ListPage, Store, StoreError, TokenChain};
 use tokio_util::sync::CancellationToken;
 
 use crate::budgets::{BudgetIx, Budgets};
@@ -219,6 +219,13 @@ impl KeyEntry {
     }
 }
 
+fn unavailable(error: &StoreError) -> Refused {
+    tracing::error!(error = error as &dyn std::error::Error, "cannot look a key up");
+    Refused::Unavailable {
+        why: "the database does not answer, and this key is not in memory".into(),
+    }
+}
+
 fn served<'a>(states: impl Iterator<Item = &'a Arc<KeyState>>) -> u64 {
     states.map(|s| u64::from(s.served.load(Ordering::Relaxed))).sum()
 }
@@ -275,7 +282,7 @@ impl Directory {
             .entries
             .read()
             .unwrap_or_else(PoisonError::into_inner)
-            .get(parsed.name)
+            .get(parsed.name.as_ref())
             .cloned();
         let entry = match known {
             Some(entry) => entry,
@@ -286,6 +293,39 @@ impl Directory {
         }
         entry.used.store(now.seconds(), Ordering::Relaxed);
         Ok(entry)
+    }
+
+    /// The entry of a workspace's own key, for what Bailey itself asks on its behalf. The key's secret is not known here, and not
+    /// needed: whoever asks within this process was let in otherwise. `None` if the workspace has no key that is good.
+    pub async fn of_workspace(
+        &self,
+        workspace: WorkspaceId,
+        budgets: &Budgets,
+        now: Timestamp,
+    ) -> Result<Option<Arc<KeyEntry>>, Refused> {
+        let mut filter = KeyFilter::within(LedgerReach::All);
+        filter.workspace = Some(workspace);
+        filter.state = Some((bailey_store::KeyState::Active, now));
+        let found = self.store.keys_list(&filter, ListPage { after: None, limit: 1 }).await;
+        let (keys, _) = found.map_err(|error| unavailable(&error))?;
+        let Some(key) = keys.first() else { return Ok(None) };
+        let presented = Presented::of_key(&key.public_id);
+        let known = self
+            .entries
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(presented.name.as_ref())
+            .cloned();
+        let entry = match known {
+            Some(entry) => entry,
+            None => match self.load(&presented, budgets, now).await {
+                // It was given another secret in this moment.
+                Err(Refused::Unauthenticated) => return Ok(None),
+                loaded => loaded?,
+            },
+        };
+        entry.used.store(now.seconds(), Ordering::Relaxed);
+        Ok(Some(entry).filter(|entry| entry.key.workspace == Some(workspace)))
     }
 
     async fn load(
@@ -300,7 +340,7 @@ impl Directory {
             let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
             let current = self.epoch.load(Ordering::SeqCst);
             if current == epoch {
-                entries.insert(presented.name.to_owned(), Arc::clone(&entry));
+                entries.insert(presented.name.clone().into_owned(), Arc::clone(&entry));
                 return Ok(entry);
             }
             // Something was changed meanwhile, and this may be from before it.
@@ -322,12 +362,7 @@ impl Directory {
                 .await
                 .map(|chain| chain.map(Chain::key)),
         };
-        let chain = chain.map_err(|error| {
-            tracing::error!(error = &error as &dyn std::error::Error, "cannot look a key up");
-            Refused::Unavailable {
-                why: "the database does not answer, and this key is not in memory".into(),
-            }
-        })?;
+        let chain = chain.map_err(|error| unavailable(&error))?;
         Ok(Arc::new(self.entry(
             chain.ok_or(Refused::Unauthenticated)?,
             budgets,

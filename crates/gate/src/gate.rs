@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bailey_core::budget::{BudgetSpec, LeasePolicy};
 use bailey_core::key::ModelAccess;
-use bailey_core::{BudgetId, KeyId, PersonId, ReplicaId, TokenId};
+use bailey_core::{BudgetId, KeyId, PersonId, ReplicaId, TokenId, WorkspaceId};
 use bailey_runtime::config::KeyDefaults;
 use bailey_runtime::{Clock, Tasks};
 use bailey_store::{JournalPosition, Store, StoreError};
@@ -249,6 +249,14 @@ impl Gate {
     pub async fn authenticate(&self, presented: &str) -> Result<Arc<KeyEntry>, Refused> {
         self.directory
             .authenticate(presented, &self.budgets, self.clock.now())
+            .await
+    }
+
+    /// The key of a workspace, for what Bailey itself asks models on its behalf: an agent's chat. Says nothing about what the key
+    /// may do. `None` if the workspace has no key that is good: it is down, or only coming up.
+    pub async fn workspace_key(&self, workspace: WorkspaceId) -> Result<Option<Arc<KeyEntry>>, Refused> {
+        self.directory
+            .of_workspace(workspace, &self.budgets, self.clock.now())
             .await
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use bailey_core::Money;
 use bailey_core::ledger::{Outcome, Usage};
 use bailey_gate::Call;
 use bailey_gate::call::{CallInfo, Closing};
@@ -35,6 +36,8 @@ pub(crate) struct Job {
     pub(crate) started: Instant,
     /// Whether the provider that is being asked is to be cancelled when the client leaves.
     pub(crate) cancels: Arc<AtomicBool>,
+    /// Where it is said what the answer has cost, once that is settled.
+    pub(crate) receipt: Option<oneshot::Sender<Money>>,
 }
 
 impl Job {
@@ -73,13 +76,14 @@ pub(crate) struct Plan<'a> {
 
 impl Gateway {
     /// Answers a request and settles it, whatever becomes of the client.
-    pub(crate) async fn run(self: Arc<Self>, job: Job, mut reply: Reply) {
+    pub(crate) async fn run(self: Arc<Self>, mut job: Job, mut reply: Reply) {
         self.retries.earn();
         let vendor = job.endpoint.vendor();
         let label = job.label();
         let ended = job.entry.ended().clone();
         let served = job.entry.serve();
         let cancels = Arc::clone(&job.cancels);
+        let receipt = job.receipt.take();
         // A self-hosted provider stops as soon as nobody waits; one that bills is asked to the end.
         let abandoned = async {
             reply.closed().await;
@@ -98,7 +102,11 @@ impl Gateway {
             Ok(answering) => {
                 // The request's body is gone; only the answer is in memory now.
                 self.metrics.open.inc();
-                self.pass_on(answering, reply, served, label).await;
+                let cost = self.pass_on(answering, reply, served, label).await;
+                if let Some(receipt) = receipt {
+                    // Nobody may want it any more.
+                    let _ = receipt.send(cost);
+                }
                 self.metrics.open.dec();
             }
             // A client that has left is answered by nobody; the row is written all the same.
@@ -219,8 +227,8 @@ impl Gateway {
         Err((call, failure))
     }
 
-    /// Sends the head, passes the body on, and settles.
-    async fn pass_on(&self, answering: Box<Answering>, reply: Reply, served: Served, label: &'static str) {
+    /// Sends the head, passes the body on, and settles. Answers with what it has cost.
+    async fn pass_on(&self, answering: Box<Answering>, reply: Reply, served: Served, label: &'static str) -> Money {
         let Answering {
             grant,
             status,
@@ -294,12 +302,14 @@ impl Gateway {
             provider_request_id,
         };
         self.count(&call, label, outcome, Some(ttft_us), usage_of(&bill));
+        let cost = call.cost();
         call.close(closing);
         // The client sees the end when it is recorded.
         if let Some(client) = &client {
             words.tell(client, ending.code()).await;
         }
         drop(served);
+        cost
     }
 
     /// Answers with the failure of the last attempt.

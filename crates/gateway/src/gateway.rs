@@ -3,12 +3,14 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use bailey_core::WorkspaceId;
+use bailey_core::{Money, WorkspaceId};
 use bailey_gate::directory::KeyEntry;
 use bailey_gate::{Gate, Refused};
 use bailey_llm::models::{ModelInfo, list_anthropic, list_openai};
-use bailey_llm::{ParseLimits, PriceTable, Refusal, RefusalKind, Vendor};
-use http::{HeaderMap, Request, Response};
+use bailey_llm::{ParseLimits, PriceTable, Protocol, Refusal, RefusalKind, Vendor};
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use tokio::sync::{Semaphore, oneshot};
 
@@ -20,7 +22,7 @@ use crate::intake::{self, IntakeError, Kept};
 use crate::metrics::Metrics;
 use crate::paths::{Endpoint, Found, find};
 use crate::relay::Drains;
-use crate::routes::{ModelStatus, Routes, WILDCARD};
+use crate::routes::{Model, ModelStatus, Route, Routes, WILDCARD};
 
 pub use crate::intake::IntakeLimits;
 
@@ -49,6 +51,32 @@ pub struct GatewayOptions {
     pub drain_streams: usize,
     /// What is counted.
     pub metrics: Metrics,
+}
+
+/// What Bailey itself asks a model for somebody.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// The protocol of the body.
+    pub protocol: Protocol,
+    /// The request's body.
+    pub body: Bytes,
+    /// What it belongs to, for the ledger: a chat's id.
+    pub session: String,
+}
+
+/// A model as an agent's chat asks it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChatModel {
+    /// The name that it is asked for by.
+    pub name: String,
+    /// The name to show.
+    pub display_name: String,
+    /// The protocol that it is asked in.
+    pub protocol: Protocol,
+    /// The most tokens of an answer.
+    pub output: u64,
+    /// Tokens that it can read and write in one step, where the price list says so.
+    pub context: Option<u64>,
 }
 
 /// The model door.
@@ -93,6 +121,24 @@ impl Gateway {
         self.routes.status(self.gate.clock().now())
     }
 
+    /// The models that chats can ask, in the configured order: those with a route that speaks Messages or Chat Completions. With
+    /// `key`, only those that it may ask for.
+    pub fn chat_models(&self, key: Option<&KeyEntry>) -> Vec<ChatModel> {
+        let any = self.routes.find(ANY_NAME).filter(|model| model.name == WILDCARD);
+        let named = self.routes.named().map(|model| (model.name.as_str(), model));
+        let prices = self.prices();
+        named
+            .chain(any.map(|model| (ANY_NAME, model)))
+            .filter(|(name, model)| key.is_none_or(|key| key.allows(name, model.tier)))
+            .filter_map(|(name, model)| chat_model(name, model, &prices))
+            .collect()
+    }
+
+    /// The model of this name, if chats can ask it.
+    pub fn chat_model(&self, name: &str) -> Option<ChatModel> {
+        chat_model(name, self.routes.find(name)?, &self.prices())
+    }
+
     /// The prices in force.
     pub fn prices(&self) -> Arc<PriceTable> {
         Arc::clone(&self.prices.read().unwrap_or_else(PoisonError::into_inner))
@@ -111,6 +157,51 @@ impl Gateway {
     /// The same for a request out of a workspace, where that workspace's own key is good and no other.
     pub async fn call_within(self: &Arc<Self>, request: Request<Incoming>, workspace: WorkspaceId) -> Response<Body> {
         self.answer(request, Some(workspace)).await
+    }
+
+    /// Asks on a workspace's behalf, from within this process: with the workspace's own key, its limits and its budgets, and a row
+    /// in the ledger that names `session`. `None` if the workspace has no key that is good.
+    ///
+    /// Refusals come as they do to clients: in the vendor's shape, with a status and headers.
+    pub async fn call_for(
+        self: &Arc<Self>,
+        workspace: WorkspaceId,
+        ask: Ask,
+    ) -> Option<(Response<Body>, oneshot::Receiver<Money>)> {
+        let started = Instant::now();
+        let endpoint = Endpoint::Complete(ask.protocol);
+        let vendor = endpoint.vendor();
+        let (receipt, cost) = oneshot::channel();
+        let entry = match self.gate.workspace_key(workspace).await {
+            Ok(entry) => entry?,
+            Err(refused) => return Some((self.gate_refusal(vendor, &refused), cost)),
+        };
+        let body = match intake::keep(ask.body, &self.intake, &self.kept) {
+            Ok(body) => body,
+            Err(error) => {
+                let (kind, code) = intake_refusal(error);
+                return Some((self.plain_refusal(vendor, kind, code, &error.to_string()), cost));
+            }
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if vendor == Vendor::Anthropic {
+            headers.insert("anthropic-version", HeaderValue::from_static("2023-06-01"));
+        }
+        if let Ok(session) = HeaderValue::try_from(&ask.session) {
+            headers.insert("x-session-id", session);
+        }
+        let job = Job {
+            endpoint,
+            entry,
+            query: None,
+            headers,
+            body,
+            started,
+            cancels: Arc::default(),
+            receipt: Some(receipt),
+        };
+        Some((self.hand_over(job, vendor).await, cost))
     }
 
     async fn answer(self: &Arc<Self>, request: Request<Incoming>, within: Option<WorkspaceId>) -> Response<Body> {
@@ -236,7 +327,12 @@ impl Gateway {
             body,
             started,
             cancels: Arc::default(),
+            receipt: None,
         };
+        self.hand_over(job, vendor).await
+    }
+
+    async fn hand_over(self: &Arc<Self>, job: Job, vendor: Vendor) -> Response<Body> {
         let (reply, answer) = oneshot::channel();
         self.gate.tasks().spawn(Arc::clone(self).run(job, reply));
         match answer.await {
@@ -249,6 +345,29 @@ impl Gateway {
             ),
         }
     }
+}
+
+fn chat_model(name: &str, model: &Model, prices: &PriceTable) -> Option<ChatModel> {
+    let speaks = |protocol| move |route: &&Route| route.provider.protocols.contains(&protocol);
+    let protocol = [Protocol::Messages, Protocol::Chat]
+        .into_iter()
+        .find(|protocol| model.routes.iter().any(|route| speaks(*protocol)(&route)))?;
+    // Whichever route answers must be able to read it.
+    let context = model.routes.iter().filter(speaks(protocol)).filter_map(|route| {
+        let priced = route.price.as_ref().and_then(|price| price.context);
+        priced.or_else(|| {
+            prices
+                .lookup(&route.provider.kind, route.model.as_deref().unwrap_or(name))?
+                .context
+        })
+    });
+    Some(ChatModel {
+        name: name.to_owned(),
+        display_name: model.display_name.clone(),
+        protocol,
+        output: model.max_output,
+        context: context.min(),
+    })
 }
 
 fn intake_refusal(error: IntakeError) -> (RefusalKind, &'static str) {

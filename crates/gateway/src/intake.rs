@@ -83,6 +83,21 @@ const RATE_GRACE: Duration = Duration::from_secs(30);
 /// A body of which this much has arrived is believed to be as long as it says.
 const TRUSTED_LENGTH: usize = 1024 * 1024;
 
+/// Takes a body that is in memory already.
+pub(crate) fn keep(body: Bytes, limits: &IntakeLimits, kept: &Arc<Kept>) -> Result<KeptBody, IntakeError> {
+    let length = body.len() as u64;
+    if length > limits.body_bytes {
+        return Err(IntakeError::TooLarge(limits.body_bytes));
+    }
+    let mut result = KeptBody {
+        kept: Arc::clone(kept),
+        counted: 0,
+        bytes: body,
+    };
+    result.count(length, limits.kept_bytes)?;
+    Ok(result)
+}
+
 /// Reads a whole body.
 pub(crate) async fn read(
     headers: &HeaderMap,

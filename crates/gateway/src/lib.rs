@@ -14,5 +14,5 @@ mod relay;
 pub mod routes;
 
 pub use answer::Body;
-pub use gateway::{Gateway, GatewayOptions, IntakeLimits};
+pub use gateway::{Ask, ChatModel, Gateway, GatewayOptions, IntakeLimits};
 pub use routes::{Model, ModelStatus, Route, RouteProvider, RouteStatus, Routes};

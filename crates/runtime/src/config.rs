@@ -6,6 +6,7 @@
 
 mod apps;
 mod bounds;
+mod chats;
 pub mod env;
 mod error;
 mod identity_providers;
@@ -32,6 +33,7 @@ use bailey_llm::Bounds;
 use serde::Serialize;
 
 pub use apps::{AppsConfig, EgressConfig};
+pub use chats::ChatsConfig;
 pub use error::{ConfigError, ConfigErrors};
 pub use identity_providers::{IdentityProviderConfig, IdentityProviderKind, is_loopback};
 pub use keys::{DefaultsConfig, KeyDefaults};
@@ -88,6 +90,8 @@ pub struct Config {
     pub egress: EgressConfig,
     /// Workspaces.
     pub workspaces: WorkspacesConfig,
+    /// Runs of AI agents.
+    pub chats: ChatsConfig,
     /// How people sign in.
     pub sign_in: SignInConfig,
     /// Where templates come from.
@@ -201,6 +205,7 @@ fn read(root: &mut Section<'_>, file: Option<&Path>) -> Config {
         apps: root.section("apps", |s| apps::apps(s, tls)),
         egress: root.section("egress", apps::egress),
         workspaces: root.section("workspaces", workspaces::workspaces),
+        chats: root.section("chats", chats::chats),
         sign_in: root.section("sign_in", sign_in::sign_in),
         templates: root.section("templates", templates::templates),
         defaults: root.section("defaults", |s| keys::defaults(s, any_tier)),

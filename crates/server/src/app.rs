@@ -6,6 +6,7 @@ pub(crate) mod audit;
 mod bounds;
 mod budgets;
 mod caller;
+mod chats;
 mod checks;
 mod cursor;
 mod error;
@@ -43,10 +44,11 @@ mod workspaces;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use bailey_chats::Chats;
 use bailey_core::Timestamp;
 use bailey_gate::Gate;
 use bailey_gateway::Gateway;
-use bailey_runtime::config::DefaultsConfig;
+use bailey_runtime::config::{ChatsConfig, DefaultsConfig};
 use bailey_runtime::metrics::Registry;
 use bailey_store::Store;
 use tokio::sync::{Mutex, Semaphore};
@@ -60,6 +62,7 @@ use crate::streams::Open;
 
 pub(crate) use audit::Export;
 pub use caller::Caller;
+pub(crate) use chats::follow as chat_follow;
 pub use error::AppError;
 pub(crate) use provider_sign_in::Landed;
 pub(crate) use sign_in::{Began, Visitor};
@@ -84,6 +87,8 @@ pub struct AppParts {
     pub identity: IdentityOptions,
     /// The folder of templates.
     pub templates: Folder,
+    /// What runs of AI agents get.
+    pub chats: ChatsConfig,
     /// The audit log.
     pub audit: AuditLog,
     /// What signs it.
@@ -99,6 +104,7 @@ struct Inner {
     apps: Apps,
     identity: Identity,
     streams: Open,
+    chats: Chats,
     draining: AtomicBool,
     /// Held while an owner's role or status changes, so that two changes cannot together leave no owner.
     owners: Mutex<()>,
@@ -121,11 +127,13 @@ impl App {
         });
         parts.fleet.record_in(&parts.audit);
         let identity = Identity::new(parts.identity.clone());
+        let chats = Chats::new(parts.gate.store().clone(), parts.gate.clock().clone());
         Self(Arc::new(Inner {
             parts,
             apps,
             identity,
             streams,
+            chats,
             draining: AtomicBool::new(false),
             owners: Mutex::new(()),
         }))
@@ -156,7 +164,6 @@ impl App {
         &self.0.parts.gateway
     }
 
-    #[cfg(test)]
     pub(crate) fn gateway_shared(&self) -> Arc<Gateway> {
         Arc::clone(&self.0.parts.gateway)
     }
@@ -201,6 +208,16 @@ impl App {
     /// How people show who they are.
     pub(crate) fn identity(&self) -> &Identity {
         &self.0.identity
+    }
+
+    /// Runs of AI agents.
+    pub(crate) fn chats(&self) -> &Chats {
+        &self.0.chats
+    }
+
+    /// What they get.
+    pub(crate) fn chats_config(&self) -> &ChatsConfig {
+        &self.0.parts.chats
     }
 
     /// Streams into workspaces that are open over the API.

@@ -48,15 +48,18 @@ fn list(errors: &[ScenarioError]) -> String {
 }
 
 /// What the configuration's providers and models come to.
-pub(crate) struct Door {
+pub struct Door {
     /// The models.
-    pub(crate) routes: Routes,
+    pub routes: Routes,
     /// Mock providers that run inside this server.
-    pub(crate) mocks: Vec<Mock>,
+    pub mocks: Vec<Mock>,
 }
 
 /// Makes every provider and model, and starts the embedded mocks.
-pub(crate) async fn build(config: &Config) -> Result<Door, DoorError> {
+///
+/// # Errors
+/// Where a provider, its certificates or its scenarios cannot be used.
+pub async fn build(config: &Config) -> Result<Door, DoorError> {
     let mut mocks = Vec::new();
     let mut providers = BTreeMap::new();
     for (name, settings) in &config.providers {

@@ -4,6 +4,7 @@ mod apps;
 mod audit;
 mod auth;
 mod budgets;
+mod chats;
 mod grants;
 mod groups;
 mod health;
@@ -57,6 +58,7 @@ fn table() -> Vec<Row> {
     let mut rows = rows_of_identity();
     rows.extend(rows_of_the_gate());
     rows.extend(rows_of_workspaces());
+    rows.extend(rows_of_chats());
     rows
 }
 
@@ -212,6 +214,27 @@ fn rows_of_workspaces() -> Vec<Row> {
         ),
         row(Needs(A::WorkspaceAccess), routes!(workspaces::files::rename::handler)),
         row(Needs(A::WorkspaceAccess), routes!(workspaces::ports::handler)),
+    ]
+}
+
+fn rows_of_chats() -> Vec<Row> {
+    use Access::Needs;
+    use Action as A;
+    let row = |access, routes| Row { access, routes };
+    vec![
+        row(Needs(A::ChatWrite), routes!(chats::create::handler)),
+        row(Needs(A::ChatWrite), routes!(chats::options::handler)),
+        row(Needs(A::ChatRead), routes!(chats::list::handler)),
+        row(Needs(A::ChatRead), routes!(chats::get::handler)),
+        row(Needs(A::ChatRead), routes!(chats::events::handler)),
+        row(Needs(A::ChatWrite), routes!(chats::update::handler)),
+        row(Needs(A::ChatWrite), routes!(chats::message::handler)),
+        row(Needs(A::ChatWrite), routes!(chats::answer::handler)),
+        row(Needs(A::ChatWrite), routes!(chats::plan::handler)),
+        row(Needs(A::ChatWrite), routes!(chats::resume::handler)),
+        row(Needs(A::ChatWrite), routes!(chats::finish::handler)),
+        row(Needs(A::ChatStop), routes!(chats::interrupt::handler)),
+        row(Needs(A::ChatStop), routes!(chats::stop::handler)),
     ]
 }
 

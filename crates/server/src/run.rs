@@ -136,6 +136,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         apps: apps_options(&config, &listener, &key)?,
         identity: identity_options(&config, key)?,
         templates: folder.clone(),
+        chats: config.chats.clone(),
         audit: audit.clone(),
         anchors: anchors.clone(),
     });
@@ -160,6 +161,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     };
     let accepting = tasks.spawn(serve(listener, serving, stop.clone()));
     fleet.start().await?;
+    let chats = tasks.spawn(app.chat_worker().run(stop.clone()));
     announce(&config, fresh, &store, &clock).await?;
     wait_for_signal().await?;
     let running = Running {
@@ -167,6 +169,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         app,
         stop,
         accepting,
+        chats,
         mocks: door.mocks,
         anchors,
         tasks,
@@ -196,6 +199,7 @@ struct Running {
     app: App,
     stop: CancellationToken,
     accepting: tokio::task::JoinHandle<()>,
+    chats: tokio::task::JoinHandle<()>,
     mocks: Vec<bailey_mock::Mock>,
     anchors: Anchors,
     tasks: Tasks,
@@ -211,6 +215,8 @@ async fn shut_down(running: Running) -> Result<(), RunError> {
     app.apps().close();
     // The task ends with `stop`; what it was doing is of no interest any more.
     let _ = running.accepting.await;
+    // What agents were at is written down and given back before the doors that they ask at are closed.
+    let _ = tokio::time::timeout(running.grace, running.chats).await;
     drain(app.gate(), &running.tasks, running.grace).await;
     let ended = app.gate().shutdown().await;
     for mock in running.mocks {

@@ -2,6 +2,8 @@
 //! so where that is not to be had, and fails for it in CI.
 
 #[cfg(test)]
+mod chats;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod crash;

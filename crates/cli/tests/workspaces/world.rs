@@ -69,7 +69,10 @@ impl World {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let endless = "rules: [{match: {last_text: endlessly}, stall: {after_events: 4, for: forever}}]";
         let config = MockConfig {
-            scenarios: vec![Scenario::parse("endless", endless).unwrap()],
+            scenarios: vec![
+                Scenario::parse("endless", endless).unwrap(),
+                Scenario::parse("chats", crate::chats::SCENARIO).unwrap(),
+            ],
             ..MockConfig::default()
         };
         let mock = runtime.block_on(Mock::start(config)).unwrap();

@@ -41,7 +41,7 @@ impl Role {
         use Reach::{All, Own};
         match (self, action) {
             // Nobody enters another person's workspace or asks models for them, whatever their role; an auditor does neither.
-            (Self::Owner, A::WorkspaceAccess | A::ModelUse)
+            (Self::Owner, A::WorkspaceAccess | A::ModelUse | A::ChatWrite)
             | (
                 Self::Member | Self::TemplateAdmin,
                 A::KeyRead
@@ -62,7 +62,10 @@ impl Role {
                 | A::WorkspaceCreate
                 | A::WorkspaceUpdate
                 | A::WorkspaceDelete
-                | A::WorkspaceAccess,
+                | A::WorkspaceAccess
+                | A::ChatRead
+                | A::ChatWrite
+                | A::ChatStop,
             )
             | (Self::Member, A::WorkspaceRead | A::TemplateRead)
             // An auditor has a token of their own to read with.
@@ -82,7 +85,8 @@ impl Role {
                 | A::HealthRead
                 | A::AuditRead
                 | A::TemplateRead
-                | A::WorkspaceRead,
+                | A::WorkspaceRead
+                | A::ChatRead,
             )
             | (Self::TemplateAdmin, A::TemplateRead | A::TemplateWrite | A::WorkspaceRead)
             | (Self::Member | Self::TemplateAdmin, A::ModelRead) => Some(All),

@@ -49,6 +49,7 @@ pub struct Template {
     pub(super) metadata: Vec<ProbeEntry>,
     pub(super) apps: Vec<AppEntry>,
     pub(super) tasks: Vec<TaskEntry>,
+    pub(super) chat: ChatEntry,
     pub(super) enforcement: Option<Text>,
     pub(super) auto_stop: Option<Text>,
     pub(super) max_lifetime: Option<Text>,
@@ -135,6 +136,13 @@ pub(super) struct AppEntry {
     pub(super) sharing: Sharing,
 }
 
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct ChatEntry {
+    pub(super) system_prompt: Option<Text>,
+    pub(super) model: Option<String>,
+    pub(super) models: Vec<String>,
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct TaskEntry {
     pub(super) name: String,
@@ -217,6 +225,10 @@ fn read<'a>(reader: &mut Reader<'a>, root: &mut Section<'_, 'a>) -> Template {
         metadata: parts::metadata(reader, root),
         apps: parts::apps(reader, root),
         tasks: parts::tasks(reader, root),
+        chat: root
+            .section(reader, "chat")
+            .map(|s| chat(reader, s))
+            .unwrap_or_default(),
         enforcement: None,
         auto_stop: None,
         max_lifetime: None,
@@ -285,6 +297,32 @@ fn base<'a>(reader: &mut Reader<'a>, mut section: Section<'_, 'a>) -> TemplateBa
         install,
         install_files,
         install_environment,
+    }
+}
+
+fn chat<'a>(reader: &mut Reader<'a>, mut section: Section<'_, 'a>) -> ChatEntry {
+    let system_prompt = section.text(reader, "system_prompt", Kind::Plain);
+    let mut models = Vec::new();
+    if let Some(value) = section.take(reader, "models") {
+        models = reader.strings(&value).unwrap_or_default();
+        if models.iter().any(String::is_empty) {
+            reader.error(value.at, &value.path, "has an empty name in it");
+        }
+    }
+    let model = section.take(reader, "model").and_then(|value| {
+        let model = reader.string(&value)?;
+        if model.is_empty() {
+            reader.error(value.at, &value.path, "must not be empty");
+        } else if !models.is_empty() && !models.contains(&model) {
+            reader.error(value.at, &value.path, "must be one of `models`");
+        }
+        Some(model)
+    });
+    section.finish(reader);
+    ChatEntry {
+        system_prompt,
+        model,
+        models,
     }
 }
 

@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 
 use super::error::TemplateError;
-use super::manifest::{AppTarget, Content, ProbeSource, Template};
+use super::manifest::{AppTarget, ChatEntry, Content, ProbeSource, Template};
 use super::text::Text;
 use super::{
-    App, Base, EnforcementLevel, ManagedFile, ParameterValues, Probe, ProbeKind, Resolved, Resources, Root, Script,
-    Target, Task, units,
+    App, Base, ChatDefaults, EnforcementLevel, ManagedFile, ParameterValues, Probe, ProbeKind, Resolved, Resources,
+    Root, Script, Target, Task, units,
 };
 use crate::WorkspaceId;
 
 /// Seconds without activity after which a workspace is stopped if neither template nor deployment says anything.
 const AUTO_STOP: u64 = 30 * 60;
+
+/// The longest instructions for agents, in bytes.
+const LONGEST_PROMPT: usize = 64 * 1024;
 
 /// What is known of a workspace beside its parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -207,9 +210,31 @@ impl<'v> Filler<'v> {
             egress: template.egress.clone(),
             browser_only: template.browser_only,
             enforcement,
+            chat: self.chat(template),
             tasks: self.tasks(template),
             auto_stop,
             max_lifetime: template.max_lifetime.as_ref().and_then(|text| self.lifetime(text)),
+        }
+    }
+
+    fn chat(&mut self, template: &Template) -> ChatDefaults {
+        let ChatEntry {
+            system_prompt,
+            model,
+            models,
+        } = &template.chat;
+        let prompt = system_prompt.as_ref().and_then(|text| {
+            let filled = self.text(text)?;
+            if filled.len() > LONGEST_PROMPT {
+                self.error(text, format!("comes to more than {LONGEST_PROMPT} bytes"));
+                return None;
+            }
+            Some(filled)
+        });
+        ChatDefaults {
+            system_prompt: prompt,
+            model: model.clone(),
+            models: models.clone(),
         }
     }
 

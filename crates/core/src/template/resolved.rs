@@ -30,12 +30,34 @@ pub struct Resolved {
     pub browser_only: bool,
     /// What coding agents are held to.
     pub enforcement: EnforcementLevel,
+    /// What agents' chats get.
+    #[serde(default, skip_serializing_if = "ChatDefaults::is_empty")]
+    pub chat: ChatDefaults,
     /// Named jobs for agents.
     pub tasks: Vec<Task>,
     /// Seconds without activity after which it is stopped; `None` = never.
     pub auto_stop: Option<u64>,
     /// Seconds after its start at which it is stopped; `None` = never.
     pub max_lifetime: Option<u64>,
+}
+
+/// What agents' chats in a workspace get, beside what the deployment says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChatDefaults {
+    /// Instructions for the agent, after the administrator's.
+    pub system_prompt: Option<String>,
+    /// The model where the person names none.
+    pub model: Option<String>,
+    /// The models that may be used, of those that the deployment has for chats; empty = all of them.
+    pub models: Vec<String>,
+}
+
+impl ChatDefaults {
+    /// Whether nothing is said.
+    pub const fn is_empty(&self) -> bool {
+        self.system_prompt.is_none() && self.model.is_none() && self.models.is_empty()
+    }
 }
 
 /// The system that a workspace sees.

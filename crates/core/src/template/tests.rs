@@ -90,6 +90,10 @@ enabled = true
 allow = [{ host = "registry.npmjs.org", port = 443 }]
 [enforcement]
 level = "standard"
+[chat]
+system_prompt = "You work for ${workspace.owner}."
+model = "large"
+models = ["large", "small"]
 [lifecycle]
 auto_stop = "never"
 max_lifetime = "24h"
@@ -150,6 +154,9 @@ fn a_whole_template_comes_to_a_whole_workspace() {
     );
     assert_eq!((resolved.auto_stop, resolved.max_lifetime), (None, Some(86_400)));
     assert_eq!(resolved.enforcement, EnforcementLevel::Standard);
+    assert_eq!(resolved.chat.system_prompt.as_deref(), Some("You work for ada."));
+    assert_eq!(resolved.chat.model.as_deref(), Some("large"));
+    assert_eq!(resolved.chat.models, ["large", "small"]);
     assert!(resolved.browser_only);
     assert_eq!(resolved.base.layers, ["ab"]);
     assert_eq!(resolved.tasks[0].prompt, "Review the work of ada");
@@ -273,6 +280,9 @@ const NONSENSE: &[(&str, &str)] = &[
     ("[environment]\nA = \"${env.HOME}\"", "stands for nothing"),
     ("[environment]\nA = \"${param.x\"", "never closed"),
     ("[enforcement]\nlevel = \"strict\"", "must be one of `unrestricted`"),
+    ("[chat]\nmodels = [\"a\"]\nmodel = \"b\"", "must be one of `models`"),
+    ("[chat]\nmodel = \"\"", "must not be empty"),
+    ("[chat]\nprompt = \"x\"", "prompt"),
     ("[lifecycle]\nauto_stop = \"5s\"", "must be between 60"),
     ("[resources]\ncpus = 0", "thousandths of a CPU"),
     ("[resources]\nprocesses = 1.5", "not a whole number"),

@@ -1,5 +1,7 @@
 //! What is presented at the model door, and what it comes to: a key, or a person's own API token, which stands in for one.
 
+use std::borrow::Cow;
+
 use bailey_core::TokenId;
 use bailey_core::authz::{Action, Holder};
 use bailey_core::key::{Key, KeyScope, Metadata};
@@ -16,7 +18,7 @@ pub(super) struct Presented<'a> {
     pub(super) public_id: &'a str,
     pub(super) hash: [u8; 32],
     /// The public id with its prefix, which keys and tokens do not share.
-    pub(super) name: &'a str,
+    pub(super) name: Cow<'a, str>,
 }
 
 impl<'a> Presented<'a> {
@@ -28,8 +30,18 @@ impl<'a> Presented<'a> {
             kind,
             public_id: parsed.public_id,
             hash: parsed.hash,
-            name: text.get(..end)?,
+            name: Cow::Borrowed(text.get(..end)?),
         })
+    }
+
+    /// A key that is known to be there and was presented by nobody: its hash is that of nothing.
+    pub(super) fn of_key(public_id: &'a str) -> Self {
+        Self {
+            kind: Kind::Key,
+            public_id,
+            hash: [0; 32],
+            name: Cow::Owned(format!("sk-bly-{public_id}")),
+        }
     }
 }
 
@@ -113,9 +125,10 @@ mod tests {
         let (key, token) = (Presented::parse(&key).unwrap(), Presented::parse(&token).unwrap());
         assert_eq!((key.public_id, token.public_id), (id, id));
         assert_eq!(
-            (key.name, token.name),
+            (key.name.as_ref(), token.name.as_ref()),
             ("sk-bly-0123456789abcdef", "bly_0123456789abcdef")
         );
+        assert_eq!(Presented::of_key(id).name, key.name);
         for other in [
             format!("bls_{id}_{secret}"),
             format!("bla_{id}_{secret}"),

@@ -176,6 +176,6 @@ fn bytes_or_none<S: Serializer>(bytes: &Option<u64>, to: S) -> Result<S::Ok, S::
 }
 
 #[expect(clippy::ref_option, reason = "serde hands out references")]
-fn duration_or_none<S: Serializer>(duration: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+pub(super) fn duration_or_none<S: Serializer>(duration: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
     or_none(&duration.map(super::unit::format_duration), to)
 }

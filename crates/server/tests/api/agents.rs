@@ -23,6 +23,7 @@ use tokio::net::TcpListener;
 use tower::ServiceExt;
 
 use crate::harness::{Client, T0, TestApp};
+use crate::inside::Inside;
 
 /// How long anything may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -35,6 +36,8 @@ pub(crate) struct Agents(Arc<Mutex<Heard>>);
 struct Heard {
     keys: Vec<(WorkspaceId, String)>,
     silent: bool,
+    /// What answers to streams that the server opens, if anything does.
+    inside: Option<Inside>,
     left: HashSet<WorkspaceId>,
 }
 
@@ -57,6 +60,11 @@ impl Agents {
 
     fn is_left(&self, id: WorkspaceId) -> bool {
         self.0.lock().unwrap().left.contains(&id)
+    }
+
+    /// Agents that link from now on run commands and keep files.
+    pub(crate) fn serve(&self, inside: &Inside) {
+        self.0.lock().unwrap().inside = Some(inside.clone());
     }
 
     /// Agents that link from now on never say that they are ready.
@@ -216,7 +224,8 @@ impl Speaker {
                 .token(self.id)
                 .is_some_and(|token| *token.expose() == self.token)
         {
-            match dial(addr, &self.token, "interactive").await {
+            let inside = self.agents.0.lock().unwrap().inside.clone();
+            match dial_with(addr, &self.token, "interactive", inside).await {
                 Ok(link) => self.speak(&link).await,
                 Err(DialError::Refused { .. }) => return,
                 Err(_) => {}
@@ -249,6 +258,10 @@ pub(crate) struct Link {
 
 /// Dials as an agent does.
 pub(crate) async fn dial(addr: SocketAddr, token: &str, class: &str) -> Result<Link, DialError> {
+    dial_with(addr, token, class, None).await
+}
+
+async fn dial_with(addr: SocketAddr, token: &str, class: &str, inside: Option<Inside>) -> Result<Link, DialError> {
     let url = format!("http://{addr}/api/v1/agent/link?class={class}");
     let Connection {
         opener,
@@ -257,7 +270,14 @@ pub(crate) async fn dial(addr: SocketAddr, token: &str, class: &str) -> Result<L
     } = bailey_link::dial(&url, token).await?;
     let tasks = Tasks::new();
     tasks.spawn(driver);
-    tasks.spawn(async move { while incoming.next().await.is_some() {} });
+    let serving = tasks.clone();
+    tasks.spawn(async move {
+        while let Some(stream) = incoming.next().await {
+            if let Some(inside) = inside.clone() {
+                serving.spawn(inside.serve(stream));
+            }
+        }
+    });
     Ok(Link { opener, _tasks: tasks })
 }
 

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 
 use bailey_core::authz::{Action, Extent, Grant, Reach, Role, Subject, TokenScopes};
 use bailey_core::budget::{Budget, BudgetSubject};
+use bailey_core::chat::{Engine, Limits, PlanMode, Prompts};
 use bailey_core::identity::{Session, SignInMethod};
 use bailey_core::key::{Key, KeyScope, ModelAccess};
 use bailey_core::people::Group;
@@ -15,19 +16,20 @@ use bailey_core::period::Period;
 use bailey_core::template::Resolved;
 use bailey_core::workspace::{Build, BuildState, Quota, Transition};
 use bailey_core::{
-    BudgetId, BuildId, GrantId, GroupId, KeyId, Money, PersonId, SessionId, TemplateId, TemplateVersionId, WorkspaceId,
+    BudgetId, BuildId, ChatId, GrantId, GroupId, KeyId, Money, PersonId, SessionId, TemplateId, TemplateVersionId,
+    WorkspaceId,
 };
 use bailey_gate::authorize::Actor;
 use bailey_gate::token::{self, Kind};
 use bailey_runtime::ids::NewId;
-use bailey_store::{Begun, NewBuild, NewWorkspace, TemplateAccess, TemplateSource};
+use bailey_store::{Begun, NewBuild, NewChat, NewWorkspace, TemplateAccess, TemplateSource};
 use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::agents::version;
-use crate::harness::{Client, T0, TestApp, test};
+use crate::harness::{Client, T0, TestApp, test, test_with_models};
 use crate::table::{Needs, expected, operations};
 
 /// Whose thing it is.
@@ -56,6 +58,7 @@ fn kind(path: &str) -> Option<&'static str> {
         "templates",
         "workspaces",
         "homes",
+        "chats",
         "users",
         "groups",
         "roles",
@@ -75,6 +78,8 @@ fn body(route: &str) -> Option<Value> {
         "PATCH /api/v1/roles/{id}" => json!({"description": "d"}),
         "PATCH /api/v1/budgets/{id}" => json!({"limit": "1"}),
         "POST /api/v1/templates/{id}/promote" => json!({"version": 1}),
+        "POST /api/v1/chats/{id}/messages" | "POST /api/v1/chats/{id}/calls/{call}/answer" => json!({"text": "t"}),
+        "POST /api/v1/chats/{id}/calls/{call}/plan" => json!({"accept": true}),
         "PUT /api/v1/templates/{id}/access" => json!({"everyone": true}),
         _ => {
             let method = route.split(' ').next().unwrap();
@@ -305,6 +310,29 @@ impl Maker<'_> {
                 store.build_end(&build, Ok(()), T0).await.unwrap();
                 id.to_string()
             }
+            "chats" => {
+                let workspace = self.workspace(person).await;
+                let new = NewChat {
+                    id: ChatId::new_at(T0),
+                    workspace,
+                    title: "chat".into(),
+                    engine: Engine {
+                        model: "mock".into(),
+                        protocol: "messages".into(),
+                        context: 100_000,
+                        output: 1_000,
+                        thinking: None,
+                    },
+                    prompts: Prompts::default(),
+                    directory: None,
+                    plan: PlanMode::Off,
+                    once: false,
+                    limits: Limits::default(),
+                    message: None,
+                    created_at: T0,
+                };
+                self.app.store.chat_create(&new).await.unwrap().id.to_string()
+            }
             "users" => person.to_string(),
             "groups" => match whose {
                 Whose::Own => people.group.to_string(),
@@ -452,6 +480,7 @@ fn filled(path: &str, id: &str, person: &str) -> String {
     path.replace("{id}", id)
         .replace("{person}", person)
         .replace("{number}", "1")
+        .replace("{call}", &format!("tc_{}", "0".repeat(32)))
         .replace("{app}", "terminal")
         .replace("{code}", "not_found")
 }
@@ -499,7 +528,7 @@ fn routes() -> Vec<String> {
 
 #[test]
 fn every_cell_answers_as_the_table_says() {
-    test(async |app| {
+    test_with_models("", async |app| {
         let running = app.run().await;
         let mut maker = prepare(&app).await;
         let rows = expected();
@@ -617,13 +646,14 @@ fn every_list_shows_what_is_within_reach() {
     test(async |app| {
         let running = app.run().await;
         let mut maker = prepare(&app).await;
-        let lists: [(&str, &str, Action); 11] = [
+        let lists: [(&str, &str, Action); 12] = [
             ("keys", "", Action::KeyRead),
             ("budgets", "", Action::BudgetRead),
             ("tokens", "", Action::TokenRead),
             ("sessions", "&person=*", Action::SessionRead),
             ("requests", "", Action::LedgerRead),
             ("workspaces", "", Action::WorkspaceRead),
+            ("chats", "", Action::ChatRead),
             ("users", "", Action::PersonRead),
             ("groups", "", Action::GroupRead),
             ("templates", "", Action::TemplateRead),

@@ -23,7 +23,7 @@ use bailey_gate::token::{self, Kind};
 use bailey_gate::{Gate, GateOptions, TokenLimits};
 use bailey_gateway::{Gateway, GatewayOptions, IntakeLimits, Routes};
 use bailey_llm::{ParseLimits, PriceTable};
-use bailey_runtime::config::{Config, DefaultsConfig, KeyDefaults, Overrides, SignInConfig};
+use bailey_runtime::config::{ChatsConfig, Config, DefaultsConfig, KeyDefaults, Overrides, SignInConfig};
 use bailey_runtime::ids::NewId;
 use bailey_runtime::metrics::Registry;
 use bailey_runtime::{Clock, ManualClock, Tasks};
@@ -79,6 +79,19 @@ pub(crate) fn test_with<F: Future<Output = ()>>(text: &str, body: impl FnOnce(Te
     on_sqlite(async |db| {
         let app = Box::pin(TestApp::start(db, configuration(text).sign_in)).await;
         Box::pin(body(app)).await;
+    });
+}
+
+/// Runs a test on an application of its own that asks the models of this configuration.
+pub(crate) fn test_with_models<F: Future<Output = ()>>(text: &str, body: impl FnOnce(TestApp) -> F) {
+    on_sqlite(async |db| {
+        let config = configuration(text);
+        let door = bailey_server::door::build(&config).await.unwrap();
+        let app = Box::pin(TestApp::start_with(db, config.sign_in, door.routes, config.chats)).await;
+        Box::pin(body(app)).await;
+        for mock in door.mocks {
+            mock.stop().await;
+        }
     });
 }
 
@@ -144,8 +157,12 @@ fn fleet(gate: &Arc<Gate>, gateway: &Arc<Gateway>, sim: &Arc<SimDriver>) -> (Fle
 }
 
 impl TestApp {
-    #[expect(clippy::too_many_lines, reason = "one part after the other")]
     async fn start(db: TestDb, sign_in: SignInConfig) -> Self {
+        Self::start_with(db, sign_in, Routes::new(Vec::new()), configuration("").chats).await
+    }
+
+    #[expect(clippy::too_many_lines, reason = "one part after the other")]
+    async fn start_with(db: TestDb, sign_in: SignInConfig, routes: Routes, chats: ChatsConfig) -> Self {
         let dir = db.directory().unwrap().to_owned();
         let target = match db.target() {
             TestTarget::Sqlite(path) => Target::Sqlite(path.clone()),
@@ -176,7 +193,7 @@ impl TestApp {
         .unwrap();
         let gateway = Gateway::new(GatewayOptions {
             gate: Arc::clone(&gate),
-            routes: Routes::new(Vec::new()),
+            routes,
             prices: Arc::new(RwLock::new(PriceTable::shipped())),
             intake: IntakeLimits {
                 body_bytes: 1 << 20,
@@ -229,6 +246,7 @@ impl TestApp {
             },
             identity: identity(sign_in),
             templates: folder.clone(),
+            chats,
             audit: audit.clone(),
             anchors: anchors.clone(),
         });

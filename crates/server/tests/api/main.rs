@@ -16,11 +16,15 @@ mod browser;
 #[cfg(test)]
 mod cells;
 #[cfg(test)]
+mod chats;
+#[cfg(test)]
 mod directory;
 #[cfg(test)]
 mod fleet;
 #[cfg(test)]
 mod harness;
+#[cfg(test)]
+mod inside;
 #[cfg(test)]
 mod invitations;
 #[cfg(test)]

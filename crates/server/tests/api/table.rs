@@ -181,6 +181,19 @@ fn expected_of_workspaces() -> BTreeMap<&'static str, Needs> {
         ("POST /api/v1/workspaces/{id}/files/directories", To(A::WorkspaceAccess)),
         ("POST /api/v1/workspaces/{id}/files/rename", To(A::WorkspaceAccess)),
         ("GET /api/v1/workspaces/{id}/ports", To(A::WorkspaceAccess)),
+        ("POST /api/v1/workspaces/{id}/chats", To(A::ChatWrite)),
+        ("GET /api/v1/workspaces/{id}/chats/options", To(A::ChatWrite)),
+        ("GET /api/v1/chats", To(A::ChatRead)),
+        ("GET /api/v1/chats/{id}", To(A::ChatRead)),
+        ("GET /api/v1/chats/{id}/events", To(A::ChatRead)),
+        ("PATCH /api/v1/chats/{id}", To(A::ChatWrite)),
+        ("POST /api/v1/chats/{id}/messages", To(A::ChatWrite)),
+        ("POST /api/v1/chats/{id}/calls/{call}/answer", To(A::ChatWrite)),
+        ("POST /api/v1/chats/{id}/calls/{call}/plan", To(A::ChatWrite)),
+        ("POST /api/v1/chats/{id}/resume", To(A::ChatWrite)),
+        ("POST /api/v1/chats/{id}/finish", To(A::ChatWrite)),
+        ("POST /api/v1/chats/{id}/interrupt", To(A::ChatStop)),
+        ("POST /api/v1/chats/{id}/stop", To(A::ChatStop)),
         ("GET /api/v1/health", To(A::HealthRead)),
         ("GET /api/v1/models", To(A::ModelRead)),
         ("GET /api/v1/prices", To(A::ModelRead)),
@@ -217,6 +230,7 @@ pub(crate) fn request(operation: &str) -> (Method, String) {
         ("templates", "tpl"),
         ("workspaces", "ws"),
         ("homes", "ws"),
+        ("chats", "ch"),
     ];
     let kinds = if path.contains("/identities/") {
         &[("me", "idn")][..]
@@ -233,6 +247,7 @@ pub(crate) fn request(operation: &str) -> (Method, String) {
         .replace("{person}", "nobody")
         .replace("{provider}", "nobody")
         .replace("{number}", "1")
+        .replace("{call}", &format!("tc_{}", "0".repeat(32)))
         .replace("{app}", "terminal")
         .replace("{code}", "not_found");
     (method.parse().unwrap(), path)

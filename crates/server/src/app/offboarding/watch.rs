@@ -55,6 +55,10 @@ impl App {
 
     /// Ends what a person has open here; answers with what has ended, and whether that is all.
     async fn end_open(&self, person: PersonId) -> (Opened, bool) {
+        if let Err(error) = self.chats_of_suspended(person).await {
+            // Their worker finds out by itself with its next sign of life.
+            tracing::warn!(person.id = %person, error = &error as &dyn std::error::Error, "cannot look at the chats of a suspended person");
+        }
         let (calls, streams, stopping) = tokio::join!(
             self.gate().end_person(person, PATIENCE),
             self.streams().end_of(person, PATIENCE),

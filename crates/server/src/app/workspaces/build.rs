@@ -100,12 +100,61 @@ impl App {
         })
     }
 
+    /// Begins to start a workspace that an agent of its owner's needs. The error says for people why it is not begun.
+    pub(crate) async fn workspace_start_for_chat(&self, workspace: &Workspace) -> Result<(), String> {
+        const REASON: &str = "an agent's chat needs it";
+        self.template_still_open(workspace)
+            .await
+            .map_err(|error| error.to_string())?;
+        let new = NewBuild {
+            initiator: None,
+            reason: Some(REASON.to_owned()),
+            ..self.build_at(Transition::Start)
+        };
+        let change = Change::new("workspaces.start", resource(workspace)).after(&json!({ "reason": REASON }));
+        let entry = self
+            .audit()
+            .begin("chats", change)
+            .await
+            .map_err(|error| error.to_string())?;
+        let quota = self.fleet().settings().quota.quota();
+        let why = match self.store().build_begin(workspace.id, &new, Some(&quota)).await {
+            Ok(Begun::Yes((_, build))) => {
+                entry.end();
+                self.fleet().carry_out(build);
+                return Ok(());
+            }
+            Ok(Begun::Beyond(exceeded)) => {
+                let limits: Vec<String> = exceeded.iter().map(ToString::to_string).collect();
+                format!(
+                    "it cannot be started: the quota has no room for it ({})",
+                    limits.join("; ")
+                )
+            }
+            // Somebody else was faster: it is waited for.
+            Err(StoreError::Conflict { field: "build", .. }) => {
+                entry.fail("a build is under way already");
+                return Ok(());
+            }
+            Err(error) => format!("it cannot be started: {error}"),
+        };
+        entry.fail(why.clone());
+        Err(why)
+    }
+
     fn new_build(&self, caller: &Caller, transition: Transition) -> NewBuild {
+        NewBuild {
+            initiator: Some(caller.person()),
+            ..self.build_at(transition)
+        }
+    }
+
+    fn build_at(&self, transition: Transition) -> NewBuild {
         let now = self.now();
         NewBuild {
             id: BuildId::new_at(now),
             transition,
-            initiator: Some(caller.person()),
+            initiator: None,
             reason: None,
             change: None,
             keep_home: false,

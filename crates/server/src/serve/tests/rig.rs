@@ -309,6 +309,7 @@ async fn app(
             key,
         },
         templates: Folder::new(None),
+        chats: config.chats.clone(),
     });
     (app, metrics)
 }

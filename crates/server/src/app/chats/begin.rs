@@ -1,0 +1,195 @@
+//! How chats begin, and how much more they get.
+
+use bailey_api::chats::{self as wire, ChatCreate, ChatLimitsInput};
+use bailey_chats::Start;
+use bailey_core::WorkspaceId;
+use bailey_core::chat::{Engine, Limits, Prompts, Run};
+use bailey_core::workspace::Workspace;
+use bailey_gateway::ChatModel;
+use bailey_runtime::config::ChatsConfig;
+use serde_json::json;
+
+use super::{chat_error, check_limits, view, within};
+use crate::app::checks::Checks;
+use crate::app::names::Names;
+use crate::app::{App, AppError, Caller, workspace_resource};
+use crate::audit::Change;
+
+/// Characters of a title that nobody gave.
+const TITLE: usize = 60;
+/// Bytes of the path of a directory.
+const DIRECTORY: usize = 1024;
+/// The most tokens that an agent writes in one step: what it needs for a large file.
+const OUTPUT: u64 = 32_000;
+
+impl App {
+    /// What there is for chats in a workspace of one's own.
+    pub async fn chat_options(&self, caller: &Caller, id: WorkspaceId) -> Result<wire::ChatOptions, AppError> {
+        let workspace = self.workspace_within(caller, id).await?;
+        let models = self.models_for(&workspace).await?;
+        Ok(wire::ChatOptions {
+            model: self.default_model(&workspace, &models).map(|model| model.name.clone()),
+            models: models
+                .iter()
+                .map(|model| wire::ChatModel {
+                    name: model.name.clone(),
+                    display_name: model.display_name.clone(),
+                })
+                .collect(),
+            limits: view::limits(&self.chats_config().limits()),
+        })
+    }
+
+    /// Begins a chat in a workspace of one's own.
+    pub async fn chat_create(&self, caller: &Caller, id: WorkspaceId, ask: ChatCreate) -> Result<wire::Chat, AppError> {
+        let workspace = self.workspace_within(caller, id).await?;
+        self.chat_in_browser(caller, id).await?;
+        let limits = ask.limits.unwrap_or_default();
+        let mut checks = Checks::default();
+        check_limits(&mut checks, "/limits", &limits);
+        if let Some(title) = &ask.title {
+            checks.text("/title", title);
+        }
+        if let Some(directory) = &ask.directory
+            && (directory.is_empty() || directory.len() > DIRECTORY || directory.contains('\0'))
+        {
+            checks.wrong("/directory", format!("must be a path of at most {DIRECTORY} bytes"));
+        }
+        checks.done()?;
+        let model = self.model_of(&workspace, ask.model.as_deref()).await?;
+        let limits = within(&limits, &self.chats_config().limits());
+        let title = ask.title.unwrap_or_else(|| title_of(ask.message.as_deref()));
+        let record = Change::new("chats.create", workspace_resource(&workspace)).after(&json!({
+            "title": title,
+            "model": model.name,
+            "plan": ask.plan.unwrap_or(false),
+            "limits": view::limits(&limits),
+        }));
+        caller.record(record).await?;
+        let start = Start {
+            workspace: id,
+            title,
+            engine: self.engine(&model),
+            prompts: Prompts {
+                administrator: self.chats_config().system_prompt.clone(),
+                template: workspace.resolved.chat.system_prompt.clone(),
+            },
+            directory: ask.directory,
+            planned: ask.plan.unwrap_or(false),
+            once: ask.once.unwrap_or(false),
+            limits,
+            message: ask.message.map(|text| (Some(caller.person()), text)),
+        };
+        let made = self.chats().create(start).await;
+        let chat = made.map_err(|error| chat_error(error, "/message"))?;
+        self.chat_view(chat, &mut Names::default()).await
+    }
+
+    fn engine(&self, model: &ChatModel) -> Engine {
+        let context = model.context.unwrap_or(self.chats_config().context);
+        Engine {
+            model: model.name.clone(),
+            protocol: model.protocol.as_str().to_owned(),
+            context,
+            // An answer never takes more than a quarter of what can be read.
+            output: u32::try_from(model.output.min(OUTPUT).min(context / 4)).unwrap_or(u32::MAX),
+            thinking: None,
+        }
+    }
+
+    /// The models that chats in this workspace may use: the deployment's for chats, the template's, and the key's.
+    async fn models_for(&self, workspace: &Workspace) -> Result<Vec<ChatModel>, AppError> {
+        // A workspace that is down has no key; what it may ask is looked at when it asks.
+        let key = self.gate().workspace_key(workspace.id).await.ok().flatten();
+        let mut models = self.gateway().chat_models(key.as_deref());
+        let lists = [&self.chats_config().models, &workspace.resolved.chat.models];
+        for list in lists.into_iter().filter(|list| !list.is_empty()) {
+            // Names that a model for all names answers to stand in no list of the door's own.
+            let unlisted = list
+                .iter()
+                .filter(|name| models.iter().all(|model| model.name != **name));
+            let more: Vec<ChatModel> = unlisted
+                .filter_map(|name| self.gateway().chat_model(name))
+                .filter(|model| key.as_ref().is_none_or(|key| key.allows(&model.name, None)))
+                .collect();
+            models.extend(more.into_iter().filter(|model| self.is_for_any_name(&model.name)));
+            models.retain(|model| list.contains(&model.name));
+        }
+        Ok(models)
+    }
+
+    fn is_for_any_name(&self, name: &str) -> bool {
+        self.gateway().models().iter().all(|model| model.name != name)
+    }
+
+    fn default_model<'m>(&self, workspace: &Workspace, models: &'m [ChatModel]) -> Option<&'m ChatModel> {
+        let wanted = [&workspace.resolved.chat.model, &self.chats_config().model];
+        let named = wanted.into_iter().flatten();
+        let named = named
+            .filter_map(|name| models.iter().find(|model| model.name == *name))
+            .next();
+        named.or_else(|| models.first())
+    }
+
+    async fn model_of(&self, workspace: &Workspace, name: Option<&str>) -> Result<ChatModel, AppError> {
+        let models = self.models_for(workspace).await?;
+        let found = match name {
+            Some(name) => models.iter().find(|model| model.name == name),
+            None => self.default_model(workspace, &models),
+        };
+        found.cloned().ok_or_else(|| {
+            let names: Vec<&str> = models.iter().map(|model| model.name.as_str()).collect();
+            let detail = if names.is_empty() {
+                "there is no model for chats in this workspace".to_owned()
+            } else {
+                format!(
+                    "is none that chats in this workspace may use; they may use {}",
+                    names.join(", ")
+                )
+            };
+            AppError::field("/model", detail)
+        })
+    }
+}
+
+/// The beginning of the first line that says something.
+fn title_of(message: Option<&str>) -> String {
+    let line = message
+        .into_iter()
+        .flat_map(str::lines)
+        .map(str::trim)
+        .find(|line| !line.is_empty());
+    let line: String = line.unwrap_or("New chat").chars().filter(|c| !c.is_control()).collect();
+    if line.chars().count() <= TITLE {
+        return line;
+    }
+    let short: String = line.chars().take(TITLE).collect();
+    format!("{}…", short.trim_end())
+}
+
+/// The limits of a chat that goes on: what it has used, and as much again as is asked for and the deployment allows.
+pub(super) fn more(run: &Run, config: &ChatsConfig, asked: ChatLimitsInput) -> Result<Limits, AppError> {
+    let mut checks = Checks::default();
+    check_limits(&mut checks, "/more", &asked);
+    checks.done()?;
+    let more = within(&asked, &config.limits());
+    let worked = run.active.div_ceil(1_000_000);
+    Ok(Limits {
+        steps: more.steps.map(|steps| run.steps.saturating_add(steps)),
+        seconds: more.seconds.map(|seconds| worked.saturating_add(seconds)),
+        cost: more.cost.map(|cost| run.cost.saturating_add(cost)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_is_the_beginning_of_the_first_line() {
+        assert_eq!(title_of(None), "New chat");
+        assert_eq!(title_of(Some("\n  Fix the test \nplease")), "Fix the test");
+        let long = title_of(Some(&"word ".repeat(40)));
+        assert!(long.ends_with("word…") && long.chars().count() <= TITLE + 1, "{long}");
+    }
+}

@@ -1,0 +1,83 @@
+//! Model calls of chats: through the model door, in this process, with the workspace's own key. So they are held to its limits and
+//! budgets, and stand in the ledger under the chat's id.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use bailey_chats::{Model, ModelAnswer, ModelError, ModelRequest};
+use bailey_core::Money;
+use bailey_gateway::{Ask, Body};
+use futures_util::StreamExt as _;
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, Response};
+use http_body_util::{BodyExt as _, Limited};
+
+use crate::app::App;
+
+/// The largest refusal that is read.
+const REFUSAL: usize = 64 * 1024;
+
+/// The model door for chats.
+pub(super) struct Door {
+    app: App,
+}
+
+impl Door {
+    pub(super) const fn new(app: App) -> Self {
+        Self { app }
+    }
+
+    async fn ask(&self, request: ModelRequest) -> Result<ModelAnswer, ModelError> {
+        let ask = Ask {
+            protocol: request.protocol,
+            body: request.body,
+            session: request.chat.to_string(),
+        };
+        let gateway = self.app.gateway_shared();
+        self.app.fleet().note_activity(request.workspace);
+        let asked = match gateway.call_for(request.workspace, ask.clone()).await {
+            Some(asked) => Some(asked),
+            // A workspace that is down has no key.
+            None => {
+                let up = self.app.chat_workspace_up(request.workspace).await;
+                up.map_err(|error| ModelError::passing(error.to_string()))?;
+                gateway.call_for(request.workspace, ask).await
+            }
+        };
+        let Some((response, cost)) = asked else {
+            return Err(ModelError::passing("the workspace has no key for models at the moment"));
+        };
+        if !response.status().is_success() {
+            return Err(refusal(response).await);
+        }
+        let body = response.into_body().into_data_stream();
+        let body = body.map(|piece| piece.map_err(|error| ModelError::passing(error.to_string())));
+        Ok(ModelAnswer {
+            body: Box::pin(body),
+            // Where nobody says it, nothing was settled but by the ledger itself: a server that ends.
+            cost: Box::pin(async move { cost.await.unwrap_or(Money::ZERO) }),
+        })
+    }
+}
+
+impl Model for Door {
+    fn send(
+        &self,
+        request: ModelRequest,
+    ) -> Pin<Box<dyn Future<Output = Result<ModelAnswer, ModelError>> + Send + '_>> {
+        Box::pin(self.ask(request))
+    }
+}
+
+fn header<T: std::str::FromStr>(headers: &HeaderMap, name: impl http::header::AsHeaderName) -> Option<T> {
+    headers.get(name)?.to_str().ok()?.parse().ok()
+}
+
+async fn refusal(response: Response<Body>) -> ModelError {
+    let (head, body) = response.into_parts();
+    let should_retry = header(&head.headers, "x-should-retry");
+    let retry_after = header(&head.headers, RETRY_AFTER);
+    let body = Limited::new(body, REFUSAL).collect().await;
+    let body = body.map_or_else(|_| bytes::Bytes::new(), http_body_util::Collected::to_bytes);
+    ModelError::of_answer(head.status.as_u16(), should_retry, retry_after, &body)
+}
