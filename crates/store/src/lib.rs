@@ -7,6 +7,7 @@ mod bulk;
 mod conn;
 mod credentials;
 mod error;
+mod external_accounts;
 mod grants;
 mod groups;
 mod identities;

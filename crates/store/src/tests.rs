@@ -19,6 +19,7 @@ const FILES: &[(&str, &[(&str, Statement)])] = &[
     ("budgets", crate::budgets::ALL),
     ("builds", crate::builds::ALL),
     ("credentials", crate::credentials::ALL),
+    ("external_accounts", crate::external_accounts::ALL),
     ("grants", crate::grants::ALL),
     ("groups", crate::groups::ALL),
     ("identities", crate::identities::ALL),
