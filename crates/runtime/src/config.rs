@@ -8,6 +8,7 @@ mod apps;
 mod bounds;
 pub mod env;
 mod error;
+mod external_auth;
 mod identity_providers;
 mod keys;
 mod layers;
@@ -33,6 +34,7 @@ use serde::Serialize;
 
 pub use apps::{AppsConfig, EgressConfig};
 pub use error::{ConfigError, ConfigErrors};
+pub use external_auth::{ExternalAuthConfig, ExternalAuthKind};
 pub use identity_providers::{IdentityProviderConfig, IdentityProviderKind, is_loopback};
 pub use keys::{DefaultsConfig, KeyDefaults};
 pub use layers::Overrides;
@@ -90,6 +92,9 @@ pub struct Config {
     pub workspaces: WorkspacesConfig,
     /// How people sign in.
     pub sign_in: SignInConfig,
+    /// Forges that people link their own accounts of, in the order written.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub external_auth: Vec<ExternalAuthConfig>,
     /// Where templates come from.
     pub templates: TemplatesConfig,
     /// What keys get.
@@ -202,6 +207,7 @@ fn read(root: &mut Section<'_>, file: Option<&Path>) -> Config {
         egress: root.section("egress", apps::egress),
         workspaces: root.section("workspaces", workspaces::workspaces),
         sign_in: root.section("sign_in", sign_in::sign_in),
+        external_auth: external_auth::external_auth(root),
         templates: root.section("templates", templates::templates),
         defaults: root.section("defaults", |s| keys::defaults(s, any_tier)),
         providers,
