@@ -290,14 +290,19 @@ impl App {
                 let kept = self
                     .store()
                     .external_account_renew((person, name), before, &sealed, expires_at);
-                if !kept.await? {
-                    return Err(NoToken::NotLinked(account.base_url));
-                }
-                Ok(ExternalAccount {
+                let kept = kept.await?;
+                let account = ExternalAccount {
                     sealed,
                     expires_at,
                     ..account
-                })
+                };
+                if !kept {
+                    // Their access ended meanwhile: what nobody keeps is not to be good.
+                    let base_url = account.base_url.clone();
+                    self.external_revoke(vec![account]);
+                    return Err(NoToken::NotLinked(base_url));
+                }
+                Ok(account)
             }
             Refreshed::Ended(said) => {
                 self.refused(&account, forge, &said).await?;

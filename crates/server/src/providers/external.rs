@@ -55,6 +55,9 @@ pub(crate) enum Refreshed {
     Ended(String),
 }
 
+/// What whoever gets another token for an account holds meanwhile.
+type Flight = Arc<tokio::sync::Mutex<()>>;
+
 /// What is kept of tokens, encrypted.
 #[derive(Serialize, Deserialize)]
 struct Kept {
@@ -112,7 +115,7 @@ pub struct External(Arc<Inner>);
 struct Inner {
     all: Vec<Forge>,
     vault: Vault,
-    flights: Mutex<HashMap<(PersonId, String), Arc<tokio::sync::Mutex<()>>>>,
+    flights: Mutex<HashMap<(PersonId, String), Flight>>,
     asked: Mutex<HashMap<WorkspaceId, (i64, u32)>>,
 }
 
@@ -175,8 +178,8 @@ impl External {
         Ok((Secret::new(kept.access), kept.refresh.map(Secret::new)))
     }
 
-    /// What whoever gets another token for an account holds meanwhile: a refresh token is good once.
-    pub(crate) fn flight(&self, person: PersonId, provider: &str) -> Arc<tokio::sync::Mutex<()>> {
+    /// The turn at an account's tokens: a refresh token is good once.
+    pub(crate) fn flight(&self, person: PersonId, provider: &str) -> Flight {
         let mut flights = lock(&self.0.flights);
         flights.retain(|_, flight| Arc::strong_count(flight) > 1);
         Arc::clone(flights.entry((person, provider.to_owned())).or_default())

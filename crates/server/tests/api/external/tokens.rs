@@ -217,9 +217,11 @@ fn a_forge_that_takes_its_tokens_no_more_is_to_be_linked_again() {
         assert!(why.contains("linked again"), "{why}");
         assert_eq!(world.ada.get(LIST).await.ok(200)[0]["account"]["link_again"], true);
         assert!(actions(&app).await.contains(&"external_accounts.refused".to_owned()));
-        link(&app, &forge, &world.browser, "work").await;
+        // The session before lay unused for too long.
+        let browser = app.browse(&world.ada).await;
+        link(&app, &forge, &browser, "work").await;
         token(&world.link, &forge).await;
-        nothing_leaked(&app, &world.browser).await;
+        nothing_leaked(&app, &browser).await;
     });
 }
 
@@ -263,16 +265,11 @@ fn a_suspended_owner_and_a_workspace_that_asks_without_end_get_none() {
         assert!(why.contains("too often"), "{why}");
         app.clock.advance(60);
         token(&world.link, &forge).await;
-        let owner = app.owner().await;
+        let (owner, secret) = (app.owner().await, app.sim.token(world.workspace).unwrap());
         owner.post("/api/v1/users/ada/suspend", json!({})).await.ok(200);
         let answered = world.link.open(&Purpose::Credential(ask(&host(&forge)))).await;
         assert!(answered.is_err(), "the link is barred or gone");
-        let again = dial(
-            world.running.addr,
-            app.sim.token(world.workspace).unwrap().expose(),
-            "bulk",
-        )
-        .await;
+        let again = dial(world.running.addr, secret.expose(), "bulk").await;
         assert!(again.is_err(), "it does not come back");
     });
 }
