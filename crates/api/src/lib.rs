@@ -7,6 +7,7 @@ pub mod audit;
 pub mod budgets;
 pub mod chats;
 pub mod code;
+pub mod external;
 pub mod files;
 pub mod frame;
 pub mod groups;

@@ -9,6 +9,7 @@ mod bounds;
 mod chats;
 pub mod env;
 mod error;
+mod external_auth;
 mod identity_providers;
 mod keys;
 mod layers;
@@ -35,6 +36,7 @@ use serde::Serialize;
 pub use apps::{AppsConfig, EgressConfig};
 pub use chats::ChatsConfig;
 pub use error::{ConfigError, ConfigErrors};
+pub use external_auth::{ExternalAuthConfig, ExternalAuthKind};
 pub use identity_providers::{IdentityProviderConfig, IdentityProviderKind, is_loopback};
 pub use keys::{DefaultsConfig, KeyDefaults};
 pub use layers::Overrides;
@@ -94,6 +96,9 @@ pub struct Config {
     pub chats: ChatsConfig,
     /// How people sign in.
     pub sign_in: SignInConfig,
+    /// Forges that people link their own accounts of, in the order written.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub external_auth: Vec<ExternalAuthConfig>,
     /// Where templates come from.
     pub templates: TemplatesConfig,
     /// What keys get.
@@ -207,6 +212,7 @@ fn read(root: &mut Section<'_>, file: Option<&Path>) -> Config {
         workspaces: root.section("workspaces", workspaces::workspaces),
         chats: root.section("chats", chats::chats),
         sign_in: root.section("sign_in", sign_in::sign_in),
+        external_auth: external_auth::external_auth(root),
         templates: root.section("templates", templates::templates),
         defaults: root.section("defaults", |s| keys::defaults(s, any_tier)),
         providers,

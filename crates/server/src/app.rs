@@ -10,6 +10,8 @@ mod chats;
 mod checks;
 mod cursor;
 mod error;
+mod external_accounts;
+mod external_tokens;
 mod grants;
 mod groups;
 mod health;

@@ -10,6 +10,7 @@ mod chats;
 mod conn;
 mod credentials;
 mod error;
+mod external_accounts;
 mod grants;
 mod groups;
 mod identities;

@@ -39,6 +39,7 @@ pub(crate) const STEPS: &[Step] = steps! {
     9 "0009_offboarding";
     10 "0010_indexes";
     11 "0011_chats";
+    12 "0012_external_auth";
 };
 
 fn migrator(text: impl Fn(&Step) -> &'static str) -> Migrator {

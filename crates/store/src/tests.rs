@@ -22,6 +22,7 @@ const FILES: &[(&str, &[(&str, Statement)])] = &[
     ("chat_steps", crate::chat_steps::ALL),
     ("chats", crate::chats::ALL),
     ("credentials", crate::credentials::ALL),
+    ("external_accounts", crate::external_accounts::ALL),
     ("grants", crate::grants::ALL),
     ("groups", crate::groups::ALL),
     ("identities", crate::identities::ALL),

@@ -220,7 +220,7 @@ fn known_kind(text: &str) -> Result<&'static str, String> {
 }
 
 /// A name that stands in addresses.
-fn path_name(text: &str) -> Result<String, String> {
+pub(super) fn path_name(text: &str) -> Result<String, String> {
     let ok = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     if text.is_empty() || text.len() > 32 || !text.bytes().all(ok) {
         return Err(format!("`{text}` is no name; use 1 to 32 of a-z 0-9 -"));
@@ -228,7 +228,7 @@ fn path_name(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-fn filled(node: &Node) -> Result<String, String> {
+pub(super) fn filled(node: &Node) -> Result<String, String> {
     let text = text(node)?;
     if text.is_empty() || text.len() > 256 || text.trim() != text || text.chars().any(char::is_control) {
         return Err("must have 1 to 256 characters, none of them a space at an end".to_owned());
@@ -236,7 +236,7 @@ fn filled(node: &Node) -> Result<String, String> {
     Ok(text)
 }
 
-fn scope(node: &Node) -> Result<String, String> {
+pub(super) fn scope(node: &Node) -> Result<String, String> {
     let text = filled(node)?;
     if text.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\') {
         Ok(text)
@@ -299,7 +299,7 @@ fn map<T>(node: &Node, value: impl Fn(&str) -> Result<T, String>) -> Result<BTre
 }
 
 /// An https address; plain http where the traffic stays on this machine.
-fn address(text: &str) -> Result<String, String> {
+pub(super) fn address(text: &str) -> Result<String, String> {
     let example = "write it as https://HOST or https://HOST/PATH";
     let uri: Uri = text
         .parse()

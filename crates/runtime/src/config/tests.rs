@@ -445,3 +445,74 @@ fn every_mistake_about_identity_providers_is_told() {
     assert!(errors(&open)[0].contains("organizations"), "{:?}", errors(&open));
     assert!(load(&PROVIDER.replace("https://id.example.com/realms/acme", "http://127.0.0.1:9/x")).is_ok());
 }
+
+const FORGE: &str = "[[external_auth]]\nname = \"work\"\nkind = \"gitlab\"\nbase_url = \"https://GitLab.example.com:443/\"\n\
+    client_id = \"bailey\"\nclient_secret = \"s\"\n";
+
+#[test]
+fn forges_are_read_whole_and_written_without_secrets() {
+    let text = format!(
+        "{FORGE}display_name = \"Work\"\n[[external_auth]]\nname = \"hub\"\nkind = \"github\"\nclient_id = \"c\"\nclient_secret = \"s\"\n\
+         [[external_auth]]\nname = \"ghes\"\nkind = \"github\"\nbase_url = \"http://127.0.0.1:9\"\nclient_id = \"c\"\n\
+         client_secret = \"s\"\nscopes = [\"repo\"]\n"
+    );
+    let config = load(&text).unwrap();
+    let found: Vec<_> = config
+        .external_auth
+        .iter()
+        .map(|forge| {
+            (
+                forge.base_url.as_str(),
+                forge.api_url.as_str(),
+                forge.display_name.as_str(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (
+                "https://gitlab.example.com",
+                "https://gitlab.example.com/api/v4",
+                "Work"
+            ),
+            ("https://github.com", "https://api.github.com", "hub"),
+            ("http://127.0.0.1:9", "http://127.0.0.1:9/api/v3", "ghes"),
+        ]
+    );
+    assert_eq!(config.external_auth[0].scopes, ["api", "read_user", "write_repository"]);
+    assert_eq!(config.external_auth[2].scopes, ["repo"]);
+    let written = config.to_toml().unwrap();
+    assert!(
+        written.contains("[redacted]") && !written.contains("\"s\""),
+        "{written}"
+    );
+    let again = load(&written).unwrap().external_auth;
+    assert_eq!(again[1].base_url, config.external_auth[1].base_url);
+    assert_eq!(again[2].scopes, config.external_auth[2].scopes);
+    assert!(!format!("{config:?}").contains("\"s\""));
+}
+
+#[test]
+fn every_mistake_about_forges_is_told() {
+    for (change, wrong) in [
+        (("\"gitlab\"", "\"svn\""), "use gitlab or github"),
+        (("https://GitLab", "http://gitlab"), "is not https"),
+        ((":443/", "/gitlab"), "has a path"),
+        (("https://", "https://a@"), "has a user"),
+        (("\"work\"", "\"a/b\""), "is no name"),
+        (("client_id = \"bailey\"\n", ""), "client_id: missing"),
+        (("client_secret = \"s\"\n", ""), "client_secret: missing"),
+        (("client_secret = \"s\"", "client_secret = \"\""), "the secret is empty"),
+        (("\"s\"\n", "\"s\"\nscopes = [\"a b\"]\n"), "is no scope"),
+        (("\"s\"\n", "\"s\"\nissuer = \"x\"\n"), "unknown key"),
+    ] {
+        let errors = errors(&FORGE.replace(change.0, change.1));
+        assert!(errors.iter().any(|error| error.contains(wrong)), "{wrong}: {errors:?}");
+    }
+    let twice = errors(&FORGE.repeat(2));
+    assert!(
+        twice[0].contains("another one is called `work`") && twice[1].contains("`work` has this address already"),
+        "{twice:?}"
+    );
+}

@@ -20,6 +20,8 @@ mod chats;
 #[cfg(test)]
 mod directory;
 #[cfg(test)]
+mod external;
+#[cfg(test)]
 mod fleet;
 #[cfg(test)]
 mod harness;
