@@ -18,6 +18,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("bailey-forges", &["bailey-core", "bailey-runtime"]),
     // Judges our ledger, so it may share no code with it.
     ("bailey-mock", &[]),
+    // Stands in for a forge that is not ours, so what it understands of GitLab is its own.
+    ("bailey-demo-forge", &[]),
     (
         "bailey-gate",
         &["bailey-core", "bailey-llm", "bailey-runtime", "bailey-store"],
@@ -62,7 +64,7 @@ const EDGES: &[(&str, &[&str])] = &[
 ];
 
 /// Crates for tests alone, which any crate may use as a dev-dependency.
-const FOR_TESTS: [&str; 2] = ["bailey-mock", "bailey-testkit"];
+const FOR_TESTS: [&str; 3] = ["bailey-demo-forge", "bailey-mock", "bailey-testkit"];
 
 /// Outside crates that only some of ours may use, with the reason.
 const RESERVED: &[(&[&str], &[&str], &str)] = &[
