@@ -92,6 +92,10 @@ actions! {
     WorkspaceDelete = "workspaces.delete";
     /// Go into workspaces: terminals, commands, files, apps.
     WorkspaceAccess = "workspaces.access";
+    /// See connections to forges and the runs of tickets.
+    ConnectionRead = "connections.read";
+    /// Make, change, check and delete connections to forges.
+    ConnectionWrite = "connections.write";
 }
 
 /// Whose things an action may touch. Ordered: the wider includes the narrower.
@@ -133,7 +137,9 @@ impl Action {
             | Self::ModelRead
             | Self::HealthRead
             | Self::AuditRead
-            | Self::TemplateWrite => &[All],
+            | Self::TemplateWrite
+            | Self::ConnectionRead
+            | Self::ConnectionWrite => &[All],
             // One's own templates are those that one may use.
             Self::TemplateRead => &[Own, All],
             Self::WorkspaceAccess | Self::ModelUse => &[Own],

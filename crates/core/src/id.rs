@@ -124,6 +124,10 @@ ids! {
     ReplicaId = "rep";
     /// Whoever writes one chain of the audit log.
     AuditWriterId = "aud";
+    /// A connection to a forge.
+    ConnectionId = "con";
+    /// One run of a ticket.
+    RunId = "run";
 }
 
 #[cfg(test)]

@@ -38,6 +38,7 @@ pub(crate) const STEPS: &[Step] = steps! {
     8 "0008_identities";
     9 "0009_offboarding";
     10 "0010_indexes";
+    13 "0013_forges";
 };
 
 fn migrator(text: impl Fn(&Step) -> &'static str) -> Migrator {

@@ -18,7 +18,9 @@ const FILES: &[(&str, &[(&str, Statement)])] = &[
     ("audit/read", crate::audit::READ),
     ("budgets", crate::budgets::ALL),
     ("builds", crate::builds::ALL),
+    ("connections", crate::connections::ALL),
     ("credentials", crate::credentials::ALL),
+    ("deliveries", crate::deliveries::ALL),
     ("grants", crate::grants::ALL),
     ("groups", crate::groups::ALL),
     ("identities", crate::identities::ALL),
@@ -37,6 +39,8 @@ const FILES: &[(&str, &[(&str, Statement)])] = &[
     ("store", crate::store::ALL),
     ("template_access", crate::template_access::ALL),
     ("templates", crate::templates::ALL),
+    ("ticket_runs", crate::ticket_runs::ALL),
+    ("ticket_status", crate::ticket_status::ALL),
     ("tokens", crate::tokens::ALL),
     ("workspaces", crate::workspaces::ALL),
 ];

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use bailey_core::{
-    AttemptId, AuditWriterId, BudgetId, BuildId, GrantId, GroupId, IdentityId, InvitationId, KeyId, Money, OrgId,
-    PersonId, ReplicaId, RequestId, RoleId, SessionId, TemplateId, TemplateVersionId, Timestamp, TokenId, WorkspaceId,
+    AttemptId, AuditWriterId, BudgetId, BuildId, ConnectionId, GrantId, GroupId, IdentityId, InvitationId, KeyId, Money, OrgId,
+    PersonId, ReplicaId, RequestId, RoleId, RunId, SessionId, TemplateId, TemplateVersionId, Timestamp, TokenId, WorkspaceId,
 };
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
@@ -203,6 +203,7 @@ ids!(
     AuditWriterId,
     BudgetId,
     BuildId,
+    ConnectionId,
     GrantId,
     GroupId,
     IdentityId,
@@ -213,6 +214,7 @@ ids!(
     ReplicaId,
     RequestId,
     RoleId,
+    RunId,
     SessionId,
     TemplateId,
     TemplateVersionId,

@@ -82,9 +82,13 @@ impl Role {
                 | A::HealthRead
                 | A::AuditRead
                 | A::TemplateRead
-                | A::WorkspaceRead,
+                | A::WorkspaceRead
+                | A::ConnectionRead,
             )
-            | (Self::TemplateAdmin, A::TemplateRead | A::TemplateWrite | A::WorkspaceRead)
+            | (
+                Self::TemplateAdmin,
+                A::TemplateRead | A::TemplateWrite | A::WorkspaceRead | A::ConnectionRead | A::ConnectionWrite,
+            )
             | (Self::Member | Self::TemplateAdmin, A::ModelRead) => Some(All),
             _ => None,
         }
