@@ -174,6 +174,38 @@ pub struct ProviderSession {
     pub renew_at: Option<Timestamp>,
 }
 
+/// Somebody's account at a forge, with leave to act there for them. It is known by the forge's address and its own id for the
+/// account, never by an address of the person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExternalAccount {
+    /// Whose it is here.
+    pub person: PersonId,
+    /// The provider's name in the configuration.
+    pub provider: String,
+    /// Where the forge is: scheme, host, port and path, without a slash at the end.
+    pub base_url: String,
+    /// The forge's own id of the account.
+    pub account_id: String,
+    /// What they are called there.
+    pub login: String,
+    /// The name that the forge shows.
+    pub display_name: String,
+    /// Their address there, as the forge reports it.
+    pub email: Option<String>,
+    /// What the forge gave leave for.
+    pub scopes: Vec<String>,
+    /// The forge's tokens, encrypted.
+    pub sealed: Vec<u8>,
+    /// When the access token ends; `None` = by itself never.
+    pub expires_at: Option<Timestamp>,
+    /// When it was linked.
+    pub linked_at: Timestamp,
+    /// When a token of it was last handed out.
+    pub last_used_at: Option<Timestamp>,
+    /// When the forge took its tokens no more; `None` = as far as is known it takes them.
+    pub refused_at: Option<Timestamp>,
+}
+
 /// The order in which one role goes before another where a provider gives several: whatever is more than a member's goes first.
 pub const fn rank(role: Role) -> u8 {
     match role {

@@ -107,6 +107,12 @@ const UNIQUE: &[(&str, &str, &str, &str)] = &[
     ),
     ("sessions.public_id", "sessions_public_id", "session", "public_id"),
     ("identities.issuer", "identities_subject", "identity", "subject"),
+    (
+        "external_accounts.base_url",
+        "external_accounts_account",
+        "external account",
+        "account_id",
+    ),
     ("api_tokens.public_id", "api_tokens_public_id", "token", "public_id"),
     ("virtual_keys.public_id", "virtual_keys_public_id", "key", "public_id"),
     ("templates.name", "templates_name", "template", "name"),

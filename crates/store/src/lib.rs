@@ -9,6 +9,7 @@ mod connections;
 mod credentials;
 mod deliveries;
 mod error;
+mod external_accounts;
 mod grants;
 mod groups;
 mod identities;

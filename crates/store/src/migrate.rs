@@ -38,6 +38,7 @@ pub(crate) const STEPS: &[Step] = steps! {
     8 "0008_identities";
     9 "0009_offboarding";
     10 "0010_indexes";
+    12 "0012_external_auth";
     13 "0013_forges";
 };
 

@@ -71,6 +71,8 @@ statements! {
         "UPDATE invitations SET revoked_at = $2 \
          WHERE (claims = $1 OR created_by = $1) AND accepted_at IS NULL AND revoked_at IS NULL",
     );
+    /// Leave to act for somebody at a forge ends with their access here.
+    END_EXTERNAL = same("DELETE FROM external_accounts WHERE person = $1");
     INSERT = same(
         "INSERT INTO suspensions (person, at, by_person, reason, sessions, tokens, keys, invitations, streams, terminals, \
          commands, files, apps, logs, workspaces) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
@@ -239,6 +241,7 @@ async fn end_credentials(tx: &mut Conn, person: PersonId, now: Timestamp) -> Res
     for statement in [END_SESSIONS, END_TOKENS, END_KEYS, END_INVITATIONS] {
         tx.execute(statement.bind(person).bind(now)).await?;
     }
+    tx.execute(END_EXTERNAL.bind(person)).await?;
     changed(tx).await
 }
 
@@ -295,8 +298,8 @@ async fn hand_over(
 }
 
 impl Store {
-    /// Suspends a person: ends every session, token, key and one-time link of theirs, and begins the report of it, all or
-    /// nothing. `None` if they are not active. The last active owner stays: a conflict of the person's `last_owner`.
+    /// Suspends a person: ends every session, token, key, one-time link and external account of theirs, and begins the report
+    /// of it, all or nothing. `None` if they are not active. The last active owner stays: a conflict of the person's `last_owner`.
     pub async fn person_suspend(&self, ask: &Suspended) -> Result<Option<Suspension>, StoreError> {
         let (person, now) = (ask.person, ask.at);
         transaction!(self, async |tx| {

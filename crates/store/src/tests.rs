@@ -21,6 +21,7 @@ const FILES: &[(&str, &[(&str, Statement)])] = &[
     ("connections", crate::connections::ALL),
     ("credentials", crate::credentials::ALL),
     ("deliveries", crate::deliveries::ALL),
+    ("external_accounts", crate::external_accounts::ALL),
     ("grants", crate::grants::ALL),
     ("groups", crate::groups::ALL),
     ("identities", crate::identities::ALL),
