@@ -1,8 +1,9 @@
 //! New ids and random bytes.
 
 use bailey_core::{
-    AttemptId, AuditWriterId, BudgetId, BuildId, GrantId, GroupId, IdentityId, InvitationId, KeyId, OrgId, PersonId,
-    ReplicaId, RequestId, RoleId, SessionId, TemplateId, TemplateVersionId, Timestamp, TokenId, WorkspaceId,
+    AttemptId, AuditWriterId, BudgetId, BuildId, ConnectionId, GrantId, GroupId, IdentityId, InvitationId, KeyId,
+    OrgId, PersonId, ReplicaId, RequestId, RoleId, RunId, SessionId, TemplateId, TemplateVersionId, Timestamp, TokenId,
+    WorkspaceId,
 };
 use uuid::Uuid;
 
@@ -53,6 +54,7 @@ new_ids!(
     AuditWriterId,
     BudgetId,
     BuildId,
+    ConnectionId,
     GrantId,
     GroupId,
     IdentityId,
@@ -63,6 +65,7 @@ new_ids!(
     ReplicaId,
     RequestId,
     RoleId,
+    RunId,
     SessionId,
     TemplateId,
     TemplateVersionId,

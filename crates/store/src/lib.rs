@@ -60,7 +60,7 @@ pub use sessions::SessionFilter;
 pub use spend::{Named, SpendDimension, SpendFilter, SpendRow, SpendValue};
 pub use store::{Backend, Store, Target};
 pub use template_access::TemplateAccess;
+pub use templates::{TemplateFilter, TemplateRecord, TemplateSource, TemplateVersionRecord, VersionName, VersionPush};
 pub use ticket_runs::{NewRun, RunBegun, RunChange, TicketMessage, TicketRun};
 pub use ticket_status::{StatusDue, TicketKey};
-pub use templates::{TemplateFilter, TemplateRecord, TemplateSource, TemplateVersionRecord, VersionName, VersionPush};
 pub use workspaces::{Begun, NewWorkspace, WorkspaceFilter};

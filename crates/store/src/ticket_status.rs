@@ -12,7 +12,7 @@ statements! {
     WANT = same(
         "INSERT INTO ticket_status (connection, project, ticket, path, wanted, shown, tries, due_at) \
          VALUES ($1, $2, $3, $4, $5, '', 0, $6) ON CONFLICT (connection, project, ticket) \
-         DO UPDATE SET path = excluded.path, wanted = excluded.wanted, tries = 0, due_at = excluded.due_at \
+         DO UPDATE SET path = excluded.path, wanted = excluded.wanted, no_op = NULL, tries = 0, due_at = excluded.due_at \
          WHERE ticket_status.wanted <> excluded.wanted",
     );
     NO_OP = same(
@@ -33,6 +33,7 @@ statements! {
     LATER = same(
         "UPDATE ticket_status SET tries = tries + 1, due_at = $4 WHERE connection = $1 AND project = $2 AND ticket = $3",
     );
+    NO_OP_IS = same("SELECT no_op FROM ticket_status WHERE connection = $1 AND project = $2 AND ticket = $3");
     WANTED = same("SELECT wanted FROM ticket_status WHERE connection = $1 AND project = $2 AND ticket = $3");
 }
 
@@ -85,6 +86,14 @@ impl Store {
         let query = WANTED.bind(key.connection).bind(key.project).bind(key.ticket);
         let row = self.reader().await?.fetch_optional(query).await?;
         row.map_or(Ok(String::new()), |row| row.get("wanted"))
+    }
+
+    /// Whether that is why nothing was done about a ticket the last time.
+    pub async fn ticket_no_op_is(&self, key: &TicketKey, reason: &str) -> Result<bool, StoreError> {
+        let query = NO_OP_IS.bind(key.connection).bind(key.project).bind(key.ticket);
+        let row = self.reader().await?.fetch_optional(query).await?;
+        let noted: Option<String> = row.map_or(Ok(None), |row| row.get("no_op"))?;
+        Ok(noted.as_deref() == Some(reason))
     }
 
     /// Notes why nothing was done about a ticket. `false` if that was the reason the last time too.

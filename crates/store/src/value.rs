@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use bailey_core::{
-    AttemptId, AuditWriterId, BudgetId, BuildId, ConnectionId, GrantId, GroupId, IdentityId, InvitationId, KeyId, Money, OrgId,
-    PersonId, ReplicaId, RequestId, RoleId, RunId, SessionId, TemplateId, TemplateVersionId, Timestamp, TokenId, WorkspaceId,
+    AttemptId, AuditWriterId, BudgetId, BuildId, ConnectionId, GrantId, GroupId, IdentityId, InvitationId, KeyId,
+    Money, OrgId, PersonId, ReplicaId, RequestId, RoleId, RunId, SessionId, TemplateId, TemplateVersionId, Timestamp,
+    TokenId, WorkspaceId,
 };
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArguments, PgRow, Postgres};

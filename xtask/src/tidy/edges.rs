@@ -34,6 +34,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "bailey-api",
             "bailey-core",
             "bailey-egress",
+            "bailey-forges",
             "bailey-gate",
             "bailey-gateway",
             "bailey-link",

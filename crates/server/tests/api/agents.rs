@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use bailey_api::agent::{FromAgent, FromServer, Purpose};
+use bailey_api::frame::ExecFrame;
 use bailey_core::{TemplateId, TemplateVersionId, WorkspaceId};
 use bailey_link::{Connection, DialError, Opener, Stream};
 use bailey_runtime::Tasks;
@@ -35,6 +37,8 @@ pub(crate) struct Agents(Arc<Mutex<Heard>>);
 struct Heard {
     keys: Vec<(WorkspaceId, String)>,
     silent: bool,
+    /// Where commands run, each workspace in a home of its own.
+    homes: Option<PathBuf>,
     left: HashSet<WorkspaceId>,
 }
 
@@ -59,6 +63,11 @@ impl Agents {
         self.0.lock().unwrap().left.contains(&id)
     }
 
+    /// Agents that link from now on run commands, each in a home of its own below this directory.
+    pub(crate) fn run_commands(&self, homes: PathBuf) {
+        self.0.lock().unwrap().homes = Some(homes);
+    }
+
     /// Agents that link from now on never say that they are ready.
     pub(crate) fn silent(&self) {
         self.0.lock().unwrap().silent = true;
@@ -74,7 +83,11 @@ pub(crate) struct Running {
 impl TestApp {
     /// Listens, takes up what is to be done, and has agents link.
     pub(crate) async fn run(&self) -> Running {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        self.run_on(TcpListener::bind("127.0.0.1:0").await.unwrap()).await
+    }
+
+    /// The same on a socket that is bound already.
+    pub(crate) async fn run_on(&self, listener: TcpListener) -> Running {
         let addr = listener.local_addr().unwrap();
         let tasks = Tasks::new();
         tasks.spawn(accept(listener, self.router.clone(), tasks.clone()));
@@ -216,7 +229,9 @@ impl Speaker {
                 .token(self.id)
                 .is_some_and(|token| *token.expose() == self.token)
         {
-            match dial(addr, &self.token, "interactive").await {
+            let home = self.agents.0.lock().unwrap().homes.clone();
+            let home = home.map(|homes| homes.join(self.id.to_string()));
+            match dial_with(addr, &self.token, "interactive", home).await {
                 Ok(link) => self.speak(&link).await,
                 Err(DialError::Refused { .. }) => return,
                 Err(_) => {}
@@ -249,6 +264,10 @@ pub(crate) struct Link {
 
 /// Dials as an agent does.
 pub(crate) async fn dial(addr: SocketAddr, token: &str, class: &str) -> Result<Link, DialError> {
+    dial_with(addr, token, class, None).await
+}
+
+async fn dial_with(addr: SocketAddr, token: &str, class: &str, home: Option<PathBuf>) -> Result<Link, DialError> {
     let url = format!("http://{addr}/api/v1/agent/link?class={class}");
     let Connection {
         opener,
@@ -257,8 +276,43 @@ pub(crate) async fn dial(addr: SocketAddr, token: &str, class: &str) -> Result<L
     } = bailey_link::dial(&url, token).await?;
     let tasks = Tasks::new();
     tasks.spawn(driver);
-    tasks.spawn(async move { while incoming.next().await.is_some() {} });
+    let commands = tasks.clone();
+    tasks.spawn(async move {
+        while let Some(stream) = incoming.next().await {
+            if let Some(home) = home.clone() {
+                commands.spawn(command(stream, home));
+            }
+        }
+    });
     Ok(Link { opener, _tasks: tasks })
+}
+
+/// Runs the command that a stream asks for, with nothing of the environment but a path and a home.
+async fn command(stream: Stream, home: PathBuf) {
+    let Ok((Purpose::Exec(start), pending)) = bailey_link::accept::<Purpose>(stream).await else {
+        return;
+    };
+    std::fs::create_dir_all(&home).unwrap();
+    let (_reader, mut writer) = bailey_link::frames(pending.accept().await.unwrap(), 1 << 20);
+    let ran = tokio::task::spawn_blocking(move || {
+        std::process::Command::new(&start.command[0])
+            .args(&start.command[1..])
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("HOME", &home)
+            .envs(&start.environment)
+            .current_dir(&home)
+            .stdin(std::process::Stdio::null())
+            .output()
+    });
+    let ran = ran.await.unwrap().unwrap();
+    let status = ran.status.code().unwrap_or(1);
+    for frame in [ExecFrame::Stderr(ran.stderr), ExecFrame::Exited { status }] {
+        if writer.send(&frame.encode()).await.is_err() {
+            return;
+        }
+    }
+    let _ = writer.finish().await;
 }
 
 impl Link {

@@ -30,8 +30,8 @@ use bailey_runtime::{Clock, ManualClock, Tasks};
 use bailey_server::fleet::{Fleet, FleetOptions};
 use bailey_server::folder::Folder;
 use bailey_server::{
-    Anchors, AnchorsOptions, App, AppParts, AppsOptions, AuditKey, AuditLog, AuditOptions, IdentityOptions, MasterKey,
-    Peer, Providers, bootstrap,
+    Anchors, AnchorsOptions, App, AppParts, AppsOptions, AuditKey, AuditLog, AuditOptions, Forges, IdentityOptions,
+    MasterKey, Peer, Providers, bootstrap,
 };
 use bailey_store::{AuditWriterKind, JournalPosition, Store, Target};
 use bailey_testkit::db::{TestDb, TestTarget, on_sqlite};
@@ -78,6 +78,14 @@ pub(crate) fn test_with<F: Future<Output = ()>>(text: &str, body: impl FnOnce(Te
     // On the heap: what a test waits for may be large, and is moved on its way to the runtime.
     on_sqlite(async |db| {
         let app = Box::pin(TestApp::start(db, configuration(text).sign_in)).await;
+        Box::pin(body(app)).await;
+    });
+}
+
+/// Runs a test on an application of its own that others find at `platform`.
+pub(crate) fn test_at<F: Future<Output = ()>>(platform: &str, body: impl FnOnce(TestApp) -> F) {
+    on_sqlite(async |db| {
+        let app = Box::pin(TestApp::start_at(db, configuration("").sign_in, platform)).await;
         Box::pin(body(app)).await;
     });
 }
@@ -144,8 +152,12 @@ fn fleet(gate: &Arc<Gate>, gateway: &Arc<Gateway>, sim: &Arc<SimDriver>) -> (Fle
 }
 
 impl TestApp {
-    #[expect(clippy::too_many_lines, reason = "one part after the other")]
     async fn start(db: TestDb, sign_in: SignInConfig) -> Self {
+        Self::start_at(db, sign_in, "http://localhost:7080").await
+    }
+
+    #[expect(clippy::too_many_lines, reason = "one part after the other")]
+    async fn start_at(db: TestDb, sign_in: SignInConfig, platform: &str) -> Self {
         let dir = db.directory().unwrap().to_owned();
         let target = match db.target() {
             TestTarget::Sqlite(path) => Target::Sqlite(path.clone()),
@@ -224,13 +236,14 @@ impl TestApp {
             apps: AppsOptions {
                 config: configuration("").apps,
                 port: Some(7080),
-                platform: "http://localhost:7080".to_owned(),
+                platform: platform.to_owned(),
                 key: bailey_core::Secret::new([7; 32]),
             },
             identity: identity(sign_in),
             templates: folder.clone(),
             audit: audit.clone(),
             anchors: anchors.clone(),
+            forges: Forges::new(&MasterKey::new(bailey_core::Secret::new([7; 32]))).unwrap(),
         });
         Self {
             router: bailey_server::routes::router(&app),

@@ -44,4 +44,6 @@ mod table;
 #[cfg(test)]
 mod templates;
 #[cfg(test)]
+mod tickets;
+#[cfg(test)]
 mod writes;

@@ -10,6 +10,8 @@ mod authority;
 #[cfg(test)]
 mod budgets;
 #[cfg(test)]
+mod connections;
+#[cfg(test)]
 mod external_accounts;
 #[cfg(test)]
 mod fixtures;
