@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    admin, audit, budgets, config, doctor, exec, files, grants, groups, homes, keys, login, mock, models, open, org,
-    policy, prices, quota, requests, roles, server, spend, templates, terminal, tokens, users, workspaces,
+    admin, audit, budgets, config, connections, doctor, exec, files, grants, groups, homes, keys, login, mock, models,
+    open, org, policy, prices, quota, requests, roles, server, spend, templates, terminal, tokens, users, workspaces,
 };
 
 /// One gate for every model call: keys, budgets, routes, and a ledger of what was spent.
@@ -77,6 +77,8 @@ pub(crate) enum Command {
     Groups(groups::Arguments),
     /// Manage roles: what may be done, and on whose things
     Roles(roles::Arguments),
+    /// Connect forges, whose labelled tickets become workspaces
+    Connections(connections::Arguments),
     /// Manage who was granted which roles
     Grants(grants::Arguments),
     /// Explain why something is allowed, or is not

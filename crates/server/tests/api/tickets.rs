@@ -9,13 +9,17 @@ use bailey_core::identity::ExternalAccount;
 use bailey_core::{ConnectionId, PersonId, Secret, Timestamp, WorkspaceId};
 use bailey_demo_forge::{DeliveryFaults, DemoConfig, DemoForge};
 use bailey_forges::forge::{Forge, ProjectKey};
-use bailey_forges::model::{Comment, ProjectRef};
+use bailey_forges::model::{Comment, ForgeKind, ProjectRef};
+use bailey_forges::webhook::{HookSecret, sign};
 use bailey_forges::{ApiOptions, BaseUrl, GitLab};
 use bailey_runtime::Clock;
 use bailey_runtime::http::{ClientOptions, client};
-use bailey_store::{AuditFilter, ConnectionRecord};
+use bailey_store::{AuditFilter, ConnectionRecord, ListPage, TicketKey};
+use hkdf::Hkdf;
 use http::{HeaderMap, Method, Request, StatusCode};
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use serde_json::{Value, json};
+use sha2::Sha256;
 use tokio::net::TcpListener;
 
 use crate::agents::Running;
@@ -57,7 +61,9 @@ impl World {
         let running = app.run_on(listener).await;
         running.agents.run_commands(dir.path().join("homes"));
         app.template("plain", "[base]\nroot = \"host\"\n").await;
-        let forge = DemoForge::start(DemoConfig::new(dir.path().join("forge"))).await.unwrap();
+        let forge = DemoForge::start(DemoConfig::new(dir.path().join("forge")))
+            .await
+            .unwrap();
         let token = forge.token_create("bailey", "connection", &["api"], None).unwrap();
         let (owner, dan) = (app.owner().await, app.person("dan", Role::Member).await);
         let body = json!({
@@ -65,7 +71,10 @@ impl World {
             "template": "plain",
         });
         let made = owner.post(CONNECTIONS, body).await.ok(201);
-        let registered = owner.post(&format!("{CONNECTIONS}/demo/webhook"), json!({})).await.ok(200);
+        let registered = owner
+            .post(&format!("{CONNECTIONS}/demo/webhook"), json!({}))
+            .await
+            .ok(200);
         assert_eq!(registered["ok"], true, "{registered:#}");
         Self {
             connection: made["id"].as_str().unwrap().parse().unwrap(),
@@ -155,7 +164,9 @@ impl World {
     async fn comments(&self) -> Vec<Comment> {
         let forge = self.as_user(&self.token);
         let all = forge.comments(&self.project().await, 1, 100).await.unwrap();
-        all.into_iter().filter(|comment| comment.author.name == "bailey").collect()
+        all.into_iter()
+            .filter(|comment| comment.author.name == "bailey")
+            .collect()
     }
 
     async fn workspaces(&self) -> usize {
@@ -166,7 +177,11 @@ impl World {
     /// What the audit log has of an action, as JSON of what was recorded.
     async fn audit(&self, action: &str) -> Vec<Value> {
         self.app.audit.flush().await.unwrap();
-        let page = self.owner.get(&format!("/api/v1/audit?action={action}&limit=1000")).await.ok(200);
+        let page = self
+            .owner
+            .get(&format!("/api/v1/audit?action={action}&limit=1000"))
+            .await
+            .ok(200);
         page["items"].as_array().unwrap().clone()
     }
 
@@ -185,7 +200,10 @@ fn a_label_becomes_a_workspace_with_the_repository() {
         assert_eq!((&run["branch"], &run["ticket"]), (&json!("bailey/ticket-1"), &json!(1)));
         let id = run["workspace"].as_str().unwrap();
         let workspace = world.dan.get(&format!("/api/v1/workspaces/{id}")).await.ok(200);
-        assert_eq!((&workspace["status"], &workspace["name"]), (&json!("running"), &run["workspace_name"]));
+        assert_eq!(
+            (&workspace["status"], &workspace["name"]),
+            (&json!("running"), &run["workspace_name"])
+        );
         let folder = world.dir.path().join("homes").join(id).join("greeter");
         let head = std::fs::read_to_string(folder.join(".git/HEAD")).unwrap();
         assert_eq!(head.trim(), "ref: refs/heads/bailey/ticket-1");
@@ -193,7 +211,11 @@ fn a_label_becomes_a_workspace_with_the_repository() {
         let comments = world.comments().await;
         assert_eq!(comments.len(), 1, "{comments:#?}");
         assert!(comments[0].body.contains("Bailey: working"), "{}", comments[0].body);
-        assert!(comments[0].body.contains(&format!("/workspaces/{id}")), "{}", comments[0].body);
+        assert!(
+            comments[0].body.contains(&format!("/workspaces/{id}")),
+            "{}",
+            comments[0].body
+        );
         // Taken off, it stops, and the same comment says so.
         world.label("mia", &[], &[LABEL]);
         let run = world.until("stopped").await;
@@ -207,7 +229,11 @@ fn a_label_becomes_a_workspace_with_the_repository() {
         world.label("mia", &[LABEL], &[]);
         world.work().await;
         let runs = world.runs().await;
-        assert_eq!((runs.len(), &runs[0]["branch"]), (2, &json!("bailey/ticket-1-2")), "{runs:#?}");
+        assert_eq!(
+            (runs.len(), &runs[0]["branch"]),
+            (2, &json!("bailey/ticket-1-2")),
+            "{runs:#?}"
+        );
         for action in ["tickets.start", "tickets.stop", "tickets.clone", "workspaces.create"] {
             assert!(!world.audit(action).await.is_empty(), "{action}");
         }
@@ -265,7 +291,14 @@ fn deliveries_that_come_again_start_a_run_once() {
         let again = answers.iter().filter(|status| **status == StatusCode::OK).count();
         assert_eq!((fresh, again), (100, 900));
         world.work().await;
-        assert_eq!((world.runs().await.len(), world.workspaces().await, world.comments().await.len()), (1, 1, 1));
+        assert_eq!(
+            (
+                world.runs().await.len(),
+                world.workspaces().await,
+                world.comments().await.len()
+            ),
+            (1, 1, 1)
+        );
         // After it has ended as well: what asked for it has started it.
         world.forge.delivery_faults_set(DeliveryFaults::default());
         world.label("mia", &[], &[LABEL]);
@@ -291,10 +324,27 @@ fn payload(label: &str) -> Value {
     })
 }
 
-/// A delivery as the connection's forge would sign it: the key is read from the store with the test's own master key.
+/// What the connection's forge signs with: opened with the master key that the application under test has.
+fn signing_key(record: &ConnectionRecord) -> HookSecret {
+    let mut key = [0; 32];
+    Hkdf::<Sha256>::new(None, &[7; 32])
+        .expand(b"bailey/v1/connections", &mut key)
+        .unwrap();
+    let key = LessSafeKey::new(UnboundKey::new(&CHACHA20_POLY1305, &key).unwrap());
+    let nonce = Nonce::try_assume_unique_for_key(&record.sealed[1..13]).unwrap();
+    let mut text = record.sealed[13..].to_vec();
+    let plain = key
+        .open_in_place(nonce, Aad::from(record.id.uuid().as_bytes()), &mut text)
+        .unwrap();
+    let secrets: Value = serde_json::from_slice(plain).unwrap();
+    HookSecret::signing(secrets["signing"].as_str().unwrap()).unwrap()
+}
+
+/// A delivery as the connection's forge signs it.
 async fn signed(world: &World, payload: &Value, id: &str) -> (HeaderMap, String) {
     let (body, now) = (payload.to_string(), world.now());
-    let mut headers = world.app.app.hook_headers(&world.record().await, id, now, body.as_bytes()).unwrap();
+    let key = signing_key(&world.record().await);
+    let mut headers = sign(ForgeKind::GitLab, &key, id, now, body.as_bytes());
     headers.insert("x-gitlab-event", "Issue Hook".parse().unwrap());
     headers.insert("content-type", "application/json".parse().unwrap());
     (headers, body)
@@ -302,7 +352,9 @@ async fn signed(world: &World, payload: &Value, id: &str) -> (HeaderMap, String)
 
 async fn deliver(world: &World, payload: &Value, id: &str) -> StatusCode {
     let (headers, body) = signed(world, payload, id).await;
-    let mut request = Request::builder().method(Method::POST).uri(format!("/hooks/{}", world.connection));
+    let mut request = Request::builder()
+        .method(Method::POST)
+        .uri(format!("/hooks/{}", world.connection));
     request.headers_mut().unwrap().extend(headers);
     world.app.nobody().send(request.body(body.into()).unwrap()).await.status
 }
@@ -319,24 +371,37 @@ fn what_is_not_the_forges_is_refused_and_not_kept() {
         };
         let (good, body) = signed(&world, &payload(LABEL), "one").await;
         assert_eq!(send(HeaderMap::new(), body.clone(), &path).await.code(), "hook_refused");
-        assert_eq!(send(good.clone(), format!("{body} "), &path).await.code(), "hook_refused");
+        assert_eq!(
+            send(good.clone(), format!("{body} "), &path).await.code(),
+            "hook_refused"
+        );
         // Where the forge signs, a token is not enough, and an empty one never is.
         for token in ["", "x", "0123456789abcdef0123456789abcdef"] {
             let headers = HeaderMap::from_iter([("x-gitlab-token".parse().unwrap(), token.parse().unwrap())]);
-            assert_eq!(send(headers, body.clone(), &path).await.code(), "hook_refused", "{token}");
+            assert_eq!(
+                send(headers, body.clone(), &path).await.code(),
+                "hook_refused",
+                "{token}"
+            );
         }
         let mut forged = good.clone();
         forged.insert("webhook-signature", "v1,AAAA".parse().unwrap());
         assert_eq!(send(forged, body.clone(), &path).await.code(), "hook_refused");
         let unknown = send(good.clone(), body.clone(), &format!("/hooks/con_{}", "0".repeat(32))).await;
         let nonsense = send(good.clone(), body.clone(), "/hooks/nonsense").await;
-        assert_eq!((unknown.code(), unknown.anonymous()), ("not_found".to_owned(), nonsense.anonymous()));
+        assert_eq!(
+            (unknown.code(), unknown.anonymous()),
+            ("not_found".to_owned(), nonsense.anonymous())
+        );
         let huge = "x".repeat(5 * 1024 * 1024);
         assert_eq!(send(good.clone(), huge, &path).await.code(), "body_too_large");
         let kept = world.owner.get(&format!("{CONNECTIONS}/demo/deliveries")).await.ok(200);
         assert_eq!(kept["items"], json!([]));
         // The same bytes under the same id are taken once; later than five minutes they are old.
-        assert_eq!(send(good.clone(), body.clone(), &path).await.status, StatusCode::ACCEPTED);
+        assert_eq!(
+            send(good.clone(), body.clone(), &path).await.status,
+            StatusCode::ACCEPTED
+        );
         assert_eq!(send(good.clone(), body.clone(), &path).await.status, StatusCode::OK);
         world.app.clock.advance(301);
         assert_eq!(send(good, body, &path).await.code(), "hook_refused");
@@ -345,7 +410,13 @@ fn what_is_not_the_forges_is_refused_and_not_kept() {
         assert_eq!(deliver(&world, &push, "push").await, StatusCode::ACCEPTED);
         assert_eq!(deliver(&world, &json!([1]), "list").await, StatusCode::ACCEPTED);
         let kept = world.owner.get(&format!("{CONNECTIONS}/demo/deliveries")).await.ok(200);
-        let ignored = |id: &str| kept["items"].as_array().unwrap().iter().any(|d| d["id"] == id && d["state"] == "ignored");
+        let ignored = |id: &str| {
+            kept["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|d| d["id"] == id && d["state"] == "ignored")
+        };
         assert!(ignored("push") && ignored("list"), "{kept:#}");
     });
 }
@@ -365,7 +436,11 @@ fn each_reason_is_said_once() {
             let all = world.audit("tickets.no_op").await;
             let mut codes = Vec::new();
             for entry in all {
-                let entry = world.owner.get(&format!("/api/v1/audit/{}", entry["id"].as_str().unwrap())).await.ok(200);
+                let entry = world
+                    .owner
+                    .get(&format!("/api/v1/audit/{}", entry["id"].as_str().unwrap()))
+                    .await
+                    .ok(200);
                 codes.push(entry["after"]["code"].as_str().unwrap_or_default().to_owned());
             }
             codes.sort();
@@ -379,7 +454,11 @@ fn each_reason_is_said_once() {
         world.label("ria", &[], &[LABEL]);
         world.label("ria", &[LABEL], &[]);
         world.work().await;
-        assert!(codes().await.contains(&"sender_may_not".to_owned()), "{:?}", codes().await);
+        assert!(
+            codes().await.contains(&"sender_may_not".to_owned()),
+            "{:?}",
+            codes().await
+        );
         assert!(world.runs().await.is_empty());
         // Who is suspended starts nothing either.
         let suspend = format!("/api/v1/users/{}/suspend", world.dan.id);
@@ -393,7 +472,11 @@ fn each_reason_is_said_once() {
         // A label that only looks like one is told apart.
         world.label("mia", &["Bailey-hitl"], &[LABEL]);
         world.work().await;
-        assert!(codes().await.contains(&"label_refused".to_owned()), "{:?}", codes().await);
+        assert!(
+            codes().await.contains(&"label_refused".to_owned()),
+            "{:?}",
+            codes().await
+        );
         assert!(world.runs().await.is_empty());
     });
 }
@@ -432,13 +515,21 @@ fn a_delivery_is_given_up_after_five_tries() {
         world.work().await;
         let path = format!("{CONNECTIONS}/demo/deliveries");
         let first = world.owner.get(&path).await.ok(200)["items"][0].clone();
-        assert_eq!((&first["state"], &first["tries"]), (&json!("waiting"), &json!(1)), "{first}");
+        assert_eq!(
+            (&first["state"], &first["tries"]),
+            (&json!("waiting"), &json!(1)),
+            "{first}"
+        );
         for _ in 0..5 {
             world.app.clock.advance(3_600);
             while world.app.app.tickets_step().await.unwrap() {}
         }
         let first = world.owner.get(&path).await.ok(200)["items"][0].clone();
-        assert_eq!((&first["state"], &first["tries"]), (&json!("dead"), &json!(5)), "{first}");
+        assert_eq!(
+            (&first["state"], &first["tries"]),
+            (&json!("dead"), &json!(5)),
+            "{first}"
+        );
         assert!(first["reason"].as_str().unwrap().contains("token"), "{first}");
         assert_eq!(world.audit("deliveries.dead").await.len(), 1);
         // With a good one the poll finds what was lost.
@@ -465,7 +556,12 @@ fn a_run_is_taken_up_from_every_step() {
             let (one, two) = tokio::join!(world.app.app.tickets_step(), world.app.app.tickets_step());
             one.unwrap();
             two.unwrap();
-            let state = world.runs().await.first().map(|run| run["state"].clone()).unwrap_or_default();
+            let state = world
+                .runs()
+                .await
+                .first()
+                .map(|run| run["state"].clone())
+                .unwrap_or_default();
             if states.last() != Some(&state) {
                 states.push(state.clone());
             }
@@ -476,15 +572,27 @@ fn a_run_is_taken_up_from_every_step() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         world.work().await;
-        assert_eq!((world.runs().await.len(), world.workspaces().await, world.comments().await.len()), (1, 1, 1));
+        assert_eq!(
+            (
+                world.runs().await.len(),
+                world.workspaces().await,
+                world.comments().await.len()
+            ),
+            (1, 1, 1)
+        );
         // A comment whose id is lost is found by its marker.
-        let key = bailey_store::TicketKey {
+        let key = TicketKey {
             connection: world.connection,
             project: world.project().await.id,
             path: PROJECT.to_owned(),
             ticket: 1,
         };
-        world.app.store.ticket_status_want(&key, "changed", world.now()).await.unwrap();
+        world
+            .app
+            .store
+            .ticket_status_want(&key, "changed", world.now())
+            .await
+            .unwrap();
         assert_ne!(world.app.store.ticket_status_wanted(&key).await.unwrap(), "");
     });
 }
@@ -527,7 +635,11 @@ fn hostile_text_and_secrets_get_nowhere() {
             assert!(!place.contains("whsec_"), "{place}");
         }
         for comment in world.comments().await {
-            assert!(!comment.body.contains("@all") && !comment.body.contains("<img"), "{}", comment.body);
+            assert!(
+                !comment.body.contains("@all") && !comment.body.contains("<img"),
+                "{}",
+                comment.body
+            );
         }
         // A workspace has no agent to tell, so that a comment changes nothing.
         assert_eq!(world.runs().await[0]["state"], "ready");
@@ -543,15 +655,30 @@ fn what_a_connection_lacks_is_said() {
             "token": weak,
         });
         world.owner.post(CONNECTIONS, body).await.ok(201);
-        let check = world.owner.post(&format!("{CONNECTIONS}/weak/check"), json!({})).await.ok(200);
+        let check = world
+            .owner
+            .post(&format!("{CONNECTIONS}/weak/check"), json!({}))
+            .await
+            .ok(200);
         assert_eq!(check["ok"], false);
         let missing = check["projects"].to_string();
         assert!(missing.contains("scope") && missing.contains("Maintainer"), "{check:#}");
         assert!(check["notes"].to_string().contains("public_url"), "{check:#}");
         assert!(check["notes"].to_string().contains("template"), "{check:#}");
-        let good = world.owner.post(&format!("{CONNECTIONS}/demo/check"), json!({})).await.ok(200);
-        assert_eq!((&good["ok"], &good["account"]), (&json!(true), &json!("bailey")), "{good:#}");
-        assert_eq!(world.owner.get(&format!("{CONNECTIONS}/demo")).await.ok(200)["signs"], true);
+        let good = world
+            .owner
+            .post(&format!("{CONNECTIONS}/demo/check"), json!({}))
+            .await
+            .ok(200);
+        assert_eq!(
+            (&good["ok"], &good["account"]),
+            (&json!(true), &json!("bailey")),
+            "{good:#}"
+        );
+        assert_eq!(
+            world.owner.get(&format!("{CONNECTIONS}/demo")).await.ok(200)["signs"],
+            true
+        );
     });
 }
 
@@ -577,18 +704,34 @@ fn a_connections_fields_are_checked() {
             ("identity_providers", json!({"saml": "nobody"}), "/identity_providers"),
         ] {
             let (code, parts) = owner.post(CONNECTIONS, with(field, value)).await.problem();
-            assert_eq!((code.as_str(), parts), ("invalid_fields", vec![at.to_owned()]), "{field}");
+            assert_eq!(
+                (code.as_str(), parts),
+                ("invalid_fields", vec![at.to_owned()]),
+                "{field}"
+            );
         }
         let made = owner.post(CONNECTIONS, good.clone()).await.ok(201);
-        assert_eq!((&made["label_prefix"], &made["enabled"]), (&json!("bailey"), &json!(true)));
+        assert_eq!(
+            (&made["label_prefix"], &made["enabled"]),
+            (&json!("bailey"), &json!(true))
+        );
         assert!(made.get("token").is_none());
         assert_eq!(owner.post(CONNECTIONS, good).await.code(), "name_taken");
         let path = format!("{CONNECTIONS}/{}", made["id"].as_str().unwrap());
         let change = json!({"template": "plain", "default_model": "m", "enabled": false, "name": "two"});
         let changed = owner.patch(&path, change).await.ok(200);
-        assert_eq!((&changed["template"], &changed["projects"]), (&json!("plain"), &json!(["g/p"])));
-        let cleared = owner.patch(&format!("{CONNECTIONS}/two"), json!({"template": null})).await.ok(200);
-        assert_eq!((&cleared["template"], &cleared["default_model"]), (&Value::Null, &json!("m")));
+        assert_eq!(
+            (&changed["template"], &changed["projects"]),
+            (&json!("plain"), &json!(["g/p"]))
+        );
+        let cleared = owner
+            .patch(&format!("{CONNECTIONS}/two"), json!({"template": null}))
+            .await
+            .ok(200);
+        assert_eq!(
+            (&cleared["template"], &cleared["default_model"]),
+            (&Value::Null, &json!("m"))
+        );
         assert_eq!(owner.delete(&path).await.status, StatusCode::NO_CONTENT);
         assert_eq!(owner.get(&path).await.code(), "not_found");
         let filter = AuditFilter {
@@ -596,7 +739,7 @@ fn a_connections_fields_are_checked() {
             ..AuditFilter::default()
         };
         app.audit.flush().await.unwrap();
-        let (entries, _) = app.store.audit_list(&filter, None, 10).await.unwrap();
+        let (entries, _) = app.store.audit_list(&filter, ListPage::first(10)).await.unwrap();
         assert_eq!(entries.len(), 2);
     });
 }

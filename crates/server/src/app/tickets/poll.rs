@@ -11,6 +11,8 @@ use super::Trouble;
 use super::facts::{Work, asks};
 use crate::app::{App, AppError};
 
+/// What the id of a look at a ticket with a live run begins with. Forges' own ids are others.
+pub(super) const LOOK: &str = "ticket-";
 /// Pages of changed tickets of one project in one poll.
 const PAGES: usize = 20;
 /// How far back is asked beyond what was seen, in seconds: changes become visible a moment after their time.
@@ -152,7 +154,7 @@ impl App {
 /// How a ticket with a live run is now: closed, without its label, or somebody else's.
 fn state_of(project: &ProjectRef, ticket: &Ticket, at: i64) -> Event {
     Event {
-        delivery: format!("ticket-{}-{}@{at}", project.id, ticket.number),
+        delivery: format!("{LOOK}{}-{}@{at}", project.id, ticket.number),
         project: project.clone(),
         sender: ticket.author.clone(),
         what: What::Ticket(TicketChange {

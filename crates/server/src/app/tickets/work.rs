@@ -18,7 +18,7 @@ use serde_json::json;
 
 use super::facts::{Known, Work};
 use super::status::{self, page_of_merge_request};
-use super::{ACTOR, TRIES, Trouble, again};
+use super::{ACTOR, TRIES, Trouble, again, poll};
 use crate::app::{App, AppError};
 use crate::audit::{Change, Resource};
 
@@ -263,6 +263,10 @@ impl App {
         live: bool,
     ) -> Result<String, Trouble> {
         let reason = no_op.to_string();
+        if matches!(no_op, NoOp::NothingAsked) && event.delivery.starts_with(poll::LOOK) {
+            // Nobody has asked anything: the poll has looked.
+            return Ok(reason);
+        }
         // Recorded first: what was noted as said has been said.
         let seen = format!("{}: {reason}", no_op.code());
         if self.store().ticket_no_op_is(key, &seen).await? {
