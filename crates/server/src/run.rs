@@ -167,6 +167,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let accepting = tasks.spawn(serve(listener, serving, stop.clone()));
     fleet.start().await?;
     tasks.spawn(app.clone().work_on_tickets(stop.clone()));
+    tasks.spawn(app.clone().poll_tickets(stop.clone()));
     announce(&config, fresh, &store, &clock).await?;
     wait_for_signal().await?;
     let running = Running {

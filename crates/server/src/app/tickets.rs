@@ -23,8 +23,8 @@ use crate::audit::AuditError;
 const ACTOR: &str = "forge connection";
 /// How long it is waited where nothing wakes the worker: runs are looked at again by their time.
 const LOOK: Duration = Duration::from_secs(1);
-/// How often forges are asked what has changed, counted in looks.
-const POLL: u32 = 60;
+/// How often forges are asked what has changed.
+const POLL: Duration = Duration::from_mins(1);
 /// How long ended deliveries are kept, in seconds. A forge repeats them for some hours.
 const KEPT: i64 = 14 * 86_400;
 /// How often something is tried.
@@ -63,33 +63,51 @@ fn again(now: Timestamp, tries: u32, error: &Trouble) -> Timestamp {
     now.plus_seconds(seconds.max(i64::try_from(asked).unwrap_or(seconds)))
 }
 
+/// A failure of the store is for the log: what was begun is taken up again.
+fn said(done: Result<(), AppError>) {
+    if let Err(error) = done {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "tickets cannot be looked after"
+        );
+    }
+}
+
 impl App {
-    /// Works on deliveries and runs, and polls, until `stop`.
+    /// Works on deliveries and runs, until `stop`.
     pub(crate) async fn work_on_tickets(self, stop: CancellationToken) {
-        let mut looks: u32 = 0;
         loop {
             let done = async {
-                // In the first look, too: what was told while no server ran was told to nobody.
-                if looks.is_multiple_of(POLL) {
-                    self.tickets_poll().await?;
-                    self.store().deliveries_forget(self.now().plus_seconds(-KEPT)).await?;
-                }
                 while self.tickets_step().await? {}
                 Ok::<(), AppError>(())
             };
-            let done = tokio::select! {
-                done = done => done,
+            tokio::select! {
+                done = done => said(done),
                 () = stop.cancelled() => return,
-            };
-            if let Err(error) = done {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "tickets cannot be looked after"
-                );
             }
             tokio::select! {
-                () = tokio::time::sleep(LOOK) => looks = looks.wrapping_add(1),
+                () = tokio::time::sleep(LOOK) => {}
                 () = self.forges().woken() => {}
+                () = stop.cancelled() => return,
+            }
+        }
+    }
+
+    /// Asks forges what has changed, until `stop`: at once, too, since what was told while no server ran was told to nobody.
+    pub(crate) async fn poll_tickets(self, stop: CancellationToken) {
+        loop {
+            let done = async {
+                self.tickets_poll().await?;
+                let before = self.now().plus_seconds(-KEPT);
+                self.store().deliveries_forget(before).await?;
+                Ok::<(), AppError>(())
+            };
+            tokio::select! {
+                done = done => said(done),
+                () = stop.cancelled() => return,
+            }
+            tokio::select! {
+                () = tokio::time::sleep(POLL) => {}
                 () = stop.cancelled() => return,
             }
         }
