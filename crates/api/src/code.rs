@@ -56,6 +56,8 @@ codes! {
     SessionEnded = "session_ended", 401, "The session has ended";
     /// Name, password or code are not right.
     SignInRefused = "sign_in_refused", 401, "Not signed in";
+    /// A delivery is not signed as the webhook signs.
+    HookRefused = "hook_refused", 401, "The delivery is not this webhook's";
     /// What an identity provider says cannot be relied on.
     ProviderAnswerInvalid = "provider_answer_invalid", 401, "The identity provider's answer does not hold";
     /// The role or the token does not include the action.
@@ -172,6 +174,8 @@ codes! {
     Unavailable = "unavailable", 503, "Not available at the moment";
     /// An identity provider does not answer.
     ProviderUnavailable = "provider_unavailable", 503, "The identity provider does not answer";
+    /// A forge does not answer, or says no.
+    ForgeUnavailable = "forge_unavailable", 503, "The forge does not do what is asked";
     /// The workspace's agent is not linked.
     WorkspaceNotConnected = "workspace_not_connected", 503, "The workspace is not connected at the moment";
     /// The server holds as many connections as it may.

@@ -8,6 +8,7 @@ pub mod budgets;
 pub mod chats;
 pub mod code;
 pub mod external;
+pub mod connections;
 pub mod files;
 pub mod frame;
 pub mod groups;

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    admin, audit, budgets, config, doctor, exec, external_auth, files, grants, groups, homes, keys, login, mock,
-    models, open, org, policy, prices, quota, requests, roles, server, spend, templates, terminal, tokens, users,
+    admin, audit, budgets, config, connections, doctor, exec, external_auth, files, grants, groups, homes, keys, login,
+    mock, models, open, org, policy, prices, quota, requests, roles, server, spend, templates, terminal, tokens, users,
     workspaces,
 };
 
@@ -78,6 +78,8 @@ pub(crate) enum Command {
     Groups(groups::Arguments),
     /// Manage roles: what may be done, and on whose things
     Roles(roles::Arguments),
+    /// Connect forges, whose labelled tickets become workspaces
+    Connections(connections::Arguments),
     /// Manage who was granted which roles
     Grants(grants::Arguments),
     /// Explain why something is allowed, or is not

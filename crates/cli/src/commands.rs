@@ -4,6 +4,7 @@ pub(crate) mod admin;
 pub(crate) mod audit;
 pub(crate) mod budgets;
 pub(crate) mod config;
+pub(crate) mod connections;
 pub(crate) mod doctor;
 pub(crate) mod exec;
 pub(crate) mod external_auth;
@@ -106,6 +107,7 @@ async fn act(command: Command, env: &Env) -> Result<(), Failure> {
         Command::Policy(arguments) => policy::run(arguments, env).await,
         Command::Quota(arguments) => quota::run(arguments, env).await,
         Command::Org(arguments) => org::run(arguments, env).await,
+        Command::Connections(arguments) => connections::run(arguments, env).await,
         Command::Tokens(arguments) => tokens::run(arguments, env).await,
         Command::Models(arguments) => models::run(&arguments, env).await,
         Command::Prices(arguments) => prices::run(&arguments),

@@ -98,6 +98,10 @@ actions! {
     ChatWrite = "chats.write";
     /// Interrupt and stop chats.
     ChatStop = "chats.stop";
+    /// See connections to forges and the runs of tickets.
+    ConnectionRead = "connections.read";
+    /// Make, change, check and delete connections to forges.
+    ConnectionWrite = "connections.write";
 }
 
 /// Whose things an action may touch. Ordered: the wider includes the narrower.
@@ -139,7 +143,9 @@ impl Action {
             | Self::ModelRead
             | Self::HealthRead
             | Self::AuditRead
-            | Self::TemplateWrite => &[All],
+            | Self::TemplateWrite
+            | Self::ConnectionRead
+            | Self::ConnectionWrite => &[All],
             // One's own templates are those that one may use.
             Self::TemplateRead => &[Own, All],
             Self::WorkspaceAccess | Self::ModelUse | Self::ChatWrite => &[Own],

@@ -132,6 +132,10 @@ ids! {
     CallId = "tc";
     /// A worker that carries chats on, for as long as its process lives.
     WorkerId = "wrk";
+    /// A connection to a forge.
+    ConnectionId = "con";
+    /// One run of a ticket.
+    RunId = "run";
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ pub mod people;
 pub mod period;
 pub mod secret;
 pub mod template;
+pub mod ticket;
 pub mod time;
 pub mod workspace;
 

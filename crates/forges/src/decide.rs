@@ -84,6 +84,8 @@ pub struct LiveRun {
     pub has_chat: bool,
     /// Its branch.
     pub branch: String,
+    /// The forge's id of whom it is for.
+    pub assignee: i64,
 }
 
 /// What is to be done.
@@ -142,6 +144,9 @@ pub enum StopCause {
     /// The label that started it was taken off.
     #[error("the label that started it was taken off")]
     Unlabelled,
+    /// The ticket is not assigned any more to the person whose workspace it is.
+    #[error("the ticket is not assigned any more to the person it was started for")]
+    Unassigned,
     /// The ticket cannot be read any more.
     #[error("the ticket was deleted or moved, or Bailey may not read it any more")]
     Gone,
@@ -163,6 +168,9 @@ pub fn decide(event: &Event, facts: &Facts<'_>) -> Decision {
         }
         if !ticket.labels.contains(&live.label) {
             return Decision::Stop(StopCause::Unlabelled);
+        }
+        if !ticket.assignees.iter().any(|assignee| assignee.id == live.assignee) {
+            return Decision::Stop(StopCause::Unassigned);
         }
     }
     let decided = match &event.what {

@@ -1,9 +1,9 @@
 //! New ids and random bytes.
 
 use bailey_core::{
-    AttemptId, AuditWriterId, BudgetId, BuildId, CallId, ChatId, GrantId, GroupId, IdentityId, InvitationId, KeyId,
-    MessageId, OrgId, PersonId, ReplicaId, RequestId, RoleId, SessionId, TemplateId, TemplateVersionId, Timestamp,
-    TokenId, WorkerId, WorkspaceId,
+    AttemptId, AuditWriterId, BudgetId, BuildId, CallId, ChatId, ConnectionId, GrantId, GroupId, IdentityId,
+    InvitationId, KeyId, MessageId, OrgId, PersonId, ReplicaId, RequestId, RoleId, RunId, SessionId, TemplateId,
+    TemplateVersionId, Timestamp, TokenId, WorkerId, WorkspaceId,
 };
 use uuid::Uuid;
 
@@ -56,6 +56,7 @@ new_ids!(
     BuildId,
     CallId,
     ChatId,
+    ConnectionId,
     GrantId,
     GroupId,
     IdentityId,
@@ -67,6 +68,7 @@ new_ids!(
     ReplicaId,
     RequestId,
     RoleId,
+    RunId,
     SessionId,
     TemplateId,
     TemplateVersionId,

@@ -8,6 +8,7 @@ mod budgets;
 mod caller;
 mod chats;
 mod checks;
+mod connections;
 mod cursor;
 mod error;
 mod external_accounts;
@@ -38,6 +39,7 @@ mod sessions;
 mod sign_in;
 mod spend;
 mod templates;
+mod tickets;
 mod tokens;
 mod users;
 mod view;
@@ -59,6 +61,7 @@ use crate::apps::{Apps, AppsOptions, AppsParts};
 use crate::audit::{Anchors, AuditLog};
 use crate::fleet::Fleet;
 use crate::folder::Folder;
+use crate::forges::Forges;
 use crate::identity::{Identity, IdentityOptions};
 use crate::streams::Open;
 
@@ -95,6 +98,8 @@ pub struct AppParts {
     pub audit: AuditLog,
     /// What signs it.
     pub anchors: Anchors,
+    /// Connections to forges.
+    pub forges: Forges,
 }
 
 /// The application. Cheap to clone.
@@ -186,6 +191,21 @@ impl App {
     /// What signs the audit log.
     pub(crate) fn anchors(&self) -> &Anchors {
         &self.0.parts.anchors
+    }
+
+    /// Connections to forges.
+    pub(crate) fn forges(&self) -> &Forges {
+        &self.0.parts.forges
+    }
+
+    /// Where browsers and forges find the server: at its public address, or where it listens.
+    pub(crate) fn platform(&self) -> &str {
+        self.0.parts.apps.platform.trim_end_matches('/')
+    }
+
+    /// Whether that is an address that somebody configured.
+    pub(crate) fn is_public(&self) -> bool {
+        self.0.parts.identity.public_url.is_some()
     }
 
     /// The folder of templates.

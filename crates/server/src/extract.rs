@@ -5,6 +5,7 @@ mod body;
 mod events;
 mod form;
 mod path;
+mod payload;
 mod query;
 mod upgrade;
 
@@ -13,6 +14,7 @@ pub(crate) use body::{Body, LIMIT, invalid};
 pub(crate) use events::Events;
 pub(crate) use form::Form;
 pub(crate) use path::{Id, Ids};
+pub(crate) use payload::Payload;
 pub(crate) use query::{Query, wrong};
 pub(crate) use upgrade::Upgrade;
 

@@ -5,6 +5,7 @@ mod audit;
 mod auth;
 mod budgets;
 mod chats;
+mod connections;
 mod grants;
 mod groups;
 mod health;
@@ -59,6 +60,7 @@ fn table() -> Vec<Row> {
     rows.extend(rows_of_the_gate());
     rows.extend(rows_of_workspaces());
     rows.extend(rows_of_chats());
+    rows.extend(rows_of_connections());
     rows
 }
 
@@ -165,6 +167,25 @@ fn rows_of_the_gate() -> Vec<Row> {
         row(Needs(A::HealthRead), routes!(health::handler)),
         row(Needs(A::ModelRead), routes!(models::handler)),
         row(Needs(A::ModelRead), routes!(prices::handler)),
+    ]
+}
+
+fn rows_of_connections() -> Vec<Row> {
+    use Access::{Needs, Public};
+    use Action as A;
+    let row = |access, routes| Row { access, routes };
+    vec![
+        // For forges, whose signature the handler verifies.
+        row(Public, routes!(connections::hook::handler)),
+        row(Needs(A::ConnectionWrite), routes!(connections::create::handler)),
+        row(Needs(A::ConnectionRead), routes!(connections::list::handler)),
+        row(Needs(A::ConnectionRead), routes!(connections::get::handler)),
+        row(Needs(A::ConnectionWrite), routes!(connections::update::handler)),
+        row(Needs(A::ConnectionWrite), routes!(connections::delete::handler)),
+        row(Needs(A::ConnectionWrite), routes!(connections::check::handler)),
+        row(Needs(A::ConnectionWrite), routes!(connections::register::handler)),
+        row(Needs(A::ConnectionRead), routes!(connections::runs::handler)),
+        row(Needs(A::ConnectionRead), routes!(connections::deliveries::handler)),
     ]
 }
 

@@ -24,6 +24,7 @@ use crate::bootstrap::{self, AdminError};
 use crate::door::{self, DoorError};
 use crate::fleet::{self, Fleet, FleetOptions};
 use crate::folder::{Folder, FolderEvent};
+use crate::forges::Forges;
 use crate::prices::{self, PricesError};
 use crate::serve::{ServeOptions, Serving, serve};
 use crate::tls::{Certificates, TlsError};
@@ -73,6 +74,9 @@ pub enum RunError {
     /// Certificates of an identity provider.
     #[error("cannot set up the identity providers")]
     Providers(#[from] ClientError),
+    /// The client for forges.
+    #[error("cannot set up connections to forges")]
+    Forges(#[source] ClientError),
     /// The price file.
     #[error(transparent)]
     Prices(#[from] PricesError),
@@ -127,6 +131,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let key = secret_key(dir).map_err(data_dir_error(dir))?;
     let anchors = anchors(&config, &key, &audit, (&store, &clock));
     anchors.start(&tasks, stop.clone());
+    let forges = Forges::new(&key).map_err(RunError::Forges)?;
     let app = App::new(AppParts {
         gate: Arc::clone(&gate),
         gateway: Arc::clone(&gateway),
@@ -139,6 +144,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         chats: config.chats.clone(),
         audit: audit.clone(),
         anchors: anchors.clone(),
+        forges,
     });
     // Before anything is served: it counts what has ended with the server before.
     app.take_up_suspensions().await?;
@@ -162,6 +168,8 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let accepting = tasks.spawn(serve(listener, serving, stop.clone()));
     fleet.start().await?;
     let chats = tasks.spawn(app.chat_worker().run(stop.clone()));
+    tasks.spawn(app.clone().work_on_tickets(stop.clone()));
+    tasks.spawn(app.clone().poll_tickets(stop.clone()));
     announce(&config, fresh, &store, &clock).await?;
     wait_for_signal().await?;
     let running = Running {

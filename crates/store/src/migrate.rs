@@ -40,6 +40,7 @@ pub(crate) const STEPS: &[Step] = steps! {
     10 "0010_indexes";
     11 "0011_chats";
     12 "0012_external_auth";
+    13 "0013_forges";
 };
 
 fn migrator(text: impl Fn(&Step) -> &'static str) -> Migrator {

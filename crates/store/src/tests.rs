@@ -21,7 +21,9 @@ const FILES: &[(&str, &[(&str, Statement)])] = &[
     ("chat_leases", crate::chat_leases::ALL),
     ("chat_steps", crate::chat_steps::ALL),
     ("chats", crate::chats::ALL),
+    ("connections", crate::connections::ALL),
     ("credentials", crate::credentials::ALL),
+    ("deliveries", crate::deliveries::ALL),
     ("external_accounts", crate::external_accounts::ALL),
     ("grants", crate::grants::ALL),
     ("groups", crate::groups::ALL),
@@ -41,6 +43,8 @@ const FILES: &[(&str, &[(&str, Statement)])] = &[
     ("store", crate::store::ALL),
     ("template_access", crate::template_access::ALL),
     ("templates", crate::templates::ALL),
+    ("ticket_runs", crate::ticket_runs::ALL),
+    ("ticket_status", crate::ticket_status::ALL),
     ("tokens", crate::tokens::ALL),
     ("workspaces", crate::workspaces::ALL),
 ];

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use bailey_core::{
-    AttemptId, AuditWriterId, BudgetId, BuildId, CallId, ChatId, GrantId, GroupId, IdentityId, InvitationId, KeyId,
-    MessageId, Money, OrgId, PersonId, ReplicaId, RequestId, RoleId, SessionId, TemplateId, TemplateVersionId,
-    Timestamp, TokenId, WorkerId, WorkspaceId,
+    AttemptId, AuditWriterId, BudgetId, BuildId, CallId, ChatId, ConnectionId, GrantId, GroupId, IdentityId,
+    InvitationId, KeyId, MessageId, Money, OrgId, PersonId, ReplicaId, RequestId, RoleId, RunId, SessionId, TemplateId,
+    TemplateVersionId, Timestamp, TokenId, WorkerId, WorkspaceId,
 };
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
@@ -206,6 +206,7 @@ ids!(
     BuildId,
     CallId,
     ChatId,
+    ConnectionId,
     GrantId,
     GroupId,
     IdentityId,
@@ -217,6 +218,7 @@ ids!(
     ReplicaId,
     RequestId,
     RoleId,
+    RunId,
     SessionId,
     TemplateId,
     TemplateVersionId,

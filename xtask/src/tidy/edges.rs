@@ -39,6 +39,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "bailey-chats",
             "bailey-core",
             "bailey-egress",
+            "bailey-forges",
             "bailey-gate",
             "bailey-gateway",
             "bailey-link",

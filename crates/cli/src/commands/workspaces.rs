@@ -2,7 +2,7 @@
 
 mod build;
 mod find;
-mod values;
+pub(crate) mod values;
 mod views;
 
 use bailey_api::workspaces::{Workspace, WorkspaceCreate, WorkspaceListQuery, WorkspaceRebuild};

@@ -86,9 +86,13 @@ impl Role {
                 | A::AuditRead
                 | A::TemplateRead
                 | A::WorkspaceRead
-                | A::ChatRead,
+                | A::ChatRead
+                | A::ConnectionRead,
             )
-            | (Self::TemplateAdmin, A::TemplateRead | A::TemplateWrite | A::WorkspaceRead)
+            | (
+                Self::TemplateAdmin,
+                A::TemplateRead | A::TemplateWrite | A::WorkspaceRead | A::ConnectionRead | A::ConnectionWrite,
+            )
             | (Self::Member | Self::TemplateAdmin, A::ModelRead) => Some(All),
             _ => None,
         }

@@ -109,6 +109,7 @@ impl Case {
             label: "bailey-agent".to_owned(),
             has_chat: true,
             branch: "bailey/ticket-12".to_owned(),
+            assignee: 7,
         });
         self
     }
@@ -291,6 +292,7 @@ fn every_reason_for_nothing_is_told_apart() {
             label: "bailey-agent".to_owned(),
             has_chat: true,
             branch: "bailey/ticket-12".to_owned(),
+            assignee: 7,
         });
     });
 }
@@ -332,14 +334,15 @@ fn a_confidential_ticket_stays_so() {
 }
 
 #[test]
-fn closing_and_unlabelling_stop_whoever_does_it() {
+fn closing_unlabelling_and_unassigning_stop_whoever_does_it() {
     type Alter<'a> = &'a dyn Fn(&mut Case);
-    let alter: [(Alter<'_>, StopCause); 3] = [
+    let alter: [(Alter<'_>, StopCause); 4] = [
         (&|case| case.ticket().open = false, StopCause::Closed),
         (
             &|case| case.ticket().labels = labels(&["bug", "bailey-hitl"]),
             StopCause::Unlabelled,
         ),
+        (&|case| case.ticket().assignees.clear(), StopCause::Unassigned),
         (&|case| case.ticket = None, StopCause::Gone),
     ];
     for (alter, cause) in alter {

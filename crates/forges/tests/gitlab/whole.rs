@@ -109,6 +109,7 @@ async fn work(forge: &GitLab, event: &Event, kept: &mut Kept) -> Decision {
                 label: start.label.clone(),
                 has_chat: true,
                 branch: "bailey/ticket-23".to_owned(),
+                assignee: start.assignee.id,
             });
             Phase::Started
         }

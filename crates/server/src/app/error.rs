@@ -34,6 +34,12 @@ pub enum AppError {
     /// An identity provider does not answer.
     #[error("{0}")]
     Provider(String),
+    /// A forge cannot be asked, or says no.
+    #[error("{0}")]
+    Forge(String),
+    /// A delivery is not signed as the connection's webhook signs.
+    #[error("the delivery is not signed as this webhook signs; register the webhook again from Bailey")]
+    HookRefused,
     /// A logout token does not hold.
     #[error("the logout token does not hold; the server's log says why")]
     LogoutToken,
@@ -196,6 +202,8 @@ impl From<AppError> for Reject {
             AppError::SessionRequired => Self::new(Code::SessionRequired, detail),
             AppError::SignInRefused => Self::new(Code::SignInRefused, detail),
             AppError::Provider(_) => Self::new(Code::ProviderUnavailable, detail).retry_after(RETRY_AFTER),
+            AppError::Forge(_) => Self::new(Code::ForgeUnavailable, detail).retry_after(RETRY_AFTER),
+            AppError::HookRefused => Self::new(Code::HookRefused, detail),
             AppError::LogoutToken => Self::new(Code::LogoutTokenInvalid, detail),
             AppError::ConfirmationRequired => Self::new(Code::ConfirmationRequired, detail),
             AppError::SignInLimited(wait) => Self::new(Code::SignInLimited, detail).retry_after(wait),

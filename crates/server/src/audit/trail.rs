@@ -98,6 +98,27 @@ impl Trail {
         }
     }
 
+    /// Says that what was asked is kept elsewhere, and recorded when it is worked on.
+    pub(crate) fn kept(&self) {
+        if let Some(inner) = &self.0 {
+            inner.state().recorded = true;
+        }
+    }
+
+    /// Records what came of what was recorded, where no request is answered.
+    pub(crate) async fn conclude(&self, error: Option<&crate::app::AppError>) {
+        let Some(inner) = &self.0 else { return };
+        let opened = std::mem::take(&mut inner.state().opened);
+        let verdict = error.map_or(Verdict::DONE, |error| Verdict {
+            outcome: Outcome::Failed,
+            code: None,
+            reason: Some(error.to_string()),
+        });
+        for opened in &opened {
+            inner.log.conclude(opened, verdict.clone()).await;
+        }
+    }
+
     /// Records what came of the request, or that it was refused. Answers instead if it changed something and recorded nothing.
     pub(crate) async fn finish(&self, who: Option<Who>, asked: Asked, response: Response) -> Response {
         let Some(inner) = &self.0 else { return response };

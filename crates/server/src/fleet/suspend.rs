@@ -20,6 +20,14 @@ impl Fleet {
         self.0.end_suspended(Some(person)).await
     }
 
+    /// Begins to stop a workspace for a reason that is not its person's. One to which something else is done is left alone.
+    ///
+    /// # Errors
+    /// Where the store cannot be written.
+    pub(crate) async fn stop_for(&self, workspace: &Workspace, reason: String) -> Result<(), StoreError> {
+        self.0.stop(workspace, reason).await
+    }
+
     /// A person was deleted, and the store knows: workspaces and kept homes that were not handed over are deleted from now
     /// on. Nothing of this is lost if the server ends before it is done; the watch takes it up.
     pub(crate) fn person_deleted(&self) {

@@ -19,6 +19,8 @@ pub(crate) enum Purpose {
     SecondFactors,
     /// Signatures of the audit log's anchors.
     Audit,
+    /// Tokens and webhooks' secrets of connections to forges.
+    Connections,
     /// What a browser keeps while somebody is at an identity provider.
     SignInFlows,
 }
@@ -31,6 +33,7 @@ impl Purpose {
             Self::ExternalAccounts => b"bailey/v1/external-accounts",
             Self::SecondFactors => b"bailey/v1/second-factors",
             Self::Audit => b"bailey/v1/audit",
+            Self::Connections => b"bailey/v1/connections",
             Self::SignInFlows => b"bailey/v1/sign-in-flows",
         }
     }

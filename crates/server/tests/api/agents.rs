@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use bailey_api::agent::{FromAgent, FromServer, Purpose};
+use bailey_api::frame::ExecFrame;
 use bailey_core::{TemplateId, TemplateVersionId, WorkspaceId};
 use bailey_link::{Connection, DialError, Opener, Stream};
 use bailey_runtime::Tasks;
@@ -38,6 +40,8 @@ struct Heard {
     silent: bool,
     /// What answers to streams that the server opens, if anything does.
     inside: Option<Inside>,
+    /// Where commands run, each workspace in a home of its own.
+    homes: Option<PathBuf>,
     left: HashSet<WorkspaceId>,
 }
 
@@ -67,6 +71,11 @@ impl Agents {
         self.0.lock().unwrap().inside = Some(inside.clone());
     }
 
+    /// Agents that link from now on run commands, each in a home of its own below this directory.
+    pub(crate) fn run_commands(&self, homes: PathBuf) {
+        self.0.lock().unwrap().homes = Some(homes);
+    }
+
     /// Agents that link from now on never say that they are ready.
     pub(crate) fn silent(&self) {
         self.0.lock().unwrap().silent = true;
@@ -82,7 +91,11 @@ pub(crate) struct Running {
 impl TestApp {
     /// Listens, takes up what is to be done, and has agents link.
     pub(crate) async fn run(&self) -> Running {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        self.run_on(TcpListener::bind("127.0.0.1:0").await.unwrap()).await
+    }
+
+    /// The same on a socket that is bound already.
+    pub(crate) async fn run_on(&self, listener: TcpListener) -> Running {
         let addr = listener.local_addr().unwrap();
         let tasks = Tasks::new();
         tasks.spawn(accept(listener, self.router.clone(), tasks.clone()));
@@ -224,8 +237,12 @@ impl Speaker {
                 .token(self.id)
                 .is_some_and(|token| *token.expose() == self.token)
         {
-            let inside = self.agents.0.lock().unwrap().inside.clone();
-            match dial_with(addr, &self.token, "interactive", inside).await {
+            let (inside, home) = {
+                let heard = self.agents.0.lock().unwrap();
+                let home = heard.homes.as_ref().map(|homes| homes.join(self.id.to_string()));
+                (heard.inside.clone(), home)
+            };
+            match dial_with(addr, &self.token, "interactive", (inside, home)).await {
                 Ok(link) => self.speak(&link).await,
                 Err(DialError::Refused { .. }) => return,
                 Err(_) => {}
@@ -261,7 +278,12 @@ pub(crate) async fn dial(addr: SocketAddr, token: &str, class: &str) -> Result<L
     dial_with(addr, token, class, None).await
 }
 
-async fn dial_with(addr: SocketAddr, token: &str, class: &str, inside: Option<Inside>) -> Result<Link, DialError> {
+async fn dial_with(
+    addr: SocketAddr,
+    token: &str,
+    class: &str,
+    (inside, home): (Option<Inside>, Option<PathBuf>),
+) -> Result<Link, DialError> {
     let url = format!("http://{addr}/api/v1/agent/link?class={class}");
     let Connection {
         opener,
@@ -275,10 +297,40 @@ async fn dial_with(addr: SocketAddr, token: &str, class: &str, inside: Option<In
         while let Some(stream) = incoming.next().await {
             if let Some(inside) = inside.clone() {
                 serving.spawn(inside.serve(stream));
+            } else if let Some(home) = home.clone() {
+                serving.spawn(command(stream, home));
             }
         }
     });
     Ok(Link { opener, _tasks: tasks })
+}
+
+/// Runs the command that a stream asks for, with nothing of the environment but a path and a home.
+async fn command(stream: Stream, home: PathBuf) {
+    let Ok((Purpose::Exec(start), pending)) = bailey_link::accept::<Purpose>(stream).await else {
+        return;
+    };
+    std::fs::create_dir_all(&home).unwrap();
+    let (_reader, mut writer) = bailey_link::frames(pending.accept().await.unwrap(), 1 << 20);
+    let ran = tokio::task::spawn_blocking(move || {
+        std::process::Command::new(&start.command[0])
+            .args(&start.command[1..])
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("HOME", &home)
+            .envs(&start.environment)
+            .current_dir(&home)
+            .stdin(std::process::Stdio::null())
+            .output()
+    });
+    let ran = ran.await.unwrap().unwrap();
+    let status = ran.status.code().unwrap_or(1);
+    for frame in [ExecFrame::Stderr(ran.stderr), ExecFrame::Exited { status }] {
+        if writer.send(&frame.encode()).await.is_err() {
+            return;
+        }
+    }
+    let _ = writer.finish().await;
 }
 
 impl Link {

@@ -64,6 +64,7 @@ fn kind(path: &str) -> Option<&'static str> {
         "roles",
         "grants",
         "audit",
+        "connections",
         "me",
     ];
     let found = kinds.into_iter().find(|kind| *kind == resource);
@@ -168,6 +169,8 @@ fn name(n: &mut u32, what: &str) -> String {
 struct Maker<'a> {
     app: &'a TestApp,
     template: (TemplateId, TemplateVersionId),
+    /// Where connections find their forge: it answers, and is none.
+    forge: String,
     n: u32,
 }
 
@@ -355,6 +358,14 @@ impl Maker<'_> {
                 name
             }
             "grants" => self.grant("member", Subject::Person(person)).await.to_string(),
+            "connections" => {
+                let body = json!({
+                    "name": name(&mut self.n, "connection"), "kind": "gitlab", "base_url": self.forge,
+                    "projects": ["g/p"], "token": "glpat-cells",
+                });
+                let made = self.app.owner().await.post("/api/v1/connections", body).await.ok(201);
+                made["id"].as_str().unwrap().to_owned()
+            }
             // What these name is nobody's, and only those ask who reach everything; or it is the asker's own, in a session.
             "invitations" | "audit" | "me" => return None,
             _ => panic!("{kind}: say here how to make one"),
@@ -516,6 +527,7 @@ async fn prepare(app: &TestApp) -> Maker<'_> {
     Maker {
         app,
         template: (template, version),
+        forge: "http://127.0.0.1:1".to_owned(),
         n: 0,
     }
 }
@@ -531,6 +543,7 @@ fn every_cell_answers_as_the_table_says() {
     test_with_models("", async |app| {
         let running = app.run().await;
         let mut maker = prepare(&app).await;
+        maker.forge = format!("http://{}", running.addr);
         let rows = expected();
         let mut cells = 0;
         for role in As::ALL {

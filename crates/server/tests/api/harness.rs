@@ -23,14 +23,15 @@ use bailey_gate::token::{self, Kind};
 use bailey_gate::{Gate, GateOptions, TokenLimits};
 use bailey_gateway::{Gateway, GatewayOptions, IntakeLimits, Routes};
 use bailey_llm::{ParseLimits, PriceTable};
-use bailey_runtime::config::{ChatsConfig, Config, DefaultsConfig, KeyDefaults, Overrides, SignInConfig};
+use bailey_runtime::config::{Config, DefaultsConfig, KeyDefaults, Overrides};
 use bailey_runtime::ids::NewId;
 use bailey_runtime::metrics::Registry;
 use bailey_runtime::{Clock, ManualClock, Tasks};
 use bailey_server::fleet::{Fleet, FleetOptions};
 use bailey_server::folder::Folder;
 use bailey_server::{
-    Anchors, AnchorsOptions, App, AppParts, AppsOptions, AuditKey, AuditLog, AuditOptions, External, IdentityOptions,
+    Anchors, AnchorsOptions, App, AppParts, AppsOptions, AuditKey, AuditLog, AuditOptions, External, Forges,
+    IdentityOptions,
     MasterKey, Peer, Providers, bootstrap,
 };
 use bailey_store::{AuditWriterKind, JournalPosition, Store, Target};
@@ -87,13 +88,25 @@ pub(crate) fn test_with_models<F: Future<Output = ()>>(text: &str, body: impl Fn
     on_sqlite(async |db| {
         let config = configuration(text);
         let door = bailey_server::door::build(&config).await.unwrap();
-        let app = Box::pin(TestApp::start_with(db, config.sign_in, door.routes, config.chats)).await;
+        let app = Box::pin(TestApp::start_with(db, config, door.routes, PLATFORM)).await;
         Box::pin(body(app)).await;
         for mock in door.mocks {
             mock.stop().await;
         }
     });
 }
+
+/// Runs a test on an application of its own that others find at `platform`.
+pub(crate) fn test_at<F: Future<Output = ()>>(platform: &str, body: impl FnOnce(TestApp) -> F) {
+    on_sqlite(async |db| {
+        let routes = Routes::new(Vec::new());
+        let app = Box::pin(TestApp::start_with(db, configuration(""), routes, platform)).await;
+        Box::pin(body(app)).await;
+    });
+}
+
+/// Where the application is found where nothing else is said.
+const PLATFORM: &str = "http://localhost:7080";
 
 /// A person with a token of theirs, or a browser with what it was given.
 #[derive(Clone)]
@@ -159,12 +172,11 @@ fn fleet(gate: &Arc<Gate>, gateway: &Arc<Gateway>, sim: &Arc<SimDriver>) -> (Fle
 
 impl TestApp {
     async fn start(db: TestDb, config: Config) -> Self {
-        let chats = config.chats.clone();
-        Self::start_with(db, config, Routes::new(Vec::new()), chats).await
+        Self::start_with(db, config, Routes::new(Vec::new()), PLATFORM).await
     }
 
     #[expect(clippy::too_many_lines, reason = "one part after the other")]
-    async fn start_with(db: TestDb, config: Config, routes: Routes, chats: ChatsConfig) -> Self {
+    async fn start_with(db: TestDb, config: Config, routes: Routes, platform: &str) -> Self {
         let dir = db.directory().unwrap().to_owned();
         let target = match db.target() {
             TestTarget::Sqlite(path) => Target::Sqlite(path.clone()),
@@ -243,14 +255,15 @@ impl TestApp {
             apps: AppsOptions {
                 config: configuration("").apps,
                 port: Some(7080),
-                platform: "http://localhost:7080".to_owned(),
+                platform: platform.to_owned(),
                 key: bailey_core::Secret::new([7; 32]),
             },
             identity: identity(&config),
             templates: folder.clone(),
-            chats,
+            chats: config.chats.clone(),
             audit: audit.clone(),
             anchors: anchors.clone(),
+            forges: Forges::new(&MasterKey::new(bailey_core::Secret::new([7; 32]))).unwrap(),
         });
         Self {
             router: bailey_server::routes::router(&app),

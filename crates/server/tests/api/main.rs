@@ -50,4 +50,6 @@ mod table;
 #[cfg(test)]
 mod templates;
 #[cfg(test)]
+mod tickets;
+#[cfg(test)]
 mod writes;

@@ -24,6 +24,7 @@ pub(crate) fn expected() -> BTreeMap<&'static str, Needs> {
     let mut expected = expected_of_identity();
     expected.extend(expected_of_the_rest());
     expected.extend(expected_of_workspaces());
+    expected.extend(expected_of_connections());
     expected
 }
 
@@ -205,6 +206,24 @@ fn expected_of_workspaces() -> BTreeMap<&'static str, Needs> {
     ])
 }
 
+fn expected_of_connections() -> BTreeMap<&'static str, Needs> {
+    use Action as A;
+    use Needs::{Nothing, To};
+    BTreeMap::from([
+        // Forges sign what they send there.
+        ("POST /hooks/{id}", Nothing),
+        ("POST /api/v1/connections", To(A::ConnectionWrite)),
+        ("GET /api/v1/connections", To(A::ConnectionRead)),
+        ("GET /api/v1/connections/{id}", To(A::ConnectionRead)),
+        ("PATCH /api/v1/connections/{id}", To(A::ConnectionWrite)),
+        ("DELETE /api/v1/connections/{id}", To(A::ConnectionWrite)),
+        ("POST /api/v1/connections/{id}/check", To(A::ConnectionWrite)),
+        ("POST /api/v1/connections/{id}/webhook", To(A::ConnectionWrite)),
+        ("GET /api/v1/connections/{id}/runs", To(A::ConnectionRead)),
+        ("GET /api/v1/connections/{id}/deliveries", To(A::ConnectionRead)),
+    ])
+}
+
 /// `METHOD path` of every operation of a description, with the operation.
 pub(crate) fn operations(api: &Value) -> BTreeMap<String, Value> {
     let mut found = BTreeMap::new();
@@ -236,6 +255,7 @@ pub(crate) fn request(operation: &str) -> (Method, String) {
         ("workspaces", "ws"),
         ("homes", "ws"),
         ("chats", "ch"),
+        ("connections", "con"),
     ];
     let kinds = if path.contains("/identities/") {
         &[("me", "idn")][..]

@@ -12,6 +12,8 @@ mod budgets;
 #[cfg(test)]
 mod chats;
 #[cfg(test)]
+mod connections;
+#[cfg(test)]
 mod external_accounts;
 #[cfg(test)]
 mod fixtures;

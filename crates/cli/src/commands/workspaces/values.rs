@@ -15,7 +15,7 @@ use crate::output::understood;
 pub(crate) struct Pair(String, String);
 
 /// Reads `name=value`.
-pub(super) fn pair(text: &str) -> Result<Pair, String> {
+pub(crate) fn pair(text: &str) -> Result<Pair, String> {
     let (name, value) = text
         .split_once('=')
         .ok_or_else(|| format!("`{text}` has no value; write NAME=VALUE"))?;
@@ -26,7 +26,7 @@ pub(super) fn pair(text: &str) -> Result<Pair, String> {
 }
 
 /// The values by name, each read as its parameter of the template wants it.
-pub(super) async fn values(
+pub(crate) async fn values(
     api: &Api,
     template: &str,
     version: Option<u64>,

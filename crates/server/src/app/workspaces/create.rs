@@ -17,6 +17,17 @@ use crate::audit::{Change, Resource};
 impl App {
     /// Makes a workspace and begins to start it. The answer comes while the build runs.
     pub async fn workspace_create(&self, caller: &Caller, ask: WorkspaceCreate) -> Result<wire::Workspace, AppError> {
+        let id = WorkspaceId::new_at(self.now());
+        self.workspace_create_as(caller, id, ask).await
+    }
+
+    /// The same with an id that the caller has made up before, so that it can be found again.
+    pub(in crate::app) async fn workspace_create_as(
+        &self,
+        caller: &Caller,
+        id: WorkspaceId,
+        ask: WorkspaceCreate,
+    ) -> Result<wire::Workspace, AppError> {
         let name = match ask.name {
             Some(name) => name,
             None => made_up()?,
@@ -33,7 +44,6 @@ impl App {
         let mut given = preset(&chosen, ask.preset.as_deref())?;
         given.extend(ask.parameters);
         let now = self.now();
-        let id = WorkspaceId::new_at(now);
         let facts = Facts {
             name: name.clone(),
             owner: caller.actor.person.name.clone(),

@@ -290,6 +290,7 @@ async fn app(
     let app = App::new(AppParts {
         audit,
         anchors,
+        forges: crate::Forges::new(&key).unwrap(),
         gate,
         gateway,
         defaults: config.defaults.clone(),

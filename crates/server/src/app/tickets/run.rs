@@ -1,0 +1,297 @@
+//! A run, from step to step. Each step can be done again: it looks first at what is there.
+
+use bailey_api::workspaces::WorkspaceCreate;
+use bailey_core::RequestId;
+use bailey_core::authz::Action;
+use bailey_core::people::PersonStatus;
+use bailey_core::ticket::RunState;
+use bailey_core::workspace::WorkspaceStatus;
+use bailey_forges::comment::Phase;
+use bailey_store::{RunChange, TicketRun};
+use futures_util::StreamExt as _;
+
+use super::clone::folder;
+use super::{TRIES, Trouble, again, status};
+use crate::app::{App, AppError, Caller};
+use crate::audit::Causal;
+
+/// Runs of one look.
+const MOST: u32 = 64;
+/// Runs that are taken further at the same time.
+const RUNS: usize = 8;
+/// Seconds until a run that waits for its workspace is looked at again.
+const SOON: i64 = 1;
+/// Seconds until a run is looked at again for whose workspace a repository is cloned: a server that was killed takes it up then.
+const CLONE: i64 = 10;
+/// Seconds until a run is looked at again in which somebody works.
+const REST: i64 = 15;
+/// Looks at a workspace that runs and whose agent is not connected.
+const AWAY: u32 = 300;
+
+/// Where a run goes from here.
+enum Next {
+    /// It is looked at again after so many seconds.
+    Wait(i64),
+    /// To another state.
+    To(RunState, Option<String>),
+}
+
+impl Next {
+    fn failed(why: impl Into<String>) -> Self {
+        Self::To(RunState::Failed, Some(why.into()))
+    }
+}
+
+impl App {
+    /// Takes runs further that are due.
+    pub(super) async fn runs_step(&self) -> Result<bool, AppError> {
+        let due = self.store().ticket_runs_due(self.now(), MOST).await?;
+        let any = !due.is_empty();
+        futures_util::stream::iter(due)
+            .for_each_concurrent(RUNS, |run| async move {
+                if let Err(error) = self.run_step(&run).await {
+                    tracing::error!(
+                        run.id = %run.new.id,
+                        error = &error as &dyn std::error::Error,
+                        "what came of a step cannot be stored"
+                    );
+                }
+            })
+            .await;
+        Ok(any)
+    }
+
+    async fn run_step(&self, run: &TicketRun) -> Result<(), AppError> {
+        let next = match run.state {
+            RunState::Starting => self.start_workspace(run).await,
+            RunState::Building => self.await_workspace(run).await,
+            RunState::Cloning => self.clone_or_wait(run).await,
+            RunState::Ready => self.look_after(run).await,
+            RunState::Stopping => self.stop_workspace(run).await,
+            RunState::Done | RunState::Failed | RunState::Stopped => return Ok(()),
+        };
+        match next {
+            Ok(Next::Wait(seconds)) => {
+                let due = self.now().plus_seconds(seconds);
+                Ok(self.store().ticket_run_later(run, due).await?)
+            }
+            Ok(Next::To(state, cause)) => self.run_to(run, state, cause).await,
+            Err(error) if run.tries + 1 < TRIES || run.state == RunState::Stopping => {
+                tracing::warn!(run.id = %run.new.id, error = &error as &dyn std::error::Error, "a step of a run is tried again");
+                let due = again(self.now(), run.tries, &error);
+                Ok(self.store().ticket_run_later(run, due).await?)
+            }
+            Err(error) => {
+                let why = format!("given up after {TRIES} tries: {error}");
+                self.run_to(run, RunState::Failed, Some(why)).await
+            }
+        }
+    }
+
+    /// Stores a run's next state, and with it what its ticket is told.
+    pub(super) async fn run_to(&self, run: &TicketRun, to: RunState, cause: Option<String>) -> Result<(), AppError> {
+        let now = self.now();
+        let seconds = match to {
+            RunState::Building => Some(SOON),
+            RunState::Ready => Some(REST),
+            RunState::Starting | RunState::Cloning | RunState::Stopping => Some(0),
+            RunState::Done | RunState::Failed | RunState::Stopped => None,
+        };
+        let why = cause.clone().unwrap_or_default();
+        let phase = match to {
+            RunState::Ready => Some(Phase::Working { note: cause.clone() }),
+            RunState::Failed => Some(Phase::Failed { why }),
+            RunState::Stopped => Some(Phase::Stopped { why }),
+            RunState::Done => Some(Phase::Done),
+            RunState::Starting | RunState::Building | RunState::Cloning | RunState::Stopping => None,
+        };
+        let status = phase.map(|phase| self.status(&run.new, phase).render(&status::key(&run.new.key)));
+        let change = RunChange {
+            to,
+            cause: cause.as_deref().filter(|_| to != RunState::Ready),
+            due_at: seconds.map(|seconds| now.plus_seconds(seconds)),
+            status: status.as_deref(),
+        };
+        // One that has gone on meanwhile is where it is to be.
+        self.store().ticket_run_change(run, change, now).await?;
+        Ok(())
+    }
+
+    /// Makes the workspace, as its person would: by their role, their quota and the templates that they may use.
+    async fn start_workspace(&self, run: &TicketRun) -> Result<Next, Trouble> {
+        if self.store().workspace_get(run.new.workspace).await?.is_some() {
+            return Ok(Next::To(RunState::Building, None));
+        }
+        let record = self.store().connection_get(run.new.key.connection).await?;
+        let Some(record) = record.filter(|record| record.enabled) else {
+            return Ok(Next::failed("the connection was turned off"));
+        };
+        let Some(template) = record.settings.template else {
+            return Ok(Next::failed("the connection names no template"));
+        };
+        let name = &run.new.assignee_name;
+        let caller = match self.caller_of(run, Action::WorkspaceCreate).await? {
+            Some(caller) => caller,
+            None => return Ok(Next::failed(format!("{name} may not make workspaces"))),
+        };
+        let ask = WorkspaceCreate {
+            template,
+            name: Some(run.new.workspace_name.clone()),
+            version: None,
+            preset: None,
+            parameters: record.settings.parameters,
+        };
+        let made = self.workspace_create_as(&caller, run.new.workspace, ask).await;
+        caller.trail.conclude(made.as_ref().err()).await;
+        match made {
+            Ok(_) => Ok(Next::To(RunState::Building, None)),
+            Err(error) => refusal(error),
+        }
+    }
+
+    /// Waits until the workspace runs and its agent is there.
+    async fn await_workspace(&self, run: &TicketRun) -> Result<Next, Trouble> {
+        let id = run.new.workspace;
+        let Some(workspace) = self.store().workspace_get(id).await? else {
+            return Ok(Next::failed("its workspace is not there"));
+        };
+        Ok(match workspace.status() {
+            WorkspaceStatus::Pending | WorkspaceStatus::Starting => Next::Wait(SOON),
+            WorkspaceStatus::Running if self.fleet().links().is_connected(id) => Next::To(RunState::Cloning, None),
+            WorkspaceStatus::Running if run.tries > AWAY => Next::failed("its workspace does not answer"),
+            WorkspaceStatus::Running => Next::Wait(SOON),
+            WorkspaceStatus::Failed => {
+                let build = self.store().build_get(id, workspace.build).await?;
+                let why = build.and_then(|build| build.error).unwrap_or_default();
+                Next::failed(format!("its workspace did not start: {why}"))
+            }
+            WorkspaceStatus::Stopping
+            | WorkspaceStatus::Stopped
+            | WorkspaceStatus::Deleting
+            | WorkspaceStatus::Deleted => {
+                let why = "its workspace was stopped before it was ready".to_owned();
+                Next::To(RunState::Stopped, Some(why))
+            }
+        })
+    }
+
+    /// Clones in a task of its own: it may take minutes, and others are not to wait for it.
+    async fn clone_or_wait(&self, run: &TicketRun) -> Result<Next, Trouble> {
+        if let Some(turn) = self.forges().clone_begin(run.new.id) {
+            let (app, run) = (self.clone(), run.clone());
+            self.gate().tasks().spawn(async move {
+                let done = app.cloned(&run).await;
+                if let Err(error) = done {
+                    tracing::error!(run.id = %run.new.id, error = &error as &dyn std::error::Error, "what came of a clone cannot be stored");
+                }
+                drop(turn);
+            });
+        }
+        Ok(Next::Wait(CLONE))
+    }
+
+    async fn cloned(&self, run: &TicketRun) -> Result<(), AppError> {
+        match self.clone_into(run).await {
+            Ok(Ok(())) => {
+                let branch = &run.new.branch;
+                let mut said = format!(
+                    "the workspace {} is ready; the repository is in the folder {}, on the branch {branch}",
+                    run.new.workspace_name,
+                    folder(&run.new.key.path)
+                );
+                if run.new.agent {
+                    match self.start_chat(run) {
+                        Ok(()) => {}
+                        Err(why) => said = format!("{said}; {why}"),
+                    }
+                }
+                self.run_to(run, RunState::Ready, Some(said)).await
+            }
+            Ok(Err(why)) => {
+                let why = format!("the repository cannot be cloned: {why}");
+                self.run_to(run, RunState::Failed, Some(why)).await
+            }
+            Err(error) if run.tries + 1 < TRIES => {
+                tracing::warn!(run.id = %run.new.id, error = &error as &dyn std::error::Error, "cloning is tried again");
+                Ok(())
+            }
+            Err(error) => {
+                let why = format!("the repository cannot be cloned: {error}");
+                self.run_to(run, RunState::Failed, Some(why)).await
+            }
+        }
+    }
+
+    /// The seam to AI agents: called once the repository is there, for a label that asks for one. `Err` says to the person why none
+    /// works; the workspace is theirs to work in all the same.
+    #[expect(clippy::unused_self, reason = "an agent is started by the application")]
+    fn start_chat(&self, _run: &TicketRun) -> Result<(), &'static str> {
+        Err("this version of Bailey has no AI agents yet, so work in it yourself")
+    }
+
+    /// Looks whether the workspace is still there.
+    async fn look_after(&self, run: &TicketRun) -> Result<Next, Trouble> {
+        let workspace = self.store().workspace_get(run.new.workspace).await?;
+        let gone = workspace.is_none_or(|workspace| workspace.deleted_at.is_some());
+        Ok(if gone {
+            Next::To(RunState::Stopped, Some("its workspace was deleted".to_owned()))
+        } else {
+            Next::Wait(REST)
+        })
+    }
+
+    /// Stops the workspace; its home stays.
+    async fn stop_workspace(&self, run: &TicketRun) -> Result<Next, Trouble> {
+        let cause = run.cause.clone().unwrap_or_default();
+        let over = || Next::To(RunState::Stopped, Some(cause.clone()));
+        let Some(workspace) = self.store().workspace_get(run.new.workspace).await? else {
+            return Ok(over());
+        };
+        Ok(match workspace.status() {
+            WorkspaceStatus::Running => {
+                let reason = format!("stopped because of ticket {}: {cause}", run.new.key.ticket);
+                self.fleet().stop_for(&workspace, reason).await?;
+                Next::Wait(SOON)
+            }
+            // It cannot be stopped before its build has ended.
+            WorkspaceStatus::Pending | WorkspaceStatus::Starting => Next::Wait(SOON),
+            WorkspaceStatus::Stopping
+            | WorkspaceStatus::Stopped
+            | WorkspaceStatus::Failed
+            | WorkspaceStatus::Deleting
+            | WorkspaceStatus::Deleted => over(),
+        })
+    }
+
+    /// A run's person as a caller, whose doings are recorded as caused by the run; `None` = they may not do `action`.
+    pub(super) async fn caller_of(&self, run: &TicketRun, action: Action) -> Result<Option<Caller>, AppError> {
+        let actor = self.actor_of(run.new.person).await?;
+        let Some(actor) = actor.filter(|actor| actor.person.status == PersonStatus::Active) else {
+            return Ok(None);
+        };
+        let Ok(mut caller) = Caller::authorize(actor, action) else {
+            return Ok(None);
+        };
+        let causal = Causal(RequestId::from_uuid(run.new.id.uuid()));
+        let here = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+        caller.trail = self.audit().trail(here, Some(causal));
+        Ok(Some(caller))
+    }
+}
+
+/// What cannot be done for this person or connection ends the run; everything else is tried again.
+fn refusal(error: AppError) -> Result<Next, Trouble> {
+    match error {
+        AppError::Invalid(errors) | AppError::Quota(errors) | AppError::Beyond(errors) => {
+            let errors: Vec<String> = errors.into_iter().map(|error| error.detail).collect();
+            Ok(Next::failed(format!(
+                "its workspace cannot be made: {}",
+                errors.join("; ")
+            )))
+        }
+        AppError::Denied(_) | AppError::NotFound | AppError::Conflict { .. } => {
+            Ok(Next::failed(format!("its workspace cannot be made: {error}")))
+        }
+        error => Err(error.into()),
+    }
+}
