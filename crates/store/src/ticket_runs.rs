@@ -97,7 +97,7 @@ pub struct TicketRun {
     pub finished_at: Option<Timestamp>,
 }
 
-/// What came of starting a run.
+/// What came of starting a run. Where both stand against it, either is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunBegun {
     /// It is there now.

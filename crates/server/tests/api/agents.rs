@@ -275,7 +275,7 @@ pub(crate) struct Link {
 
 /// Dials as an agent does.
 pub(crate) async fn dial(addr: SocketAddr, token: &str, class: &str) -> Result<Link, DialError> {
-    dial_with(addr, token, class, None).await
+    dial_with(addr, token, class, (None, None)).await
 }
 
 async fn dial_with(
