@@ -55,6 +55,8 @@ pub enum PlanAnswer {
 /// What a chat is begun with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Start {
+    /// Its id, where it was named before; another chat with it is a conflict.
+    pub id: Option<ChatId>,
     /// The workspace; its owner is the chat's.
     pub workspace: WorkspaceId,
     /// What it is called.
@@ -115,7 +117,7 @@ impl Chats {
             })
         });
         let new = NewChat {
-            id: ChatId::new_at(now),
+            id: start.id.unwrap_or_else(|| ChatId::new_at(now)),
             workspace: start.workspace,
             title: start.title.replace('\0', "\u{fffd}"),
             engine: start.engine,
@@ -144,6 +146,18 @@ impl Chats {
         let message = NewMessage { id, by, text };
         let stepped = self.store.chat_message(chat, &message, now).await?;
         Ok((id, self.come_of(stepped)?))
+    }
+
+    /// Writes to a chat what has an id already, from Bailey itself; once more is as good as once.
+    pub async fn pass_on(&self, chat: ChatId, id: MessageId, text: &str) -> Result<(), ChatError> {
+        let now = self.clock.now();
+        let text = checked(text)?;
+        let message = NewMessage { id, by: None, text };
+        match self.store.chat_message(chat, &message, now).await {
+            Ok(stepped) => self.come_of(stepped).map(drop),
+            Err(StoreError::Conflict { field: "id", .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Answers a question of the agent.

@@ -1,7 +1,7 @@
 //! Runs of tickets: what asked for one starts it once, and a ticket has one at a time. Both are indexes of the database.
 
 use bailey_core::ticket::RunState;
-use bailey_core::{ConnectionId, PersonId, RunId, Timestamp, WorkspaceId};
+use bailey_core::{ChatId, ConnectionId, PersonId, RunId, Timestamp, WorkspaceId};
 
 use crate::page::cut;
 use crate::sql::{Assembly, same, statements};
@@ -14,7 +14,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, connection, project, path, ticket, arrival, number, label, person, assignee, assignee_name, agent, \
-             model, confidential, branch, workspace, workspace_name, state, cause, tries, created_at, updated_at, \
+             model, confidential, branch, workspace, workspace_name, chat, state, cause, tries, created_at, updated_at, \
              finished_at FROM ticket_runs",
             $rest
         )
@@ -24,9 +24,9 @@ macro_rules! select {
 statements! {
     INSERT = same(
         "INSERT INTO ticket_runs (id, connection, project, path, ticket, arrival, number, label, person, assignee, \
-         assignee_name, agent, model, confidential, branch, workspace, workspace_name, state, tries, due_at, created_at, \
-         updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 'starting', 0, \
-         $18, $18, $18)",
+         assignee_name, agent, model, confidential, branch, workspace, workspace_name, chat, state, tries, due_at, \
+         created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
+         'starting', 0, $19, $19, $19)",
     );
     GET = same(select!(" WHERE id = $1"));
     LIVE_OF_TICKET = same(select!(
@@ -40,8 +40,13 @@ statements! {
     );
     LATER = same("UPDATE ticket_runs SET tries = tries + 1, due_at = $3 WHERE id = $1 AND state = $2");
     MESSAGE = same(
-        "INSERT INTO ticket_messages (run, comment, author, body, at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+        "INSERT INTO ticket_messages (run, comment, author, body, at, passed) VALUES ($1, $2, $3, $4, $5, $6) \
+         ON CONFLICT DO NOTHING",
     );
+    MESSAGES_LEFT = same(
+        "SELECT comment, author, body, at FROM ticket_messages WHERE run = $1 AND NOT passed ORDER BY comment",
+    );
+    MESSAGE_PASSED = same("UPDATE ticket_messages SET passed = $3 WHERE run = $1 AND comment = $2");
     MESSAGES = same("SELECT comment, author, body, at FROM ticket_messages WHERE run = $1 ORDER BY comment");
 }
 
@@ -76,6 +81,8 @@ pub struct NewRun {
     pub workspace: WorkspaceId,
     /// Its name.
     pub workspace_name: String,
+    /// The chat of the AI agent, where one is asked for: begun afterwards, too.
+    pub chat: Option<ChatId>,
 }
 
 /// A run.
@@ -156,6 +163,7 @@ fn read(row: &Row) -> Result<TicketRun, StoreError> {
             branch: row.get("branch")?,
             workspace: row.get("workspace")?,
             workspace_name: row.get("workspace_name")?,
+            chat: row.get("chat")?,
         },
         state: row.parse("state", |text| text.parse().ok())?,
         cause: row.get("cause")?,
@@ -163,6 +171,15 @@ fn read(row: &Row) -> Result<TicketRun, StoreError> {
         created_at: row.get("created_at")?,
         updated_at: row.get("updated_at")?,
         finished_at: row.get("finished_at")?,
+    })
+}
+
+fn read_message(row: &Row) -> Result<TicketMessage, StoreError> {
+    Ok(TicketMessage {
+        comment: row.get("comment")?,
+        author: row.get("author")?,
+        body: row.get("body")?,
+        at: row.get("at")?,
     })
 }
 
@@ -185,6 +202,7 @@ fn insert(new: &NewRun, now: Timestamp) -> crate::sql::Query {
         .bind(new.branch.as_str())
         .bind(new.workspace)
         .bind(new.workspace_name.as_str())
+        .bind(new.chat)
         .bind(now)
 }
 
@@ -287,22 +305,31 @@ impl Store {
                 .bind(message.comment)
                 .bind(message.author.as_str())
                 .bind(message.body.as_str())
-                .bind(message.at);
+                .bind(message.at)
+                .bind(false);
             tx.execute(insert).await
         })?;
         Ok(rows > 0)
     }
 
+    /// What was written for a run and its chat does not have yet, in the forge's order.
+    pub async fn ticket_messages_left(&self, run: RunId) -> Result<Vec<TicketMessage>, StoreError> {
+        self.reader()
+            .await?
+            .read_all(MESSAGES_LEFT.bind(run), read_message)
+            .await
+    }
+
+    /// Notes that a run's chat has what was written in this comment.
+    pub async fn ticket_message_passed(&self, run: RunId, comment: i64) -> Result<(), StoreError> {
+        transaction!(self, async |tx| {
+            let passed = MESSAGE_PASSED.bind(run).bind(comment).bind(true);
+            tx.execute(passed).await.map(drop)
+        })
+    }
+
     /// What was written for a run, in the forge's order.
     pub async fn ticket_messages(&self, run: RunId) -> Result<Vec<TicketMessage>, StoreError> {
-        let read = |row: &Row| {
-            Ok(TicketMessage {
-                comment: row.get("comment")?,
-                author: row.get("author")?,
-                body: row.get("body")?,
-                at: row.get("at")?,
-            })
-        };
-        self.reader().await?.read_all(MESSAGES.bind(run), read).await
+        self.reader().await?.read_all(MESSAGES.bind(run), read_message).await
     }
 }

@@ -247,6 +247,7 @@ impl World {
 
     pub(crate) fn start(&self) -> Start {
         Start {
+            id: None,
             workspace: PLACE,
             title: "A chat".into(),
             engine: Engine {

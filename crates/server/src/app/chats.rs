@@ -1,6 +1,6 @@
 //! Chats: what people do to runs of AI agents.
 
-mod begin;
+pub(super) mod begin;
 pub(crate) mod follow;
 mod view;
 

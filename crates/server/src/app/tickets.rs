@@ -1,6 +1,7 @@
 //! Tickets of forges: what is told of them comes in ([`hook`]) or is found by a poll ([`poll`]), is decided upon with the facts of the
 //! moment ([`facts`], [`work`]), and becomes a run that is taken from step to step ([`run`]). Everything is stored before it is done.
 
+mod agent;
 mod clone;
 mod facts;
 mod hook;

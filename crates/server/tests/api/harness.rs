@@ -31,8 +31,7 @@ use bailey_server::fleet::{Fleet, FleetOptions};
 use bailey_server::folder::Folder;
 use bailey_server::{
     Anchors, AnchorsOptions, App, AppParts, AppsOptions, AuditKey, AuditLog, AuditOptions, External, Forges,
-    IdentityOptions,
-    MasterKey, Peer, Providers, bootstrap,
+    IdentityOptions, MasterKey, Peer, Providers, bootstrap,
 };
 use bailey_store::{AuditWriterKind, JournalPosition, Store, Target};
 use bailey_testkit::db::{TestDb, TestTarget, on_sqlite};

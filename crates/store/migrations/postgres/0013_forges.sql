@@ -40,7 +40,8 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_due ON deliveries (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX deliveries_finished ON deliveries (finished_at) WHERE finished_at IS NOT NULL;
 
--- Runs of tickets. One is live until it has ended; what asked for it starts one run and never another.
+-- Runs of tickets. One is live until it has ended; what asked for it starts one run and never another. `workspace` and `chat` are
+-- named before they are made.
 CREATE TABLE ticket_runs (
     id             UUID    NOT NULL PRIMARY KEY,
     connection     UUID    NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
@@ -59,6 +60,7 @@ CREATE TABLE ticket_runs (
     branch         TEXT    NOT NULL,
     workspace      UUID    NOT NULL,
     workspace_name TEXT    NOT NULL,
+    chat           UUID,
     state          TEXT    NOT NULL,
     cause          TEXT,
     tries          BIGINT  NOT NULL,
@@ -72,13 +74,14 @@ CREATE UNIQUE INDEX ticket_runs_live ON ticket_runs (connection, project, ticket
 CREATE INDEX ticket_runs_due ON ticket_runs (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX ticket_runs_person ON ticket_runs (person);
 
--- What people wrote on a ticket while its run was under way.
+-- What people wrote on a ticket while its run was under way; `passed` says that its chat has it.
 CREATE TABLE ticket_messages (
     run     UUID   NOT NULL REFERENCES ticket_runs (id) ON DELETE CASCADE,
     comment BIGINT NOT NULL,
     author  TEXT   NOT NULL,
     body    TEXT   NOT NULL,
     at      BIGINT NOT NULL,
+    passed  BOOLEAN NOT NULL,
     PRIMARY KEY (run, comment)
 );
 

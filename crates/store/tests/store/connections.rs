@@ -62,6 +62,7 @@ fn run(of: &ConnectionRecord, ticket: u64, arrival: &str, person: PersonId) -> N
         branch: format!("bailey/ticket-{ticket}"),
         workspace: WorkspaceId::from_uuid(id),
         workspace_name: "p-1".to_owned(),
+        chat: None,
     }
 }
 

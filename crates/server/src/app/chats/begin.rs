@@ -2,9 +2,9 @@
 
 use bailey_api::chats::{self as wire, ChatCreate, ChatLimitsInput};
 use bailey_chats::Start;
-use bailey_core::WorkspaceId;
 use bailey_core::chat::{Engine, Limits, Prompts, Run};
 use bailey_core::workspace::Workspace;
+use bailey_core::{ChatId, WorkspaceId};
 use bailey_gateway::ChatModel;
 use bailey_runtime::config::ChatsConfig;
 use serde_json::json;
@@ -21,6 +21,22 @@ const TITLE: usize = 60;
 const DIRECTORY: usize = 1024;
 /// The most tokens that an agent writes in one step: what it needs for a large file.
 const OUTPUT: u64 = 32_000;
+
+/// What the chat of a ticket is begun with.
+pub(in crate::app) struct Begin {
+    /// Its id, named by the run.
+    pub(in crate::app) id: ChatId,
+    /// What it is called: nothing of strangers.
+    pub(in crate::app) title: String,
+    /// The model; `None` = the default one.
+    pub(in crate::app) model: Option<String>,
+    /// The repository's directory.
+    pub(in crate::app) directory: String,
+    /// What the agent is told of text of strangers, for the system prompt.
+    pub(in crate::app) rules: String,
+    /// The first message.
+    pub(in crate::app) message: String,
+}
 
 impl App {
     /// What there is for chats in a workspace of one's own.
@@ -67,6 +83,7 @@ impl App {
         }));
         caller.record(record).await?;
         let start = Start {
+            id: None,
             workspace: id,
             title,
             engine: self.engine(&model),
@@ -83,6 +100,40 @@ impl App {
         let made = self.chats().create(start).await;
         let chat = made.map_err(|error| chat_error(error, "/message"))?;
         self.chat_view(chat, &mut Names::default()).await
+    }
+
+    /// Begins the chat of a ticket in its workspace, as the person that it is for: by their rights, which the caller has.
+    pub(in crate::app) async fn chat_begin(
+        &self,
+        caller: &Caller,
+        id: WorkspaceId,
+        begin: Begin,
+    ) -> Result<(), AppError> {
+        let workspace = self.workspace_within(caller, id).await?;
+        let model = self.model_of(&workspace, begin.model.as_deref()).await?;
+        let limits = self.chats_config().limits();
+        let record = Change::new("chats.create", workspace_resource(&workspace)).after(&json!({
+            "title": begin.title, "model": model.name, "plan": false, "limits": view::limits(&limits),
+        }));
+        caller.record(record).await?;
+        let administrator = self.chats_config().system_prompt.clone().unwrap_or_default();
+        let start = Start {
+            id: Some(begin.id),
+            workspace: id,
+            title: begin.title,
+            engine: self.engine(&model),
+            prompts: Prompts {
+                administrator: Some(format!("{administrator}\n\n{}", begin.rules).trim().to_owned()),
+                template: workspace.resolved.chat.system_prompt.clone(),
+            },
+            directory: Some(begin.directory),
+            planned: false,
+            once: false,
+            limits,
+            message: Some((None, begin.message)),
+        };
+        let made = self.chats().create(start).await;
+        made.map(drop).map_err(|error| chat_error(error, "/message"))
     }
 
     fn engine(&self, model: &ChatModel) -> Engine {

@@ -24,12 +24,12 @@ const SOON: i64 = 1;
 /// Seconds until a run is looked at again for whose workspace a repository is cloned: a server that was killed takes it up then.
 const CLONE: i64 = 10;
 /// Seconds until a run is looked at again in which somebody works.
-const REST: i64 = 15;
+pub(super) const REST: i64 = 15;
 /// Looks at a workspace that runs and whose agent is not connected.
 const AWAY: u32 = 300;
 
 /// Where a run goes from here.
-enum Next {
+pub(super) enum Next {
     /// It is looked at again after so many seconds.
     Wait(i64),
     /// To another state.
@@ -37,7 +37,7 @@ enum Next {
 }
 
 impl Next {
-    fn failed(why: impl Into<String>) -> Self {
+    pub(super) fn failed(why: impl Into<String>) -> Self {
         Self::To(RunState::Failed, Some(why.into()))
     }
 }
@@ -76,6 +76,14 @@ impl App {
                 Ok(self.store().ticket_run_later(run, due).await?)
             }
             Ok(Next::To(state, cause)) => self.run_to(run, state, cause).await,
+            // Looks at what is under way count as tries, and are never too many.
+            Err(error) if matches!(run.state, RunState::Building | RunState::Ready) => {
+                tracing::warn!(run.id = %run.new.id, error = &error as &dyn std::error::Error, "a run cannot be looked after");
+                Ok(self
+                    .store()
+                    .ticket_run_later(run, self.now().plus_seconds(REST))
+                    .await?)
+            }
             Err(error) if run.tries + 1 < TRIES || run.state == RunState::Stopping => {
                 tracing::warn!(run.id = %run.new.id, error = &error as &dyn std::error::Error, "a step of a run is tried again");
                 let due = again(self.now(), run.tries, &error);
@@ -93,6 +101,7 @@ impl App {
         let now = self.now();
         let seconds = match to {
             RunState::Building => Some(SOON),
+            RunState::Ready if run.new.chat.is_some() => Some(SOON),
             RunState::Ready => Some(REST),
             RunState::Starting | RunState::Cloning | RunState::Stopping => Some(0),
             RunState::Done | RunState::Failed | RunState::Stopped => None,
@@ -199,10 +208,15 @@ impl App {
                     run.new.workspace_name,
                     folder(&run.new.key.path)
                 );
-                if run.new.agent {
-                    match self.start_chat(run) {
-                        Ok(()) => {}
-                        Err(why) => said = format!("{said}; {why}"),
+                if let Some(chat) = run.new.chat {
+                    match self.start_chat(run, chat).await {
+                        Ok(Ok(())) => said = "the agent begins".to_owned(),
+                        Ok(Err(why)) => said = format!("{said}; {why}"),
+                        Err(error) if run.tries + 1 < TRIES => {
+                            tracing::warn!(run.id = %run.new.id, error = &error as &dyn std::error::Error, "beginning a chat is tried again");
+                            return Ok(());
+                        }
+                        Err(error) => said = format!("{said}; no agent works: {error}"),
                     }
                 }
                 self.run_to(run, RunState::Ready, Some(said)).await
@@ -222,26 +236,25 @@ impl App {
         }
     }
 
-    /// The seam to AI agents: called once the repository is there, for a label that asks for one. `Err` says to the person why none
-    /// works; the workspace is theirs to work in all the same.
-    #[expect(clippy::unused_self, reason = "an agent is started by the application")]
-    fn start_chat(&self, _run: &TicketRun) -> Result<(), &'static str> {
-        Err("this version of Bailey has no AI agents yet, so work in it yourself")
-    }
-
     /// Looks whether the workspace is still there.
     async fn look_after(&self, run: &TicketRun) -> Result<Next, Trouble> {
         let workspace = self.store().workspace_get(run.new.workspace).await?;
         let gone = workspace.is_none_or(|workspace| workspace.deleted_at.is_some());
-        Ok(if gone {
-            Next::To(RunState::Stopped, Some("its workspace was deleted".to_owned()))
-        } else {
-            Next::Wait(REST)
-        })
+        match run.new.chat {
+            _ if gone => Ok(Next::To(
+                RunState::Stopped,
+                Some("its workspace was deleted".to_owned()),
+            )),
+            Some(chat) => self.look_after_chat(run, chat).await,
+            None => Ok(Next::Wait(REST)),
+        }
     }
 
     /// Stops the workspace; its home stays.
     async fn stop_workspace(&self, run: &TicketRun) -> Result<Next, Trouble> {
+        if let Some(chat) = run.new.chat {
+            self.stop_chat(chat).await?;
+        }
         let cause = run.cause.clone().unwrap_or_default();
         let over = || Next::To(RunState::Stopped, Some(cause.clone()));
         let Some(workspace) = self.store().workspace_get(run.new.workspace).await? else {

@@ -43,6 +43,7 @@ impl App {
         status.person = Some(run.assignee_name.clone());
         status.model.clone_from(&run.model);
         status.workspace = Some(format!("{}/workspaces/{}", self.platform(), run.workspace));
+        status.chat = run.chat.map(|chat| format!("{}/chats/{chat}", self.platform()));
         status
     }
 

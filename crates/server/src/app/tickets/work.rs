@@ -1,7 +1,7 @@
 //! Deliveries, worked on: what each comes to is decided, stored and recorded.
 
 use bailey_core::ticket::RunState;
-use bailey_core::{RunId, WorkspaceId};
+use bailey_core::{ChatId, RunId, WorkspaceId};
 use bailey_forges::Decision;
 use bailey_forges::branch::BranchName;
 use bailey_forges::comment::{Phase, Status};
@@ -160,6 +160,7 @@ impl App {
             branch: BranchName::of_ticket(&work.prefix, key.ticket, number).to_string(),
             workspace: WorkspaceId::new_at(now),
             workspace_name: workspace_name(&key.path, key.ticket, id),
+            chat: matches!(start.trigger, Trigger::Agent { .. }).then(|| ChatId::new_at(now)),
         };
         let change = Change::new("tickets.start", ticket(key)).after(&json!({
             "run": id, "connection": work.record.name, "label": new.label, "person": new.person,
