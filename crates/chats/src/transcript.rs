@@ -83,6 +83,7 @@ impl Transcript {
                 self.unread = self.unread.saturating_add(text.len() as u64);
                 self.entries.push(Entry::Message(message, text));
             }
+            Part::StepStarted { .. } | Part::StepCut { kept: false } => self.open.clear(),
             Part::Text { block, text } => {
                 self.block(block, Block::Text(String::new()), |block| block.append(&text));
             }
@@ -122,7 +123,6 @@ impl Transcript {
                 self.open.retain(|(_, block)| matches!(block, Block::Text(_)));
                 self.close(true);
             }
-            Part::StepStarted { .. } | Part::StepCut { kept: false } => self.open.clear(),
             Part::ToolResult {
                 call, outcome, text, ..
             } => self.result(call, outcome, text),

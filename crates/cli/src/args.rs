@@ -3,9 +3,9 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    admin, audit, budgets, config, connections, doctor, exec, external_auth, files, grants, groups, homes, keys, login,
-    mock, models, open, org, policy, prices, quota, requests, roles, server, spend, templates, terminal, tokens, users,
-    workspaces,
+    admin, audit, budgets, chat, chats, config, connections, doctor, exec, external_auth, files, grants, groups, homes,
+    keys, login, mock, models, open, org, policy, prices, quota, requests, roles, server, spend, templates, terminal,
+    tokens, users, workspaces,
 };
 
 /// One gate for every model call: keys, budgets, routes, and a ledger of what was spent.
@@ -52,6 +52,10 @@ pub(crate) enum Command {
     Terminal(terminal::Arguments),
     /// Run a command in a workspace
     Exec(exec::Arguments),
+    /// Talk to an AI agent that works in a workspace
+    Chat(chat::Arguments),
+    /// List, show and stop chats with AI agents
+    Chats(chats::Arguments),
     /// List, read, write and search the files of a workspace
     Files(files::Arguments),
     /// Show an address that opens an app of a workspace in a browser

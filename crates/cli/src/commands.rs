@@ -3,6 +3,8 @@
 pub(crate) mod admin;
 pub(crate) mod audit;
 pub(crate) mod budgets;
+pub(crate) mod chat;
+pub(crate) mod chats;
 pub(crate) mod config;
 pub(crate) mod connections;
 pub(crate) mod doctor;
@@ -70,6 +72,7 @@ pub(crate) async fn run(command: Command, env: &Env) -> Result<ExitStatus, Failu
     match command {
         Command::Exec(arguments) => exec::run(arguments, env).await,
         Command::Terminal(arguments) => terminal::run(arguments, env).await,
+        Command::Chat(arguments) => chat::run(arguments, env).await,
         other => act(other, env).await.map(|()| ExitStatus::Ok),
     }
 }
@@ -77,7 +80,8 @@ pub(crate) async fn run(command: Command, env: &Env) -> Result<ExitStatus, Failu
 /// Does what has no status of its own.
 async fn act(command: Command, env: &Env) -> Result<(), Failure> {
     match command {
-        Command::Exec(_) | Command::Terminal(_) => Ok(()),
+        Command::Exec(_) | Command::Terminal(_) | Command::Chat(_) => Ok(()),
+        Command::Chats(arguments) => chats::run(arguments, env).await,
         Command::Server(arguments) => server::run(&arguments, env).await,
         Command::Create(arguments) => workspaces::create(arguments, env).await,
         Command::List(arguments) => workspaces::list(arguments, env).await,

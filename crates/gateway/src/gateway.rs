@@ -354,8 +354,8 @@ fn chat_model(name: &str, model: &Model, prices: &PriceTable) -> Option<ChatMode
         .find(|protocol| model.routes.iter().any(|route| speaks(*protocol)(&route)))?;
     // Whichever route answers must be able to read it.
     let context = model.routes.iter().filter(speaks(protocol)).filter_map(|route| {
-        let priced = route.price.as_ref().and_then(|price| price.context);
-        priced.or_else(|| {
+        let own = route.price.as_ref().and_then(|price| price.context);
+        own.or_else(|| {
             prices
                 .lookup(&route.provider.kind, route.model.as_deref().unwrap_or(name))?
                 .context

@@ -34,6 +34,8 @@ Commands:
   delete         Delete a workspace, and its home unless told otherwise
   terminal       Open a terminal in a workspace; it stays when this ends
   exec           Run a command in a workspace
+  chat           Talk to an AI agent that works in a workspace
+  chats          List, show and stop chats with AI agents
   files          List, read, write and search the files of a workspace
   open           Show an address that opens an app of a workspace in a browser
   logs           Show the log of a workspace's build

@@ -1,8 +1,12 @@
 //! Agents in real workspaces, with a scripted model: what they do is done as the workspace's user, and a server that is killed in
 //! the middle of it goes on where it was.
 
+use std::io::Write as _;
+use std::process::Stdio;
+
 use serde_json::{Value, json};
 
+use crate::relay::bailey;
 use crate::world::{World, test};
 
 pub(crate) const SCENARIO: &str = r#"
@@ -21,6 +25,10 @@ rules:
     answer: { tools: [{ name: run, arguments: { command: "echo begun >> log.txt; sleep 600" } }] }
   - match: { text: wait long, tool_result: "Unknown:" }
     answer: { text: I do not repeat it. }
+  - match: { text: which one, tool_results: 0 }
+    answer: { text: I ask., tools: [{ name: ask, arguments: { question: "Left or right?" } }] }
+  - match: { text: which one, tool_result: the left }
+    answer: { text: Left it is. }
   - match: { text: serve it, tool_results: 0 }
     answer: { tools: [{ name: run, arguments: { command: "read line; echo got $line; sleep 600", background: true } }] }
   - match: { text: serve it, tool_results: 1 }
@@ -120,6 +128,39 @@ fn a_tool_call_that_a_crash_made_unknown_is_reported_and_not_run_again() {
             "{results:#}"
         );
         assert_eq!(world.home_file("log.txt"), "begun\n", "it ran once");
+        world.delete(&id);
+    });
+}
+
+#[test]
+fn the_command_line_shows_an_agent_at_work_and_asks_what_it_asks() {
+    test(|mut world| {
+        let addr = world.start();
+        let id = world.create("dev");
+        let mut command = bailey(&mut world, addr, &["chat", "dev", "which", "one"]);
+        let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(b"the left\n").unwrap();
+        let ended = child.wait_with_output().unwrap();
+        let (said, notes) = (
+            String::from_utf8_lossy(&ended.stdout),
+            String::from_utf8_lossy(&ended.stderr),
+        );
+        assert!(ended.status.success(), "{said}\n{notes}");
+        assert_eq!(said, "I ask.\nLeft it is.\n", "{notes}");
+        assert!(
+            notes.contains("Left or right?") && notes.contains("answer: ") && notes.contains("2 steps"),
+            "{notes}"
+        );
+        let listed = bailey(&mut world, addr, &["chats", "list", "--output", "json"])
+            .output()
+            .unwrap();
+        let page: Value = serde_json::from_slice(&listed.stdout).unwrap();
+        let chat = page["items"][0]["id"].as_str().unwrap().to_owned();
+        assert_eq!(page["items"][0]["state"], "waiting");
+        let shown = bailey(&mut world, addr, &["chats", "show", &chat]).output().unwrap();
+        assert!(String::from_utf8_lossy(&shown.stdout).contains("which one"));
+        let stopped = bailey(&mut world, addr, &["chats", "stop", &chat]).output().unwrap();
+        assert!(String::from_utf8_lossy(&stopped.stdout).contains("cancelled (stopped)"));
         world.delete(&id);
     });
 }

@@ -184,7 +184,7 @@ fn an_agent_works_in_the_workspace_and_all_of_it_is_on_record() {
             "{rows:#?}"
         );
         let audit = owner.get("/api/v1/audit?action=chats.create").await.ok(200);
-        assert_eq!(audit["items"][0]["actor"]["name"], "ann", "{audit:#}");
+        assert_eq!(audit["items"][0]["actor"]["person"]["name"], "ann", "{audit:#}");
         // Who comes back goes on behind what they have seen, and hears of the end.
         desk.act(&chat, "finish", json!({})).await.ok(200);
         let last = events.last().unwrap()["number"].as_u64().unwrap();
