@@ -66,6 +66,8 @@ pub(crate) enum Command {
     Homes(homes::Arguments),
     /// Manage templates, which workspaces are made from
     Templates(templates::Arguments),
+    /// Connect forges, whose labelled tickets become workspaces
+    Connections(connections::Arguments),
     /// Manage keys, which open the model door
     Keys(keys::Arguments),
     /// Show what was spent
@@ -82,8 +84,6 @@ pub(crate) enum Command {
     Groups(groups::Arguments),
     /// Manage roles: what may be done, and on whose things
     Roles(roles::Arguments),
-    /// Connect forges, whose labelled tickets become workspaces
-    Connections(connections::Arguments),
     /// Manage who was granted which roles
     Grants(grants::Arguments),
     /// Explain why something is allowed, or is not

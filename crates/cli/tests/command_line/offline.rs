@@ -41,6 +41,7 @@ Commands:
   logs           Show the log of a workspace's build
   homes          List or remove homes that were kept when their workspaces were deleted
   templates      Manage templates, which workspaces are made from
+  connections    Connect forges, whose labelled tickets become workspaces
   keys           Manage keys, which open the model door
   spend          Show what was spent
   requests       Show the requests that were made

@@ -116,6 +116,45 @@ fn what_was_asked_is_shown_in_every_form() {
 }
 
 #[test]
+fn connections_are_managed() {
+    let (place, server) = start();
+    place.write("token", "glpat-canary\n");
+    let url = server.url.clone();
+    let create = [
+        "connections",
+        "create",
+        "--name",
+        "lab",
+        "--base-url",
+        &url,
+        "--project",
+        "g/p",
+    ];
+    let more = ["--forge-token-file", "token", "--template", "shell", "--models", "a,b"];
+    let made = place.ok(&[&create[..], &more[..]].concat());
+    assert!(
+        made.contains("a, b") && made.contains("/hooks/con_") && !made.contains("canary"),
+        "{made}"
+    );
+    assert!(place.ok(&["connections", "list"]).contains("g/p"));
+    let changed = place.ok(&["connections", "update", "lab", "--models", "none", "--template", "none"]);
+    assert!(
+        changed
+            .lines()
+            .any(|line| line.starts_with("models") && line.ends_with(" all")),
+        "{changed}"
+    );
+    // Bailey itself answers there, and is no GitLab.
+    let check = place.run(&["connections", "check", "lab"]);
+    assert_eq!(check.code, 1, "{}", check.stderr);
+    assert!(check.stderr.contains("forge_unavailable"), "{}", check.stderr);
+    assert_eq!(place.ok(&["connections", "runs", "lab"]), "no runs\n");
+    assert_eq!(place.ok(&["connections", "deliveries", "lab"]), "no deliveries\n");
+    place.ok(&["connections", "delete", "lab"]);
+    assert_eq!(place.ok(&["connections", "list"]), "no connections\n");
+}
+
+#[test]
 fn people_groups_budgets_and_tokens_are_managed() {
     let (mut place, _server) = start();
     place.ok(&["users", "create", "--name", "ada", "--email", "ada@example.com"]);

@@ -52,4 +52,6 @@ mod templates;
 #[cfg(test)]
 mod tickets;
 #[cfg(test)]
+mod tickets_world;
+#[cfg(test)]
 mod writes;

@@ -23,8 +23,8 @@ impl App {
         trail: &Trail,
     ) -> Result<bool, AppError> {
         let now = self.now();
-        let verifier = self.forges().verifier(record)?;
-        let verified = verifier.verify(headers, body, now).map_err(|error| {
+        let checks = self.forges().verifier(record)?;
+        let verified = checks.verify(headers, body, now).map_err(|error| {
             tracing::warn!(connection.id = %record.id, %error, "a delivery is refused");
             AppError::HookRefused
         })?;
