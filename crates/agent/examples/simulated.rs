@@ -121,9 +121,9 @@ async fn talk(opener: &Opener, manifest: &Manifest, needs_key: &mut bool) -> Out
                     return Ok(false);
                 }
                 match serde_json::from_slice(&line)? {
-                    FromServer::Welcome { key: Some(_) } => *needs_key = false,
+                    FromServer::Welcome { key: Some(_), .. } => *needs_key = false,
                     FromServer::Stop { .. } => return Ok(true),
-                    FromServer::Welcome { key: None } | FromServer::LogStored { .. } => {}
+                    FromServer::Welcome { key: None, .. } | FromServer::LogStored { .. } => {}
                 }
                 line.clear();
             }

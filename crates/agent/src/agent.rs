@@ -30,7 +30,8 @@ pub(crate) struct Agent {
 impl Agent {
     /// The variables of a process that starts now.
     pub(crate) fn variables(&self) -> BTreeMap<String, String> {
-        environment::variables(&self.manifest, self.control.key().as_ref())
+        let (key, committer) = (self.control.key(), self.control.committer());
+        environment::variables(&self.manifest, key.as_ref(), committer.as_ref())
     }
 
     /// A shell command in the home directory.

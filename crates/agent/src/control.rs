@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bailey_api::agent::{FromAgent, FromServer, Handed, LinkClass, Purpose};
+use bailey_api::agent::{Committer, FromAgent, FromServer, Handed, LinkClass, Purpose};
 use bailey_link::{Opener, Stream};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, watch};
@@ -19,6 +19,7 @@ const LONGEST: u64 = 64 * 1024;
 pub(crate) struct Control {
     pub(crate) outbox: Outbox,
     key: watch::Sender<Option<Handed>>,
+    committer: watch::Sender<Option<Committer>>,
     welcomed: watch::Sender<bool>,
     last_word: watch::Sender<bool>,
     started_at: i64,
@@ -29,6 +30,7 @@ impl Control {
         Self {
             outbox: Outbox::default(),
             key: watch::Sender::new(None),
+            committer: watch::Sender::new(None),
             welcomed: watch::Sender::new(false),
             last_word: watch::Sender::new(false),
             started_at,
@@ -38,6 +40,11 @@ impl Control {
     /// The workspace's key, where the server has given one.
     pub(crate) fn key(&self) -> Option<Handed> {
         self.key.borrow().clone()
+    }
+
+    /// Whose name commits are made under, where the server has said so.
+    pub(crate) fn committer(&self) -> Option<Committer> {
+        self.committer.borrow().clone()
     }
 
     /// Waits until a server has welcomed this agent, which is when there is a key.
@@ -95,7 +102,8 @@ impl Control {
                 return Err(std::io::ErrorKind::UnexpectedEof.into());
             }
             match serde_json::from_slice(&line) {
-                Ok(FromServer::Welcome { key }) => {
+                Ok(FromServer::Welcome { key, committer }) => {
+                    self.committer.send_replace(committer);
                     if key.is_some() {
                         self.key.send_replace(key);
                     }

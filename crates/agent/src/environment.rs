@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use bailey_api::agent::{GATE_PORT, HOME, Handed, Manifest};
+use bailey_api::agent::{Committer, GATE_PORT, HOME, Handed, Manifest};
+
+use crate::settings::GIT_CONFIG;
 
 /// Where programs are looked for.
 pub(crate) const PATH: &str = "/opt/bin:/opt/node_modules/.bin:/usr/local/bin:/usr/bin:/bin";
@@ -25,7 +27,11 @@ const QUIET: &[(&str, &str)] = &[
 ];
 
 /// All variables: the template's, and above them those that say who and where one is. The key is in here and nowhere else.
-pub(crate) fn variables(manifest: &Manifest, key: Option<&Handed>) -> BTreeMap<String, String> {
+pub(crate) fn variables(
+    manifest: &Manifest,
+    key: Option<&Handed>,
+    committer: Option<&Committer>,
+) -> BTreeMap<String, String> {
     let mut variables: BTreeMap<String, String> = BTreeMap::new();
     let mut set = |name: &str, value: &str| variables.insert(name.to_owned(), value.to_owned());
     set("LANG", "C.UTF-8");
@@ -55,6 +61,15 @@ pub(crate) fn variables(manifest: &Manifest, key: Option<&Handed>) -> BTreeMap<S
     set("OPENAI_API_BASE", &with_version);
     // Claude Code asks the gate which models there are.
     set("CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY", "1");
+    set("GIT_CONFIG_SYSTEM", GIT_CONFIG);
+    if let Some(Committer { name, email }) = committer {
+        set("GIT_AUTHOR_NAME", name);
+        set("GIT_COMMITTER_NAME", name);
+        if let Some(email) = email {
+            set("GIT_AUTHOR_EMAIL", email);
+            set("GIT_COMMITTER_EMAIL", email);
+        }
+    }
     if let Some(Handed(key)) = key {
         set("BAILEY_KEY", key);
         set("ANTHROPIC_AUTH_TOKEN", key);
@@ -90,7 +105,12 @@ pub(crate) mod tests {
 
     #[test]
     fn a_template_adds_and_does_not_lead_elsewhere() {
-        let variables = variables(&manifest(), Some(&Handed("bk_1".to_owned())));
+        let committer = Committer {
+            name: "Ada".to_owned(),
+            email: None,
+        };
+        let key = Handed("bk_1".to_owned());
+        let variables = variables(&manifest(), Some(&key), Some(&committer));
         for (name, value) in [
             ("EDITOR", "vim"),
             ("LANG", "de_DE.UTF-8"),
@@ -99,14 +119,18 @@ pub(crate) mod tests {
             ("ANTHROPIC_AUTH_TOKEN", "bk_1"),
             ("OPENAI_BASE_URL", "http://127.0.0.1:7080/v1"),
             ("BAILEY_KEY", "bk_1"),
+            ("GIT_AUTHOR_NAME", "Ada"),
+            ("GIT_COMMITTER_NAME", "Ada"),
+            ("GIT_CONFIG_SYSTEM", "/etc/bailey/gitconfig"),
         ] {
             assert_eq!(variables.get(name).map(String::as_str), Some(value), "{name}");
         }
+        assert!(!variables.contains_key("GIT_AUTHOR_EMAIL"));
         assert!(!variables.values().any(|value| value.contains("secret-token")));
     }
 
     #[test]
     fn without_a_key_there_is_none() {
-        assert!(!variables(&manifest(), None).contains_key("ANTHROPIC_AUTH_TOKEN"));
+        assert!(!variables(&manifest(), None, None).contains_key("ANTHROPIC_AUTH_TOKEN"));
     }
 }

@@ -5,6 +5,7 @@ mod apps;
 mod capture;
 mod clock;
 mod control;
+pub mod credentials;
 pub mod cron;
 pub mod dns;
 mod environment;

@@ -17,7 +17,7 @@ use crate::links::{Arrived, Links};
 use crate::outbox::Outbox;
 use crate::sandbox::Sandbox;
 use crate::tasks::Tasks;
-use crate::{apps, clock, exec, files, forward, metadata, put, scripts, shell, state};
+use crate::{apps, clock, credentials, exec, files, forward, metadata, put, scripts, shell, state};
 
 /// The most bytes of a manifest.
 const MAX_MANIFEST: u64 = 16 * 1024 * 1024;
@@ -135,10 +135,14 @@ impl Parts {
             Ok(launched) => launched,
             Err(error) => return self.fail(error.to_string()).await,
         };
-        if let Some(listeners) = listeners
-            && let Err(error) = forward::serve(&self.tasks, &self.links, names, listeners)
-        {
-            return self.fail(format!("cannot forward connections: {error}")).await;
+        if let Some(mut listeners) = listeners {
+            let served = match listeners.git.take() {
+                Some(git) => credentials::serve(&self.tasks, &self.links, &self.control, git),
+                None => Ok(()),
+            };
+            if let Err(error) = served.and_then(|()| forward::serve(&self.tasks, &self.links, names, listeners)) {
+                return self.fail(format!("cannot forward connections: {error}")).await;
+            }
         }
         let _ = self.sandbox.set(sandbox.clone());
         let agent = Arc::new_cyclic(|agent| Agent {
@@ -227,7 +231,7 @@ async fn serve(agent: &Arc<Agent>, Arrived { stream, connection }: Arrived) {
         Purpose::Exec(start) => exec::serve(agent, start, pending, connection).await,
         Purpose::Http => files::serve(agent, pending).await,
         Purpose::Terminal(open) => shell::serve(agent, open, pending).await,
-        Purpose::Control | Purpose::Gate | Purpose::Connect { .. } => {
+        Purpose::Control | Purpose::Gate | Purpose::Credential(_) | Purpose::Connect { .. } => {
             pending.refuse("a workspace does not serve this").await;
         }
     }

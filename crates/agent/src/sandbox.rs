@@ -122,6 +122,8 @@ pub struct Listeners {
     pub dns_udp: std::net::UdpSocket,
     /// Where DNS over TCP is turned to.
     pub dns_tcp: std::net::TcpListener,
+    /// [`bailey_api::agent::GIT_SOCKET`] inside, until somebody serves it.
+    pub git: Option<std::os::unix::net::UnixListener>,
 }
 
 /// A running sandbox. Dropping the last clone ends it and everything inside.

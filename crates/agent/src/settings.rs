@@ -4,12 +4,14 @@
 //! the workspace, which is one already, and in which theirs could not be made. Settings that a person may want to change are written
 //! once; those that Bailey stands for are mounted read-only or written anew at each start.
 
-use bailey_api::agent::{GATE_PORT, HOME, Manifest};
+use bailey_api::agent::{GATE_PORT, GIT_SOCKET, HOME, Manifest};
 use bailey_core::template::{EnforcementLevel, ManagedFile};
 use serde_json::{Value, json};
 
 mod enforcement;
 
+/// What git reads before anything else. It is not in `/etc/gitconfig`, which is an archive's or a template's.
+pub(crate) const GIT_CONFIG: &str = "/etc/bailey/gitconfig";
 /// Variables of a template that name models, since only a template knows which ones its agents should use: all of them
 /// separated by commas, and the one to begin with.
 const MODELS: &str = "AGENT_MODELS";
@@ -46,6 +48,7 @@ impl Facts {
 pub(crate) fn files(manifest: &Manifest) -> Vec<ManagedFile> {
     let facts = Facts::of(manifest);
     let mut files = vec![
+        fixed(GIT_CONFIG, &git()),
         fixed("/etc/claude-code/managed-settings.json", &claude_managed()),
         once(".claude/settings.json", &pretty(&claude(&facts))),
         once(".codex/config.toml", &codex(&facts)),
@@ -88,6 +91,11 @@ fn once(path: &str, content: &str) -> ManagedFile {
 
 fn pretty(value: &Value) -> String {
     format!("{value:#}\n")
+}
+
+/// Git: whom it asks for user names and passwords. What the system or the person say of it counts as well, and after this.
+fn git() -> String {
+    format!("[credential]\n\thelper = cache --socket {GIT_SOCKET}\n[include]\n\tpath = /etc/gitconfig\n")
 }
 
 /// Claude Code, what stands above a person's settings.

@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 pub const GATE_PORT: u16 = 7080;
 /// The path of the link: `GET`, upgraded to a WebSocket, with the agent's token as a bearer token.
 pub const LINK_PATH: &str = "/api/v1/agent/link";
+/// The socket inside where git asks for user names and passwords. It speaks what git's own `credential-cache` does.
+pub const GIT_SOCKET: &str = "/etc/bailey/git-credentials";
 /// The home directory inside a workspace of the local driver.
 pub const HOME: &str = "/home/dev";
 
@@ -165,6 +167,9 @@ pub enum Purpose {
     Control,
     /// Agent to server: bytes of a connection to the gate's port.
     Gate,
+    /// Agent to server: what git takes at a host, for the workspace's owner. The answer is one line of JSON, [`GitCredential`] or
+    /// `null`, and the stream's end.
+    Credential(CredentialAsk),
     /// Agent to server: bytes of a connection to a host outside.
     Connect {
         /// The name that was asked for, in lower case.
@@ -183,6 +188,40 @@ pub enum Purpose {
     Terminal(TerminalOpen),
     /// Server to agent: frames of a command (`bailey_api::exec`).
     Exec(ExecStart),
+}
+
+/// For what git wants a user name and a password.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialAsk {
+    /// The scheme, such as `https`.
+    pub scheme: String,
+    /// The host, with the port where the address names one.
+    pub host: String,
+    /// The user name, where the address names one.
+    pub username: Option<String>,
+    /// Whether the host has refused what it was given. Then there is nothing to answer.
+    pub refused: bool,
+}
+
+/// What git takes at a host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GitCredential {
+    /// The user name.
+    pub username: String,
+    /// The password: a token of the owner's.
+    pub password: Handed,
+    /// When it ends, seconds since the epoch.
+    pub expires_at: Option<i64>,
+}
+
+/// Whose name commits are made under.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Committer {
+    /// The name.
+    pub name: String,
+    /// The address, where anybody knows one.
+    pub email: Option<String>,
 }
 
 /// Which connection of a link a stream belongs to, as the query `class=`.
@@ -280,6 +319,9 @@ pub enum FromServer {
     Welcome {
         /// The workspace's key for the gate, if it was asked for. It is handed over once.
         key: Option<Handed>,
+        /// Whose name commits are made under.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        committer: Option<Committer>,
     },
     /// Log lines up to this number are stored.
     LogStored {

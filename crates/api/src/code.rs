@@ -106,6 +106,8 @@ codes! {
     AlreadyExists = "already_exists", 409, "It exists already";
     /// The identity is another person's.
     IdentityTaken = "identity_taken", 409, "The identity is another person's";
+    /// An account at a forge is another person's already.
+    ExternalAccountTaken = "external_account_taken", 409, "The account at the forge is another person's";
     /// It is the last way to sign in.
     LastWayIn = "last_way_in", 409, "It is the last way to sign in";
     /// What is revoked stays revoked.

@@ -6,6 +6,7 @@ pub mod apps;
 pub mod audit;
 pub mod budgets;
 pub mod code;
+pub mod external;
 pub mod files;
 pub mod frame;
 pub mod groups;

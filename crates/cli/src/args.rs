@@ -3,8 +3,9 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    admin, audit, budgets, config, doctor, exec, files, grants, groups, homes, keys, login, mock, models, open, org,
-    policy, prices, quota, requests, roles, server, spend, templates, terminal, tokens, users, workspaces,
+    admin, audit, budgets, config, doctor, exec, external_auth, files, grants, groups, homes, keys, login, mock,
+    models, open, org, policy, prices, quota, requests, roles, server, spend, templates, terminal, tokens, users,
+    workspaces,
 };
 
 /// One gate for every model call: keys, budgets, routes, and a ledger of what was spent.
@@ -85,6 +86,8 @@ pub(crate) enum Command {
     Quota(quota::Arguments),
     /// Show or change the organization
     Org(org::Arguments),
+    /// Link your accounts at GitLab and GitHub, so that git in your workspaces acts as you
+    ExternalAuth(external_auth::Arguments),
     /// Manage API tokens
     Tokens(tokens::Arguments),
     /// Show models, where they lead, and how that is

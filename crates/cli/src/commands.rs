@@ -6,6 +6,7 @@ pub(crate) mod budgets;
 pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod exec;
+pub(crate) mod external_auth;
 pub(crate) mod files;
 pub(crate) mod grants;
 pub(crate) mod groups;
@@ -101,6 +102,7 @@ async fn act(command: Command, env: &Env) -> Result<(), Failure> {
         Command::Groups(arguments) => groups::run(arguments, env).await,
         Command::Roles(arguments) => roles::run(arguments, env).await,
         Command::Grants(arguments) => grants::run(arguments, env).await,
+        Command::ExternalAuth(arguments) => external_auth::run(arguments, env).await,
         Command::Policy(arguments) => policy::run(arguments, env).await,
         Command::Quota(arguments) => quota::run(arguments, env).await,
         Command::Org(arguments) => org::run(arguments, env).await,

@@ -9,6 +9,8 @@ mod caller;
 mod checks;
 mod cursor;
 mod error;
+mod external_accounts;
+mod external_tokens;
 mod grants;
 mod groups;
 mod health;

@@ -12,7 +12,7 @@ use bailey_egress::Net;
 use bailey_runtime::config::SignInConfig;
 
 use crate::login::LoginCodes;
-use crate::providers::Providers;
+use crate::providers::{External, Providers};
 use crate::way::Ways;
 pub(crate) use cookie::{COOKIE_NAME, cleared, only, set};
 pub use hashing::HashError;
@@ -34,6 +34,8 @@ pub struct IdentityOptions {
     pub proxies: Vec<Net>,
     /// Who else may say who somebody is.
     pub providers: Providers,
+    /// Forges that people link accounts of.
+    pub external: External,
     /// What other keys are derived from.
     pub key: MasterKey,
 }
@@ -47,6 +49,7 @@ pub(crate) struct Identity {
     pub(crate) logins: LoginCodes,
     pub(crate) vault: Vault,
     pub(crate) providers: Providers,
+    pub(crate) external: External,
 }
 
 impl Identity {
@@ -58,6 +61,7 @@ impl Identity {
             logins: LoginCodes::default(),
             vault: Vault::new(&options.key, Purpose::SecondFactors),
             providers: options.providers,
+            external: options.external,
             config: options.config,
         }
     }

@@ -37,7 +37,7 @@ pub use audit::{Anchors, AnchorsOptions, AuditError, AuditKey, AuditLog, AuditOp
 pub use door::DoorError;
 pub use identity::{HashError, IdentityOptions, MasterKey, VaultError};
 pub use prices::PricesError;
-pub use providers::Providers;
+pub use providers::{External, Providers};
 pub use reject::Reject;
 pub use run::{RunError, run};
 pub use tls::{TlsError, check as check_certificate};

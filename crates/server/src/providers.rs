@@ -2,6 +2,7 @@
 //! [`crate::app`].
 
 mod claims;
+mod external;
 mod fetch;
 mod flow;
 mod github;
@@ -21,6 +22,8 @@ use bailey_runtime::config::{IdentityProviderConfig, IdentityProviderKind, SignI
 use bailey_runtime::http::ClientError;
 
 use crate::identity::{MasterKey, Purpose, Vault};
+pub use external::External;
+pub(crate) use external::{Forge, Refreshed};
 use fetch::Fetcher;
 pub(crate) use flow::{Flow, FlowStart};
 use github::Github;
@@ -166,7 +169,7 @@ pub(crate) struct Provider {
 
 impl Provider {
     fn new(config: &IdentityProviderConfig) -> Result<Self, ClientError> {
-        let fetcher = Fetcher::new(config)?;
+        let fetcher = Fetcher::new(config.ca_file.as_deref())?;
         let speaks = match &config.kind {
             IdentityProviderKind::Oidc { issuer, .. } => Speaks::Oidc(Oidc::new(config, issuer, fetcher)),
             IdentityProviderKind::Github { base_url, api_url, .. } => {

@@ -2,6 +2,7 @@
 //!
 //! It shares no code with what it tests: tokens are put together and signed here.
 
+mod forge;
 mod jws;
 mod serve;
 
@@ -13,6 +14,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
+pub use forge::{CANARY, Conduct, Forge};
 pub use jws::Alg;
 use jws::{Keys, base64url, sha256};
 use serve::{Answer, Request, Server, encoded, pairs};
@@ -94,7 +96,7 @@ fn map(value: Value) -> Map<String, Value> {
     }
 }
 
-fn lock(behaviour: &Mutex<Behaviour>) -> MutexGuard<'_, Behaviour> {
+fn lock<T>(behaviour: &Mutex<T>) -> MutexGuard<'_, T> {
     behaviour.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -128,13 +128,14 @@ fn listeners(network: Network, descriptors: Vec<OwnedFd>) -> Result<Option<Liste
     if network == Network::Host {
         return Ok(None);
     }
-    let [gate, redirect, dns_udp, dns_tcp]: [OwnedFd; 4] = descriptors
+    let [gate, redirect, dns_udp, dns_tcp, git]: [OwnedFd; 5] = descriptors
         .try_into()
-        .map_err(|_| Failure::text("take over the listeners", "there are not four of them"))?;
+        .map_err(|_| Failure::text("take over the listeners", "there are not five of them"))?;
     Ok(Some(Listeners {
         gate: gate.into(),
         redirect: redirect.into(),
         dns_udp: dns_udp.into(),
         dns_tcp: dns_tcp.into(),
+        git: Some(git.into()),
     }))
 }

@@ -82,11 +82,12 @@ fn become_init(control: &OwnedFd, setup: &Setup, caller: Caller) -> Result<(), F
     fs::write("/proc/self/oom_score_adj", RECLAIMED).step("set the order in which memory is reclaimed")?;
     limit_queues(&setup.spec);
     nix::unistd::sethostname(&setup.host_name).step("set the host name")?;
-    root::enter(setup, owner)?;
-    let listeners = match setup.spec.network {
+    let git = root::enter(setup, owner)?;
+    let mut listeners = match setup.spec.network {
         Network::Isolated => network::set_up()?,
         Network::Host => Vec::new(),
     };
+    listeners.extend(git);
     let person = Person::make(owner)?;
     identity::give_up_privileges(setup.spec.install.is_some(), owner)?;
     let null = fs::File::options()

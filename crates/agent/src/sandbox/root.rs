@@ -3,10 +3,11 @@
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt as _, symlink};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use bailey_api::agent::{Network, SandboxSpec};
+use bailey_api::agent::{GIT_SOCKET, Network, SandboxSpec};
 use rustix::mount::{MountAttrFlags, MountPropagationFlags, UnmountFlags, mount_change, unmount};
 
 use super::mounts::{PLAIN, READ_ONLY, attach, bind, copy, new};
@@ -43,8 +44,9 @@ const NO_SUID_NO_DEVICES: MountAttrFlags = MountAttrFlags::MOUNT_ATTR_NOSUID.uni
 const TERMINALS: &str = "128";
 const DEVICES: &[&str] = &["null", "zero", "full", "random", "urandom", "tty"];
 
-/// Makes the root and moves into it. `owner` is 1000 inside as this process sees it.
-pub(super) fn enter(setup: &Setup, owner: u32) -> Result<(), Failure> {
+/// Makes the root and moves into it. `owner` is 1000 inside as this process sees it. Answers with the listener at which git asks
+/// for user names and passwords, unless this is for installing.
+pub(super) fn enter(setup: &Setup, owner: u32) -> Result<Option<OwnedFd>, Failure> {
     let spec = &setup.spec;
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).step("make mounts private")?;
     // Opened first: the new root may come to lie over them.
@@ -68,8 +70,30 @@ pub(super) fn enter(setup: &Setup, owner: u32) -> Result<(), Failure> {
         .step("mount the home directory")?;
     optional(spec, root)?;
     proc::make(root)?;
+    let git = if host_network(spec) {
+        None
+    } else {
+        Some(git_socket(root).step("make the socket for git")?)
+    };
     set_mount_attributes(&memory, READ_ONLY, false).step("make the root read-only")?;
-    pivot(root).step("leave the host's root")
+    pivot(root).step("leave the host's root")?;
+    Ok(git)
+}
+
+/// A socket that nobody inside can put another one in the place of: its directory is part of the root, which is read-only.
+fn git_socket(root: &Path) -> io::Result<OwnedFd> {
+    let path = root.join(GIT_SOCKET.trim_start_matches('/'));
+    if let Some(parent) = path.parent() {
+        directory(parent, 0o755)?;
+        // The path from the host's root may be longer than an address of a socket.
+        std::env::set_current_dir(parent)?;
+    }
+    let name = path.file_name().map(Path::new).ok_or(io::ErrorKind::InvalidInput)?;
+    let listener = UnixListener::bind(name)?;
+    listener.set_nonblocking(true)?;
+    // Whoever connects needs leave to write.
+    fs::set_permissions(name, fs::Permissions::from_mode(0o666))?;
+    Ok(listener.into())
 }
 
 fn pivot(root: &Path) -> io::Result<()> {

@@ -37,7 +37,7 @@ async fn a_start_script_finds_the_key_and_its_lines_reach_the_server() {
         "{hello:?}"
     );
     let key = Some(bailey_api::agent::Handed(KEY.to_owned()));
-    server.say(&FromServer::Welcome { key }).await;
+    server.say(&FromServer::Welcome { key, committer: None }).await;
     let line = server.hear_until(text_of("script:hello")).await;
     assert_eq!(line, format!("http://127.0.0.1:7080 {KEY} blue"));
     assert_eq!(server.hear_until(text_of("script:hello")).await, "two");
@@ -74,7 +74,12 @@ async fn everything_runs_on_while_the_server_is_away() {
         ),
         "{hello:?}"
     );
-    server.say(&FromServer::Welcome { key: None }).await;
+    server
+        .say(&FromServer::Welcome {
+            key: None,
+            committer: None,
+        })
+        .await;
     let (status, output, error) = server.run("kill -0 $(cat ~/pid) && echo $BAILEY_KEY", b"").await;
     assert_eq!((status, output.trim(), error.as_str()), (0, KEY, ""));
 }
@@ -90,7 +95,12 @@ async fn lines_are_said_again_to_a_server_that_has_not_stored_them() {
     server.run("true", b"").await;
     drop(server);
     let mut server = Server::start(&workspace.address_file()).await;
-    server.say(&FromServer::Welcome { key: None }).await;
+    server
+        .say(&FromServer::Welcome {
+            key: None,
+            committer: None,
+        })
+        .await;
     assert_eq!(server.hear_until(text_of("script:hello")).await, "two");
 }
 
@@ -149,7 +159,12 @@ async fn what_cannot_start_says_why() {
         manifest.scripts = vec![script("bad", When::Start, "echo broken; exit 3")];
     });
     let mut server = Server::start(&workspace.address_file()).await;
-    server.say(&FromServer::Welcome { key: None }).await;
+    server
+        .say(&FromServer::Welcome {
+            key: None,
+            committer: None,
+        })
+        .await;
     let cause = server.hear_until(|message| match message {
         FromAgent::Failed { cause } => Some(cause),
         _ => None,

@@ -69,7 +69,11 @@ impl Workspace {
             bailey_api::agent::FromAgent::Hello { needs_key: true, .. }
         ));
         let key = Some(Handed(KEY.to_owned()));
-        server.say(&FromServer::Welcome { key }).await;
+        let committer = Some(bailey_api::agent::Committer {
+            name: "Ada Lovelace".to_owned(),
+            email: Some("ada@example.com".to_owned()),
+        });
+        server.say(&FromServer::Welcome { key, committer }).await;
         server
             .hear_until(|message| match message {
                 bailey_api::agent::FromAgent::Ready => Some(()),

@@ -21,45 +21,46 @@ One gate for every model call: keys, budgets, routes, and a ledger of what was s
 Usage: bailey <COMMAND>
 
 Commands:
-  server     Run the server
-  login      Sign in to a server by way of a browser, and keep the token
-  logout     Revoke the token that `login` got, and forget it
-  create     Make a workspace from a template
-  list       List workspaces
-  show       Show a workspace, its apps and its figures
-  start      Start a workspace
-  stop       Stop a workspace; its home is kept
-  restart    Stop a workspace and start it again
-  update     Move a workspace to the template's version in force, or to other parameters
-  delete     Delete a workspace, and its home unless told otherwise
-  terminal   Open a terminal in a workspace; it stays when this ends
-  exec       Run a command in a workspace
-  files      List, read, write and search the files of a workspace
-  open       Show an address that opens an app of a workspace in a browser
-  logs       Show the log of a workspace's build
-  homes      List or remove homes that were kept when their workspaces were deleted
-  templates  Manage templates, which workspaces are made from
-  keys       Manage keys, which open the model door
-  spend      Show what was spent
-  requests   Show the requests that were made
-  audit      Show, export and verify the log of what was done
-  budgets    Manage budgets, which are never exceeded
-  users      Manage people
-  groups     Manage groups of people
-  roles      Manage roles: what may be done, and on whose things
-  grants     Manage who was granted which roles
-  policy     Explain why something is allowed, or is not
-  quota      Show what you may have of workspaces, and have
-  org        Show or change the organization
-  tokens     Manage API tokens
-  models     Show models, where they lead, and how that is
-  prices     Check or import price tables
-  admin      Do what needs no running server
-  config     Check or show the configuration
-  doctor     Find out what is wrong with this machine or its configuration
-  mock       Run a scripted model provider
-  openapi    Print the description of the HTTP API
-  version    Print the version
+  server         Run the server
+  login          Sign in to a server by way of a browser, and keep the token
+  logout         Revoke the token that `login` got, and forget it
+  create         Make a workspace from a template
+  list           List workspaces
+  show           Show a workspace, its apps and its figures
+  start          Start a workspace
+  stop           Stop a workspace; its home is kept
+  restart        Stop a workspace and start it again
+  update         Move a workspace to the template's version in force, or to other parameters
+  delete         Delete a workspace, and its home unless told otherwise
+  terminal       Open a terminal in a workspace; it stays when this ends
+  exec           Run a command in a workspace
+  files          List, read, write and search the files of a workspace
+  open           Show an address that opens an app of a workspace in a browser
+  logs           Show the log of a workspace's build
+  homes          List or remove homes that were kept when their workspaces were deleted
+  templates      Manage templates, which workspaces are made from
+  keys           Manage keys, which open the model door
+  spend          Show what was spent
+  requests       Show the requests that were made
+  audit          Show, export and verify the log of what was done
+  budgets        Manage budgets, which are never exceeded
+  users          Manage people
+  groups         Manage groups of people
+  roles          Manage roles: what may be done, and on whose things
+  grants         Manage who was granted which roles
+  policy         Explain why something is allowed, or is not
+  quota          Show what you may have of workspaces, and have
+  org            Show or change the organization
+  external-auth  Link your accounts at GitLab and GitHub, so that git in your workspaces acts as you
+  tokens         Manage API tokens
+  models         Show models, where they lead, and how that is
+  prices         Check or import price tables
+  admin          Do what needs no running server
+  config         Check or show the configuration
+  doctor         Find out what is wrong with this machine or its configuration
+  mock           Run a scripted model provider
+  openapi        Print the description of the HTTP API
+  version        Print the version
 
 Options:
   -h, --help     Print help

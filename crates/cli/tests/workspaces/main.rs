@@ -8,6 +8,8 @@ mod crash;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod git;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod layers;

@@ -81,12 +81,14 @@ impl App {
             change = change.after(&serde_json::json!({ "status": "suspended", "reason": reason }));
         }
         caller.record(change).await?;
+        let accounts;
         let begun = {
             let _owners = self.owners().lock().await;
             let now = self.store().person_get(person.id).await?.ok_or(AppError::NotFound)?;
             if now.status == PersonStatus::Deleted {
                 return Err(deleted(&now));
             }
+            accounts = self.external_accounts_of(now.id).await?;
             let ask = Suspended {
                 person: now.id,
                 at: self.now(),
@@ -99,6 +101,7 @@ impl App {
         };
         failpoint::hit("suspend.begun");
         if let Some(suspension) = &begun {
+            self.external_revoke(accounts);
             let (app, suspension) = (self.clone(), suspension.clone());
             // It is done to its end, whether or not whoever asked waits for it.
             self.gate().tasks().spawn(async move { app.end_all(&suspension).await });

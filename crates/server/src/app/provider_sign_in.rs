@@ -30,7 +30,7 @@ pub(crate) struct Landed {
 }
 
 impl Landed {
-    const fn at(to: String, cookies: Vec<HeaderValue>) -> Self {
+    pub(super) const fn at(to: String, cookies: Vec<HeaderValue>) -> Self {
         Self {
             to,
             cookies,
@@ -41,7 +41,7 @@ impl Landed {
 
 /// Why nobody got in, and nothing was linked.
 #[derive(Debug, thiserror::Error)]
-enum Refusal {
+pub(super) enum Refusal {
     #[error(transparent)]
     Provider(#[from] ProviderError),
     #[error("nobody here is known by this identity, and strangers do not become people")]
@@ -165,7 +165,7 @@ impl App {
         Ok(Landed::at(flow.back.clone(), cookies))
     }
 
-    async fn visitor_of(&self, parts: &Parts) -> Result<Visitor, AppError> {
+    pub(super) async fn visitor_of(&self, parts: &Parts) -> Result<Visitor, AppError> {
         let way = self.identity().ways.of(&parts.extensions, &parts.headers);
         let mut visitor = self.visitor(way, &parts.method, &parts.headers).await?;
         visitor.trail = trail_of(parts);
@@ -173,7 +173,7 @@ impl App {
     }
 
     /// Says why on a page: the one that signs people in, or the one that somebody wanted to link an identity on.
-    fn turned_away(&self, name: &str, refusal: Refusal, back: &str, links: bool, parts: &Parts) -> Landed {
+    pub(super) fn turned_away(&self, name: &str, refusal: Refusal, back: &str, links: bool, parts: &Parts) -> Landed {
         let way = self.identity().ways.of(&parts.extensions, &parts.headers);
         let reason = refusal.to_string();
         let code = refusal.code();

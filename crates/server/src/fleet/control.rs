@@ -14,6 +14,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncWrite, AsyncWriteExt as
 
 use super::endpoint::Dialled;
 use super::{Inner, mask};
+use crate::app::App;
 use crate::links::Phase;
 
 /// The longest line. The longest that an agent has reason for is the state of everything that a template shows live.
@@ -47,6 +48,7 @@ pub(super) enum ControlError {
 /// An agent's control stream.
 pub(super) struct Control<'a> {
     inner: &'a Arc<Inner>,
+    app: &'a App,
     workspace: &'a Workspace,
     agent: &'a str,
     greeted: bool,
@@ -60,9 +62,10 @@ pub(super) struct Control<'a> {
 }
 
 impl<'a> Control<'a> {
-    pub(super) fn new(inner: &'a Arc<Inner>, dialled: &'a Dialled) -> Self {
+    pub(super) fn new(inner: &'a Arc<Inner>, app: &'a App, dialled: &'a Dialled) -> Self {
         Self {
             inner,
+            app,
             workspace: &dialled.workspace,
             agent: &dialled.agent,
             greeted: false,
@@ -166,10 +169,17 @@ impl<'a> Control<'a> {
         let version: String = version.chars().take(64).collect();
         tracing::info!(workspace.id = %self.workspace.id, agent.version = version, "an agent is connected");
         let key = if needs_key { Some(self.key().await?) } else { None };
+        let committer = match self.app.commit_identity(self.workspace.owner).await {
+            Ok(committer) => committer,
+            Err(error) => {
+                tracing::warn!(workspace.id = %self.workspace.id, error = &error as &dyn std::error::Error, "nobody knows whose commits these will be");
+                None
+            }
+        };
         if ready {
             self.inner.links.report(self.workspace.id, Phase::Ready);
         }
-        Ok(FromServer::Welcome { key })
+        Ok(FromServer::Welcome { key, committer })
     }
 
     /// The key for the agent. Without one the stream ends, and the agent asks again.

@@ -8,7 +8,7 @@ use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use bailey_api::Code;
-use bailey_api::agent::{LinkClass, Purpose};
+use bailey_api::agent::{CredentialAsk, LinkClass, Purpose};
 use bailey_core::people::PersonStatus;
 use bailey_core::workspace::Workspace;
 use bailey_gate::token::{self, Kind};
@@ -18,6 +18,7 @@ use futures_util::{Sink, SinkExt as _, TryStreamExt as _};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use serde::Deserialize;
+use tokio::io::AsyncWriteExt as _;
 
 use super::control::{Control, ControlError};
 use super::{Fleet, Inner};
@@ -64,7 +65,7 @@ pub(crate) async fn handler(
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(0)
             .on_upgrade(move |socket| async move {
-                serve(fleet, dialled, query.class, socket).await;
+                serve((app, fleet), dialled, query.class, socket).await;
                 // A link counts among the connections that the server holds for as long as it lives.
                 drop(place);
             }),
@@ -141,7 +142,7 @@ fn messages(
     Box::pin(messages)
 }
 
-async fn serve(fleet: Fleet, dialled: Dialled, class: LinkClass, socket: WebSocket) {
+async fn serve((app, fleet): (App, Fleet), dialled: Dialled, class: LinkClass, socket: WebSocket) {
     let inner = Arc::clone(&fleet.0);
     let Connection {
         opener,
@@ -151,6 +152,7 @@ async fn serve(fleet: Fleet, dialled: Dialled, class: LinkClass, socket: WebSock
     let id = dialled.workspace.id;
     let place = inner.links.attach(id, class, opener);
     let peer = Arc::new(Peer {
+        app,
         dialled,
         controls: AtomicU32::new(0),
     });
@@ -169,6 +171,7 @@ async fn serve(fleet: Fleet, dialled: Dialled, class: LinkClass, socket: WebSock
 
 /// The agent at the other end of a connection.
 struct Peer {
+    app: App,
     dialled: Dialled,
     /// Control streams so far.
     controls: AtomicU32,
@@ -227,7 +230,7 @@ async fn one(inner: &Arc<Inner>, peer: &Peer, stream: Stream) -> Result<(), Stre
                 return Err(StreamError::Controls);
             }
             let stream = pending.accept().await?;
-            Control::new(inner, &peer.dialled).serve(stream).await?;
+            Control::new(inner, &peer.app, &peer.dialled).serve(stream).await?;
         }
         Purpose::Gate => {
             let is_barred = || inner.links.is_barred(workspace.id);
@@ -241,10 +244,42 @@ async fn one(inner: &Arc<Inner>, peer: &Peer, stream: Stream) -> Result<(), Stre
                 Err(refusal) => pending.refuse(&refusal.to_string()).await,
             }
         }
+        Purpose::Credential(ask) => credential(inner, peer, pending, &ask).await?,
         Purpose::Connect { host, port } => connect(inner, workspace, pending, &host, port).await?,
         _ => pending.refuse("agents open no such streams").await,
     }
     Ok(())
+}
+
+/// Answers git inside: what it asks for is the owner's, at the host that it names, or there is nothing.
+async fn credential(inner: &Inner, peer: &Peer, pending: Pending, ask: &CredentialAsk) -> Result<(), StreamError> {
+    let id = peer.dialled.workspace.id;
+    let is_barred = || inner.links.is_barred(id);
+    // Not more at a time than connections to the gate.
+    let _passage = match inner.outbound.enter(id, Way::Gate, is_barred) {
+        Ok(passage) => passage,
+        Err(refusal) => {
+            pending.refuse(&refusal.to_string()).await;
+            return Ok(());
+        }
+    };
+    let answer = match peer.app.git_asks(id, ask).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            tracing::info!(workspace.id = %id, host = ?ask.host, error = &error as &dyn std::error::Error, "git gets no token");
+            pending.refuse(&error.told()).await;
+            return Ok(());
+        }
+    };
+    // Suspended while the forge made up its mind.
+    if is_barred() {
+        pending.refuse("the workspace's owner is suspended").await;
+        return Ok(());
+    }
+    let line = serde_json::to_vec(&answer).map_err(std::io::Error::other)?;
+    let mut stream = pending.accept().await?;
+    stream.write_all(&line).await?;
+    Ok(stream.shutdown().await?)
 }
 
 async fn connect(

@@ -13,6 +13,8 @@ pub(crate) enum Purpose {
     AppSessions,
     /// Tokens of identity providers.
     ProviderTokens,
+    /// Tokens of forges.
+    ExternalAccounts,
     /// Secrets of authenticators.
     SecondFactors,
     /// Signatures of the audit log's anchors.
@@ -26,6 +28,7 @@ impl Purpose {
         match self {
             Self::AppSessions => b"bailey/v1/app-sessions",
             Self::ProviderTokens => b"bailey/v1/provider-tokens",
+            Self::ExternalAccounts => b"bailey/v1/external-accounts",
             Self::SecondFactors => b"bailey/v1/second-factors",
             Self::Audit => b"bailey/v1/audit",
             Self::SignInFlows => b"bailey/v1/sign-in-flows",

@@ -1,9 +1,10 @@
 //! Asks providers over HTTP: with a client of their own that has no credential of anybody's, follows no redirect, and reads
 //! a bounded answer in a bounded time.
 
+use std::path::Path;
 use std::time::Duration;
 
-use bailey_runtime::config::{IdentityProviderConfig, is_loopback};
+use bailey_runtime::config::is_loopback;
 use bailey_runtime::http::{Client, ClientError, ClientOptions, client};
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
@@ -47,9 +48,9 @@ pub(super) enum FetchError {
 pub(super) struct Fetcher(Client);
 
 impl Fetcher {
-    pub(super) fn new(config: &IdentityProviderConfig) -> Result<Self, ClientError> {
+    pub(super) fn new(ca_file: Option<&Path>) -> Result<Self, ClientError> {
         let options = ClientOptions {
-            ca_file: config.ca_file.clone(),
+            ca_file: ca_file.map(Path::to_owned),
             ..ClientOptions::default()
         };
         client(&options).map(Self)

@@ -1,6 +1,7 @@
 //! The way to identity providers and back.
 
 pub(super) mod callback;
+pub(super) mod external;
 pub(super) mod logout;
 pub(super) mod start;
 

@@ -1,6 +1,9 @@
 //! Whoever asks.
 
 pub(super) mod confirm;
+pub(super) mod external_accounts;
+pub(super) mod external_link;
+pub(super) mod external_unlink;
 pub(super) mod factor_begin;
 pub(super) mod factor_confirm;
 pub(super) mod factor_remove;

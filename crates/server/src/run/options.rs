@@ -21,7 +21,7 @@ use super::{RunError, base_url};
 use crate::apps::AppsOptions;
 use crate::audit::{Anchors, AnchorsOptions, AuditKey, AuditLog, AuditOptions};
 use crate::identity::{IdentityOptions, MasterKey, Purpose};
-use crate::providers::Providers;
+use crate::providers::{External, Providers};
 
 /// What records changes before they are made.
 pub(super) async fn audit_log(dir: &Path, store: &Store, clock: &Clock, tasks: &Tasks) -> Result<AuditLog, RunError> {
@@ -89,6 +89,7 @@ pub(super) fn identity_options(config: &Config, key: MasterKey) -> Result<Identi
         public_url: config.server.public_url.clone(),
         proxies: config.server.trusted_proxies.clone(),
         providers: Providers::new(&config.sign_in, &key)?,
+        external: External::new(&config.external_auth, &key)?,
         key,
     })
 }

@@ -231,11 +231,11 @@ impl Speaker {
         talk.hello(ready).await;
         while let Some(message) = talk.hear().await {
             match message {
-                FromServer::Welcome { key: Some(key) } => {
+                FromServer::Welcome { key: Some(key), .. } => {
                     self.agents.0.lock().unwrap().keys.push((self.id, key.0));
                 }
                 FromServer::Stop { .. } => return self.sim.crash(self.id),
-                FromServer::Welcome { key: None } | FromServer::LogStored { .. } => {}
+                FromServer::Welcome { key: None, .. } | FromServer::LogStored { .. } => {}
             }
         }
     }

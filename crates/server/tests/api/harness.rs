@@ -23,15 +23,15 @@ use bailey_gate::token::{self, Kind};
 use bailey_gate::{Gate, GateOptions, TokenLimits};
 use bailey_gateway::{Gateway, GatewayOptions, IntakeLimits, Routes};
 use bailey_llm::{ParseLimits, PriceTable};
-use bailey_runtime::config::{Config, DefaultsConfig, KeyDefaults, Overrides, SignInConfig};
+use bailey_runtime::config::{Config, DefaultsConfig, KeyDefaults, Overrides};
 use bailey_runtime::ids::NewId;
 use bailey_runtime::metrics::Registry;
 use bailey_runtime::{Clock, ManualClock, Tasks};
 use bailey_server::fleet::{Fleet, FleetOptions};
 use bailey_server::folder::Folder;
 use bailey_server::{
-    Anchors, AnchorsOptions, App, AppParts, AppsOptions, AuditKey, AuditLog, AuditOptions, IdentityOptions, MasterKey,
-    Peer, Providers, bootstrap,
+    Anchors, AnchorsOptions, App, AppParts, AppsOptions, AuditKey, AuditLog, AuditOptions, External, IdentityOptions,
+    MasterKey, Peer, Providers, bootstrap,
 };
 use bailey_store::{AuditWriterKind, JournalPosition, Store, Target};
 use bailey_testkit::db::{TestDb, TestTarget, on_sqlite};
@@ -73,11 +73,11 @@ pub(crate) fn test<F: Future<Output = ()>>(body: impl FnOnce(TestApp) -> F) {
     test_with("", body);
 }
 
-/// Runs a test on an application of its own, whose `bailey.toml` has `text` for how people sign in.
+/// Runs a test on an application of its own, whose `bailey.toml` has `text` for who they are elsewhere.
 pub(crate) fn test_with<F: Future<Output = ()>>(text: &str, body: impl FnOnce(TestApp) -> F) {
     // On the heap: what a test waits for may be large, and is moved on its way to the runtime.
     on_sqlite(async |db| {
-        let app = Box::pin(TestApp::start(db, configuration(text).sign_in)).await;
+        let app = Box::pin(TestApp::start(db, configuration(text))).await;
         Box::pin(body(app)).await;
     });
 }
@@ -114,11 +114,12 @@ fn configuration(text: &str) -> Config {
 }
 
 /// How people sign in.
-fn identity(config: SignInConfig) -> IdentityOptions {
+fn identity(config: &Config) -> IdentityOptions {
     let key = MasterKey::new(bailey_core::Secret::new([7; 32]));
     IdentityOptions {
-        providers: Providers::new(&config, &key).unwrap(),
-        config,
+        providers: Providers::new(&config.sign_in, &key).unwrap(),
+        external: External::new(&config.external_auth, &key).unwrap(),
+        config: config.sign_in.clone(),
         public_url: None,
         proxies: vec!["10.0.0.0/8".parse().unwrap()],
         key,
@@ -145,7 +146,7 @@ fn fleet(gate: &Arc<Gate>, gateway: &Arc<Gateway>, sim: &Arc<SimDriver>) -> (Fle
 
 impl TestApp {
     #[expect(clippy::too_many_lines, reason = "one part after the other")]
-    async fn start(db: TestDb, sign_in: SignInConfig) -> Self {
+    async fn start(db: TestDb, config: Config) -> Self {
         let dir = db.directory().unwrap().to_owned();
         let target = match db.target() {
             TestTarget::Sqlite(path) => Target::Sqlite(path.clone()),
@@ -227,7 +228,7 @@ impl TestApp {
                 platform: "http://localhost:7080".to_owned(),
                 key: bailey_core::Secret::new([7; 32]),
             },
-            identity: identity(sign_in),
+            identity: identity(&config),
             templates: folder.clone(),
             audit: audit.clone(),
             anchors: anchors.clone(),

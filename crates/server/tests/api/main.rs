@@ -18,6 +18,8 @@ mod cells;
 #[cfg(test)]
 mod directory;
 #[cfg(test)]
+mod external;
+#[cfg(test)]
 mod fleet;
 #[cfg(test)]
 mod harness;

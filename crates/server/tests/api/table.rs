@@ -42,6 +42,11 @@ fn expected_of_identity() -> BTreeMap<&'static str, Needs> {
         ("GET /auth/{provider}/start", Nothing),
         ("GET /auth/{provider}/callback", Nothing),
         ("POST /auth/{provider}/backchannel-logout", Nothing),
+        ("GET /auth/external/{provider}/callback", Nothing),
+        ("GET /api/v1/me/external-accounts", Token),
+        ("POST /api/v1/me/external-accounts/{provider}/link", Session),
+        // A token that is narrowed is refused by the use-case.
+        ("DELETE /api/v1/me/external-accounts/{provider}", Token),
         ("POST /api/v1/me/confirm", Session),
         ("GET /api/v1/me/identities", Token),
         ("DELETE /api/v1/me/identities/{id}", Session),

@@ -33,7 +33,7 @@ use crate::audit::{Anchors, AnchorsOptions, AuditKey, AuditLog, AuditOptions};
 use crate::fleet::{Fleet, FleetOptions};
 use crate::folder::Folder;
 use crate::identity::{IdentityOptions, MasterKey};
-use crate::providers::Providers;
+use crate::providers::{External, Providers};
 use crate::tls::Certificates;
 
 const T0: Timestamp = Timestamp::from_seconds(1_795_176_000);
@@ -303,6 +303,7 @@ async fn app(
         },
         identity: IdentityOptions {
             providers: Providers::new(&config.sign_in, &key).unwrap(),
+            external: External::new(&config.external_auth, &key).unwrap(),
             config: config.sign_in.clone(),
             public_url: config.server.public_url.clone(),
             proxies: config.server.trusted_proxies.clone(),
