@@ -167,6 +167,8 @@ export const explain = (question: Question) =>
 
 export const identities = queryOptions({ queryKey: ["identities"], queryFn: ({ signal }) => call(api.GET("/api/v1/me/identities", { signal })) });
 
+export const externalAccounts = queryOptions({ queryKey: ["external-accounts"], queryFn: ({ signal }) => call(api.GET("/api/v1/me/external-accounts", { signal })) });
+
 export interface AuditFilter {
   q?: string | undefined;
   actor?: string | undefined;

@@ -22,3 +22,20 @@ export function signInProblem(code: string | undefined): Problem | null {
   const [title, detail] = texts[code] ?? ["You are not signed in", `The sign-in ended with ${code.replaceAll("_", " ")}. “What to do” explains it.`];
   return { type: `/errors/${code}`, code, title, detail, status: 403 };
 }
+
+/** What a failed link of an account at a forge comes back with, in words. */
+const linkTexts: Record<string, [title: string, detail: string]> = {
+  sign_in_stale: ["That took too long", "The way to the forge and back is good for ten minutes, in the browser where it began. Link it again."],
+  session_ended: ["You were not signed in any more", "An account is linked for whoever began it. Sign in, and link it again."],
+  provider_unavailable: ["The forge does not answer", "Nothing is linked. Try again in a moment; if it stays so, whoever runs Bailey has to look at it."],
+  provider_refused: ["The forge refused", "You cancelled there, or it does not know Bailey. Nothing is linked."],
+  provider_answer_invalid: ["The forge's answer does not hold", "Nothing is linked. Whoever runs Bailey finds the reason in the server's log."],
+  external_account_taken: ["This account is linked already", "It is another person's here, or yours by another forge of the list. Unlink it there first, or sign in to the forge with another account."],
+};
+
+/** The problem that `/profile?tab=accounts&error=CODE` stands for; `null` where the code is no code. */
+export function linkProblem(code: string | undefined): Problem | null {
+  if (!code || !/^[a-z][a-z0-9_]{0,63}$/.test(code)) return null;
+  const [title, detail] = linkTexts[code] ?? ["No account is linked", `It ended with ${code.replaceAll("_", " ")}. “What to do” explains it.`];
+  return { type: `/errors/${code}`, code, title, detail, status: 403 };
+}

@@ -7,6 +7,7 @@ import { Page, Section } from "../../components/page";
 import { Facts } from "../../components/table";
 import { Tokens } from "../../components/tokens";
 import { words } from "../../lib/format";
+import { Accounts } from "./accounts";
 import { Security } from "./security";
 import { Sessions } from "./sessions";
 
@@ -51,11 +52,13 @@ export function ProfilePage() {
           <Tabs.Tab value="you">You</Tabs.Tab>
           {me.session ? <Tabs.Tab value="security">Security</Tabs.Tab> : null}
           {me.session ? <Tabs.Tab value="sessions">Sessions</Tabs.Tab> : null}
+          <Tabs.Tab value="accounts">Linked accounts</Tabs.Tab>
           <Tabs.Tab value="tokens">API tokens</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="you"><You /></Tabs.Panel>
         {me.session ? <Tabs.Panel value="security"><Security /></Tabs.Panel> : null}
         {me.session ? <Tabs.Panel value="sessions"><Sessions /></Tabs.Panel> : null}
+        <Tabs.Panel value="accounts"><Accounts /></Tabs.Panel>
         <Tabs.Panel value="tokens"><Tokens person={me.user.id} /></Tabs.Panel>
       </Tabs>
     </Page>
