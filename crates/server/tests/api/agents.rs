@@ -319,13 +319,19 @@ async fn command(stream: Stream, home: PathBuf) {
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("HOME", &home)
             .envs(&start.environment)
-            .current_dir(&home)
+            .current_dir(
+                start
+                    .directory
+                    .as_ref()
+                    .map_or_else(|| home.clone(), |directory| home.join(directory)),
+            )
             .stdin(std::process::Stdio::null())
             .output()
     });
     let ran = ran.await.unwrap().unwrap();
     let status = ran.status.code().unwrap_or(1);
-    for frame in [ExecFrame::Stderr(ran.stderr), ExecFrame::Exited { status }] {
+    let said = [ExecFrame::Stdout(ran.stdout), ExecFrame::Stderr(ran.stderr)];
+    for frame in said.into_iter().chain([ExecFrame::Exited { status }]) {
         if writer.send(&frame.encode()).await.is_err() {
             return;
         }

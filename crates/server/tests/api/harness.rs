@@ -84,23 +84,19 @@ pub(crate) fn test_with<F: Future<Output = ()>>(text: &str, body: impl FnOnce(Te
 
 /// Runs a test on an application of its own that asks the models of this configuration.
 pub(crate) fn test_with_models<F: Future<Output = ()>>(text: &str, body: impl FnOnce(TestApp) -> F) {
+    test_at(PLATFORM, text, body);
+}
+
+/// The same on an application that others find at `platform`.
+pub(crate) fn test_at<F: Future<Output = ()>>(platform: &str, text: &str, body: impl FnOnce(TestApp) -> F) {
     on_sqlite(async |db| {
         let config = configuration(text);
         let door = bailey_server::door::build(&config).await.unwrap();
-        let app = Box::pin(TestApp::start_with(db, config, door.routes, PLATFORM)).await;
+        let app = Box::pin(TestApp::start_with(db, config, door.routes, platform)).await;
         Box::pin(body(app)).await;
         for mock in door.mocks {
             mock.stop().await;
         }
-    });
-}
-
-/// Runs a test on an application of its own that others find at `platform`.
-pub(crate) fn test_at<F: Future<Output = ()>>(platform: &str, body: impl FnOnce(TestApp) -> F) {
-    on_sqlite(async |db| {
-        let routes = Routes::new(Vec::new());
-        let app = Box::pin(TestApp::start_with(db, configuration(""), routes, platform)).await;
-        Box::pin(body(app)).await;
     });
 }
 

@@ -52,6 +52,8 @@ mod templates;
 #[cfg(test)]
 mod tickets;
 #[cfg(test)]
+mod tickets_agent;
+#[cfg(test)]
 mod tickets_world;
 #[cfg(test)]
 mod writes;

@@ -43,10 +43,15 @@ pub(crate) struct World {
 }
 
 pub(crate) fn world<F: Future<Output = ()>>(body: impl FnOnce(World) -> F) {
+    world_with("", body);
+}
+
+/// The same with the models of this configuration.
+pub(crate) fn world_with<F: Future<Output = ()>>(models: &str, body: impl FnOnce(World) -> F) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let platform = format!("http://{}", listener.local_addr().unwrap());
-    test_at(&platform, async |app| {
+    test_at(&platform, models, async |app| {
         let listener = TcpListener::from_std(listener).unwrap();
         Box::pin(body(Box::pin(World::start(app, listener)).await)).await;
     });
