@@ -434,9 +434,9 @@ async fn nothing_of_init_can_be_reached() {
         "{}",
         output.text
     );
-    // Unix sockets that others may connect to: init has a pair without a name.
+    // Unix sockets that others may connect to: init has a pair without a name, and the agent the one where git asks.
     let output = shell(&sandbox, "cat /proc/net/unix | awk 'NR > 1 { print $8 }'").await;
-    assert_eq!(output.text.trim(), "", "{}", output.text);
+    assert_eq!(output.text.trim(), "git-credentials", "{}", output.text);
     // Signals that stop, end or interrupt it are lost.
     for signal in ["STOP", "TSTP", "TERM", "INT", "USR1", "CHLD", "SEGV"] {
         shell(&sandbox, &format!("kill -{signal} 1")).await;
