@@ -156,10 +156,9 @@ impl App {
             return Ok(Next::failed("its workspace is not there"));
         };
         Ok(match workspace.status() {
-            WorkspaceStatus::Pending | WorkspaceStatus::Starting => Next::Wait(SOON),
             WorkspaceStatus::Running if self.fleet().links().is_connected(id) => Next::To(RunState::Cloning, None),
             WorkspaceStatus::Running if run.tries > AWAY => Next::failed("its workspace does not answer"),
-            WorkspaceStatus::Running => Next::Wait(SOON),
+            WorkspaceStatus::Pending | WorkspaceStatus::Starting | WorkspaceStatus::Running => Next::Wait(SOON),
             WorkspaceStatus::Failed => {
                 let build = self.store().build_get(id, workspace.build).await?;
                 let why = build.and_then(|build| build.error).unwrap_or_default();
