@@ -147,8 +147,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     });
     // Before anything is served: it counts what has ended with the server before.
     app.take_up_suspensions().await?;
-    tasks.spawn(app.clone().watch_access(stop.clone()));
-    tasks.spawn(app.clone().watch_provider_sessions(stop.clone()));
+    watch(&app, &tasks, &stop);
     tasks.spawn(folder.watch(store.clone(), clock.clone(), stop.clone()));
     let (shared, end) = ((config.clone(), store.clone(), clock.clone()), stop.clone());
     tasks.spawn(prices::watch(prices, shared.0, shared.1, shared.2, end));
@@ -166,8 +165,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     };
     let accepting = tasks.spawn(serve(listener, serving, stop.clone()));
     fleet.start().await?;
-    tasks.spawn(app.clone().work_on_tickets(stop.clone()));
-    tasks.spawn(app.clone().poll_tickets(stop.clone()));
+    work_on_tickets(&app, &tasks, &stop);
     announce(&config, fresh, &store, &clock).await?;
     wait_for_signal().await?;
     let running = Running {
@@ -196,6 +194,18 @@ async fn templates(config: &Config, store: &Store, clock: &Clock, audit: &AuditL
     folder.record_in(audit);
     folder.look(store, clock.now()).await.iter().for_each(FolderEvent::log);
     Ok(folder)
+}
+
+/// Looks after whose access has ended, here and at identity providers.
+fn watch(app: &App, tasks: &Tasks, stop: &CancellationToken) {
+    tasks.spawn(app.clone().watch_access(stop.clone()));
+    tasks.spawn(app.clone().watch_provider_sessions(stop.clone()));
+}
+
+/// Works on what forges tell, and asks them what they did not tell.
+fn work_on_tickets(app: &App, tasks: &Tasks, stop: &CancellationToken) {
+    tasks.spawn(app.clone().work_on_tickets(stop.clone()));
+    tasks.spawn(app.clone().poll_tickets(stop.clone()));
 }
 
 /// What is ended in order.
