@@ -131,7 +131,6 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let key = secret_key(dir).map_err(data_dir_error(dir))?;
     let anchors = anchors(&config, &key, &audit, (&store, &clock));
     anchors.start(&tasks, stop.clone());
-    let forges = Forges::new(&key).map_err(RunError::Forges)?;
     let app = App::new(AppParts {
         gate: Arc::clone(&gate),
         gateway: Arc::clone(&gateway),
@@ -139,17 +138,15 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         metrics: registry,
         fleet: fleet.clone(),
         apps: apps_options(&config, &listener, &key)?,
+        forges: Forges::new(&key).map_err(RunError::Forges)?,
         identity: identity_options(&config, key)?,
         templates: folder.clone(),
         chats: config.chats.clone(),
         audit: audit.clone(),
         anchors: anchors.clone(),
-        forges,
     });
     // Before anything is served: it counts what has ended with the server before.
-    app.take_up_suspensions().await?;
-    tasks.spawn(app.clone().watch_access(stop.clone()));
-    tasks.spawn(app.clone().watch_provider_sessions(stop.clone()));
+    watch(&app, &tasks, &stop).await?;
     tasks.spawn(folder.watch(store.clone(), clock.clone(), stop.clone()));
     let (shared, end) = ((config.clone(), store.clone(), clock.clone()), stop.clone());
     tasks.spawn(prices::watch(prices, shared.0, shared.1, shared.2, end));
@@ -168,8 +165,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let accepting = tasks.spawn(serve(listener, serving, stop.clone()));
     fleet.start().await?;
     let chats = tasks.spawn(app.chat_worker().run(stop.clone()));
-    tasks.spawn(app.clone().work_on_tickets(stop.clone()));
-    tasks.spawn(app.clone().poll_tickets(stop.clone()));
+    work_on_tickets(&app, &tasks, &stop);
     announce(&config, fresh, &store, &clock).await?;
     wait_for_signal().await?;
     let running = Running {
@@ -199,6 +195,20 @@ async fn templates(config: &Config, store: &Store, clock: &Clock, audit: &AuditL
     folder.record_in(audit);
     folder.look(store, clock.now()).await.iter().for_each(FolderEvent::log);
     Ok(folder)
+}
+
+/// Looks after whose access has ended, here and at identity providers.
+async fn watch(app: &App, tasks: &Tasks, stop: &CancellationToken) -> Result<(), StoreError> {
+    app.take_up_suspensions().await?;
+    tasks.spawn(app.clone().watch_access(stop.clone()));
+    tasks.spawn(app.clone().watch_provider_sessions(stop.clone()));
+    Ok(())
+}
+
+/// Works on what forges tell, and asks them what they did not tell.
+fn work_on_tickets(app: &App, tasks: &Tasks, stop: &CancellationToken) {
+    tasks.spawn(app.clone().work_on_tickets(stop.clone()));
+    tasks.spawn(app.clone().poll_tickets(stop.clone()));
 }
 
 /// What is ended in order.

@@ -27,7 +27,7 @@ use crate::harness::{Client, TestApp, test_at};
 pub(crate) const CONNECTIONS: &str = "/api/v1/connections";
 pub(crate) const PROJECT: &str = "demo/greeter";
 pub(crate) const LABEL: &str = "bailey-hitl";
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// An application, a forge that is connected to it, and Dan, whom both know.
 pub(crate) struct World {

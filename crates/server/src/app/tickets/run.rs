@@ -65,7 +65,7 @@ impl App {
         let next = match run.state {
             RunState::Starting => self.start_workspace(run).await,
             RunState::Building => self.await_workspace(run).await,
-            RunState::Cloning => self.clone_or_wait(run).await,
+            RunState::Cloning => Ok(self.clone_or_wait(run)),
             RunState::Ready => self.look_after(run).await,
             RunState::Stopping => self.stop_workspace(run).await,
             RunState::Done | RunState::Failed | RunState::Stopped => return Ok(()),
@@ -139,9 +139,8 @@ impl App {
             return Ok(Next::failed("the connection names no template"));
         };
         let name = &run.new.assignee_name;
-        let caller = match self.caller_of(run, Action::WorkspaceCreate).await? {
-            Some(caller) => caller,
-            None => return Ok(Next::failed(format!("{name} may not make workspaces"))),
+        let Some(caller) = self.caller_of(run, Action::WorkspaceCreate).await? else {
+            return Ok(Next::failed(format!("{name} may not make workspaces")));
         };
         let ask = WorkspaceCreate {
             template,
@@ -165,10 +164,9 @@ impl App {
             return Ok(Next::failed("its workspace is not there"));
         };
         Ok(match workspace.status() {
-            WorkspaceStatus::Pending | WorkspaceStatus::Starting => Next::Wait(SOON),
             WorkspaceStatus::Running if self.fleet().links().is_connected(id) => Next::To(RunState::Cloning, None),
             WorkspaceStatus::Running if run.tries > AWAY => Next::failed("its workspace does not answer"),
-            WorkspaceStatus::Running => Next::Wait(SOON),
+            WorkspaceStatus::Pending | WorkspaceStatus::Starting | WorkspaceStatus::Running => Next::Wait(SOON),
             WorkspaceStatus::Failed => {
                 let build = self.store().build_get(id, workspace.build).await?;
                 let why = build.and_then(|build| build.error).unwrap_or_default();
@@ -185,7 +183,7 @@ impl App {
     }
 
     /// Clones in a task of its own: it may take minutes, and others are not to wait for it.
-    async fn clone_or_wait(&self, run: &TicketRun) -> Result<Next, Trouble> {
+    fn clone_or_wait(&self, run: &TicketRun) -> Next {
         if let Some(turn) = self.forges().clone_begin(run.new.id) {
             let (app, run) = (self.clone(), run.clone());
             self.gate().tasks().spawn(async move {
@@ -196,7 +194,7 @@ impl App {
                 drop(turn);
             });
         }
-        Ok(Next::Wait(CLONE))
+        Next::Wait(CLONE)
     }
 
     async fn cloned(&self, run: &TicketRun) -> Result<(), AppError> {

@@ -27,12 +27,18 @@ const MOST: u32 = 64;
 /// Tickets that are worked on at the same time.
 const TICKETS: usize = 8;
 
+/// A project, and what of it is meant.
+type About = (i64, String);
+
+/// A delivery, and what it told if that can be read.
+type Told = (Delivery, Option<Event>);
+
 impl App {
     /// Works on deliveries that are due: those of one ticket one after another.
     pub(super) async fn deliveries_step(&self) -> Result<bool, AppError> {
         let due = self.store().deliveries_due(self.now(), MOST).await?;
         let any = !due.is_empty();
-        let mut groups: Vec<(Option<(i64, String)>, Vec<(Delivery, Option<Event>)>)> = Vec::new();
+        let mut groups: Vec<(Option<About>, Vec<Told>)> = Vec::new();
         for delivery in due {
             let event: Option<Event> = serde_json::from_str(&delivery.event).ok();
             let group = event.as_ref().map(|event| (event.project.id, about(event)));
