@@ -69,7 +69,7 @@ mod tests {
         let mut events = Vec::new();
         for piece in stream.chunks(size.max(1)) {
             let push = reader.push(piece, |name, data| {
-                events.push((name.map(<[u8]>::to_vec), data.to_vec()))
+                events.push((name.map(<[u8]>::to_vec), data.to_vec()));
             });
             push.unwrap();
         }
