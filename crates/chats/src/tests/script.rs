@@ -187,7 +187,12 @@ fn chat(number: usize, text: &str, calls: &[(&str, String)], used: u64, whole: b
         let usage = json!({ "prompt_tokens": used, "completion_tokens": 11 });
         events.push(json!({ "id": "c", "choices": [], "usage": usage }));
     }
-    let mut text: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+    let mut text = events.iter().fold(String::new(), |mut text, event| {
+        text.push_str("data: ");
+        text.push_str(&event.to_string());
+        text.push_str("\n\n");
+        text
+    });
     if whole {
         text.push_str("data: [DONE]\n\n");
     }
