@@ -100,6 +100,7 @@ pub fn target(config: &Config) -> Target {
 }
 
 /// Runs a server until it is told to stop by SIGTERM or SIGINT.
+#[expect(clippy::too_many_lines, reason = "one part after the other")]
 pub async fn run(config: Config) -> Result<(), RunError> {
     let clock = Clock::system();
     let dir = data_dir(&config)?;

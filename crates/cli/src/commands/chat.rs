@@ -20,7 +20,7 @@ use crate::output::{note, understood};
 use crate::{input, table};
 
 /// How long a server that is away is waited for, and how often it is asked.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const AGAIN: Duration = Duration::from_millis(500);
 /// The longest arguments and results that are shown, in characters.
 const SHOWN: usize = 400;
@@ -178,11 +178,7 @@ impl Talk {
                 self.fresh_line();
                 note(&format!("[{outcome}] {}", short(&text)));
             }
-            ChatPart::ToolOutput { text, .. } => {
-                self.fresh_line();
-                note(&clean(&text));
-            }
-            ChatPart::Note { text } => {
+            ChatPart::ToolOutput { text, .. } | ChatPart::Note { text } => {
                 self.fresh_line();
                 note(&clean(&text));
             }

@@ -105,9 +105,10 @@ impl Desk {
             if found["state"] == state {
                 return found;
             }
-            if began.elapsed() > PATIENCE || ["failed", "cancelled"].contains(&found["state"].as_str().unwrap()) {
-                panic!("not {state}: {found:#} {:#?}", self.events(chat).await);
-            }
+            let over = ["failed", "cancelled"].contains(&found["state"].as_str().unwrap());
+            let late = over || began.elapsed() > PATIENCE;
+            let events = if late { self.events(chat).await } else { Vec::new() };
+            assert!(!late, "not {state}: {found:#} {events:#?}");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }

@@ -175,10 +175,8 @@ impl App {
 
     fn default_model<'m>(&self, workspace: &Workspace, models: &'m [ChatModel]) -> Option<&'m ChatModel> {
         let wanted = [&workspace.resolved.chat.model, &self.chats_config().model];
-        let named = wanted.into_iter().flatten();
-        let named = named
-            .filter_map(|name| models.iter().find(|model| model.name == *name))
-            .next();
+        let mut named = wanted.into_iter().flatten();
+        let named = named.find_map(|name| models.iter().find(|model| model.name == *name));
         named.or_else(|| models.first())
     }
 
@@ -219,11 +217,11 @@ fn title_of(message: Option<&str>) -> String {
 }
 
 /// The limits of a chat that goes on: what it has used, and as much again as is asked for and the deployment allows.
-pub(super) fn more(run: &Run, config: &ChatsConfig, asked: ChatLimitsInput) -> Result<Limits, AppError> {
+pub(super) fn more(run: &Run, config: &ChatsConfig, asked: &ChatLimitsInput) -> Result<Limits, AppError> {
     let mut checks = Checks::default();
-    check_limits(&mut checks, "/more", &asked);
+    check_limits(&mut checks, "/more", asked);
     checks.done()?;
-    let more = within(&asked, &config.limits());
+    let more = within(asked, &config.limits());
     let worked = run.active.div_ceil(1_000_000);
     Ok(Limits {
         steps: more.steps.map(|steps| run.steps.saturating_add(steps)),
