@@ -15,6 +15,7 @@ const places: { heading: string; places: Place[] }[] = [
     heading: "Work",
     places: [
       { label: "Workspaces", to: "/workspaces", icon: "workspaces", needs: "workspaces.read" },
+      { label: "Chats", to: "/chats", icon: "chats", needs: "chats.read" },
       { label: "Templates", to: "/templates", icon: "templates", needs: "templates.read" },
     ],
   },
