@@ -71,6 +71,8 @@ const routes = [
   createRoute({ ...inShell, path: "/roles/$id", component: lazyRouteComponent(() => import("./pages/roles/show"), "RolePage") }),
   createRoute({ ...inShell, path: "/audit", component: lazyRouteComponent(() => import("./pages/audit/list"), "AuditPage"), validateSearch: texts("q", "actor", "action", "resource", "outcome", "since", "until", "causal") }),
   createRoute({ ...inShell, path: "/audit/$id", component: lazyRouteComponent(() => import("./pages/audit/show"), "AuditEntryPage") }),
+  createRoute({ ...inShell, path: "/connections", component: lazyRouteComponent(() => import("./pages/connections/list"), "ConnectionsPage") }),
+  createRoute({ ...inShell, path: "/connections/$id", component: lazyRouteComponent(() => import("./pages/connections/show"), "ConnectionPage"), validateSearch: texts("tab") }),
   createRoute({ ...inShell, path: "/tokens", component: lazyRouteComponent(() => import("./pages/tokens"), "TokensPage") }),
   createRoute({ ...inShell, path: "/health", component: lazyRouteComponent(() => import("./pages/health"), "HealthPage") }),
   createRoute({ ...inShell, path: "$", component: Missing }),
