@@ -19,7 +19,9 @@ test("what both texts begin and end with stays", () => {
 });
 
 test("of a long text a part is shown, and how much there is besides", () => {
-  expect(clipped("a\nb\nc\n", 2, "head")).toEqual({ text: "a\nb", hidden: 1 });
+  expect(clipped("a\nb\nc\nd\ne\n", 3, "both")).toEqual({ text: "a\n…\nd\ne", hidden: 2 });
+  expect(clipped("a\nb\nc", 3, "both")).toEqual({ text: "a\nb\nc", hidden: 0 });
+  expect(clipped("abcdefgh", 3, "both", 4)).toEqual({ text: "ab\n…\ngh", hidden: 1 });
   expect(clipped("a\nb\nc\n", 2, "tail")).toEqual({ text: "b\nc", hidden: 1 });
   expect(clipped("a\nb", 2, "tail")).toEqual({ text: "a\nb", hidden: 0 });
   expect(clipped("x".repeat(9), 5, "tail", 4)).toEqual({ text: "xxxx", hidden: 1 });

@@ -55,12 +55,17 @@ export function replaced(old: string, now: string): DiffLine[] {
   ];
 }
 
-/** The first or last lines of a text, and how many there are besides. */
-export function clipped(text: string, most: number, end: "head" | "tail", bytes = 8_000): { text: string; hidden: number } {
+/** What stands for lines that are not shown. */
+const GAP = "…";
+
+/** A part of a long text, and how many lines there are besides: its last lines, or with `both` its first ones, too. */
+export function clipped(text: string, most: number, end: "tail" | "both", bytes = 8_000): { text: string; hidden: number } {
   const lines = text.replace(/\n$/, "").split("\n");
-  const kept = end === "head" ? lines.slice(0, most) : lines.slice(-most);
+  const head = end === "both" ? Math.ceil(most / 3) : 0;
+  const kept = lines.length <= most ? lines : [...lines.slice(0, head), ...(head > 0 ? [GAP] : []), ...lines.slice(lines.length - (most - head))];
   const joined = kept.join("\n");
-  const shown = joined.length <= bytes ? joined : end === "head" ? joined.slice(0, bytes) : joined.slice(-bytes);
+  const hidden = Math.max(0, lines.length - most);
+  if (joined.length <= bytes) return { text: joined, hidden };
   // A line that is cut itself is counted, too: there is more of it to see.
-  return { text: shown, hidden: lines.length - kept.length + (shown.length < joined.length ? 1 : 0) };
+  return { text: end === "both" ? `${joined.slice(0, bytes / 2)}\n${GAP}\n${joined.slice(-bytes / 2)}` : joined.slice(-bytes), hidden: hidden + 1 };
 }

@@ -55,7 +55,9 @@ function Asked({ call }: { call: Call }) {
   if (call.tool === "ask" && given) return <Prose text={text("question") ?? ""} />;
   if (call.tool === "propose_plan" && given) return <Prose text={text("plan") ?? ""} />;
   if (!given) return <Output text={call.arguments} live={false} label="Arguments, as the model wrote them" />;
-  if (Object.keys(given).length === 0) return null;
+  // One line that is all there is to it stands in the head already.
+  const [only, ...others] = Object.values(given);
+  if (Object.keys(given).length === 0 || (others.length === 0 && only === subject(call))) return null;
   return <Output text={call.tool === "run" && Object.keys(given).length === 1 ? (text("command") ?? call.arguments) : JSON.stringify(given, null, 2)} live={false} label="Arguments" />;
 }
 

@@ -12,7 +12,7 @@ import { ChatStatus } from "../../components/misc";
 import { Empty, Page, Rows } from "../../components/page";
 import { ProblemNote } from "../../components/problem";
 import { over } from "../../lib/chat";
-import { count, dollars, duration } from "../../lib/format";
+import { count, dollars, span } from "../../lib/format";
 import { may } from "../../lib/permissions";
 import { causes } from "./causes";
 import { Composer } from "./composer";
@@ -52,7 +52,7 @@ function Figures({ chat }: { chat: Chat }) {
     ["Model", chat.model],
     ["Cost", <>{dollars(chat.cost)}{of(limits.cost ? dollars(limits.cost) : null)}</>],
     ["Steps", <>{count(chat.steps)}{of(limits.steps != null ? count(limits.steps) : null)}</>],
-    ["Worked", <>{duration(chat.worked_seconds * 1e6)}{of(limits.seconds != null ? duration(limits.seconds * 1e6) : null)}</>],
+    ["Worked", <>{span(chat.worked_seconds)}{of(limits.seconds != null ? span(limits.seconds) : null)}</>],
   ];
   return (
     <dl className="figures">
@@ -85,7 +85,7 @@ function Conversation({ chat, own }: { chat: Chat; own: boolean }) {
       {chat.state === "paused" ? <Resume chat={chat} own={own} /> : null}
       {away ? <Button className="to-end" size="xs" variant="default" onClick={go}>To the end</Button> : null}
       {own && !ended ? <Composer chat={chat} /> : null}
-      {ended ? <Text c="dimmed" size="sm">It is over{chat.cause ? `, ${causes[chat.cause] ?? chat.cause}` : ""}. {own ? <TextLink to="/workspaces/$id" params={{ id: chat.workspace.id }} search={{ tab: "chat" }} inherit>Begin another one</TextLink> : null}</Text> : null}
+      {ended ? <Text c="dimmed" size="sm">It is over{chat.cause ? `, ${causes[chat.cause] ?? chat.cause}` : ""}. {own ? <TextLink to="/workspaces/$id" params={{ id: chat.workspace.id }} search={{ tab: "chat" }} inherit underline="always">Begin another one</TextLink> : null}</Text> : null}
     </>
   );
 }

@@ -26,10 +26,10 @@ function ShowAll({ hidden, show }: { hidden: number; show: () => void }) {
   return <Button size="compact-sm" variant="subtle" mt={4} onClick={show}>Show all ({hidden} more {hidden === 1 ? "line" : "lines"})</Button>;
 }
 
-/** Output or another long text: its head, or while it comes its tail, until somebody asks for all. */
+/** Output or another long text: its head and its tail, while it comes its tail, until somebody asks for all. */
 export function Output({ text, live, label, lines = 16 }: { text: string; live: boolean; label: string; lines?: number }) {
   const [all, setAll] = useState(false);
-  const part = clipped(text, lines, live ? "tail" : "head");
+  const part = clipped(text, lines, live ? "tail" : "both");
   if (!live && isDiff(text)) return <Diff lines={diffLines(text)} label={label} />;
   return (
     <>

@@ -8,7 +8,7 @@ import { useAction, useMe, useRows } from "../../api/hooks";
 import * as queries from "../../api/queries";
 import { Empty, Loaded, Rows, Section } from "../../components/page";
 import { ProblemNote } from "../../components/problem";
-import { dollars, duration } from "../../lib/format";
+import { dollars, span } from "../../lib/format";
 import { may } from "../../lib/permissions";
 import { sendsOn } from "../chats/composer";
 import { ChatTable } from "../chats/table";
@@ -17,7 +17,7 @@ type Workspace = Schemas["Workspace"];
 
 /** What a chat takes before a person is asked, in words. */
 function most(limits: Schemas["ChatLimits"]): string {
-  const parts = [limits.steps != null ? `${limits.steps} steps` : null, limits.seconds != null ? `${duration(limits.seconds * 1e6)} of work` : null, limits.cost ? dollars(limits.cost) : null].filter(Boolean);
+  const parts = [limits.steps != null ? `${limits.steps} steps` : null, limits.seconds != null ? `${span(limits.seconds)} of work` : null, limits.cost ? dollars(limits.cost) : null].filter(Boolean);
   return parts.length > 0 ? `After ${parts.join(", ")} it pauses and you are asked.` : "It has no limit of its own; budgets hold all the same.";
 }
 
