@@ -14,7 +14,6 @@ import { ProblemNote } from "../../components/problem";
 import { over } from "../../lib/chat";
 import { count, dollars, span } from "../../lib/format";
 import { may } from "../../lib/permissions";
-import { causes } from "./causes";
 import { Composer } from "./composer";
 import { ChatControls, Resume } from "./controls";
 import { type Followed, useLog } from "./follow";
@@ -85,7 +84,7 @@ function Conversation({ chat, own }: { chat: Chat; own: boolean }) {
       {chat.state === "paused" ? <Resume chat={chat} own={own} /> : null}
       {away ? <Button className="to-end" size="xs" variant="default" onClick={go}>To the end</Button> : null}
       {own && !ended ? <Composer chat={chat} /> : null}
-      {ended ? <Text c="dimmed" size="sm">It is over{chat.cause ? `, ${causes[chat.cause] ?? chat.cause}` : ""}. {own ? <TextLink to="/workspaces/$id" params={{ id: chat.workspace.id }} search={{ tab: "chat" }} inherit underline="always">Begin another one</TextLink> : null}</Text> : null}
+      {ended ? <Text c="dimmed" size="sm">It is over. {own ? <TextLink to="/workspaces/$id" params={{ id: chat.workspace.id }} search={{ tab: "chat" }} inherit underline="always">Begin another one</TextLink> : null}</Text> : null}
     </>
   );
 }
