@@ -27,7 +27,7 @@ type Check = Schemas["ConnectionCheck"];
 function Found({ check }: { check: Check }) {
   return (
     <Stack>
-      {check.ok ? <Alert color="green" variant="light" icon={<Icon name="check" />} title="Nothing is missing">It works as {check.account ?? "its token's user"}.</Alert> : <Alert color="orange" variant="light" icon={<Icon name="alert" />} title="Something is missing">{check.account ? `Bailey is ${check.account} there.` : "The token was not taken."} What to do is said below.</Alert>}
+      {check.ok ? <Alert color="green" variant="light" icon={<Icon name="check" />} title="Nothing is missing">It works as {check.account ?? "its token's user"}.</Alert> : <Alert color="orange" variant="light" icon={<Icon name="alert" />} title="Something is missing">{check.account ? `The token is that of ${check.account}.` : "The token was not taken."} What to do is said below.</Alert>}
       {check.token_expires ? <Text size="sm">Its token ends on {check.token_expires}.</Text> : null}
       {check.notes.length > 0 ? <List size="sm">{check.notes.map((note) => <List.Item key={note}>{note}</List.Item>)}</List> : null}
       <DataTable
@@ -52,7 +52,7 @@ function Checked({ connection }: { connection: Connection }) {
   return (
     <Section title="Check">
       <Stack>
-        <Text size="sm" c="dimmed">Asks the forge whether the token may do what Bailey needs, and whether the webhook is there. To register it makes it in each project, or brings it up to date.</Text>
+        <Text size="sm" c="dimmed">Asks the forge whether the token may do what Bailey needs, and whether the webhook is there. “Register the webhook” makes it in each project, or brings it up to date.</Text>
         <Group>
           <Button loading={check.isPending} disabled={register.isPending} onClick={() => { register.reset(); check.mutate(undefined); }}>Check</Button>
           <Button variant="default" loading={register.isPending} disabled={check.isPending} onClick={() => { check.reset(); register.mutate(undefined); }}>Register the webhook</Button>
