@@ -186,3 +186,36 @@ export const audit = (filter: AuditFilter) =>
 export const auditEntry = (id: string) => queryOptions({ queryKey: ["audit", id], queryFn: ({ signal }) => call(api.GET("/api/v1/audit/{id}", { params: { path: { id } }, signal })) });
 
 export const auditAnchors = list(["audit", "anchors"], (cursor, signal) => call(api.GET("/api/v1/audit/anchors", { params: { query: { limit: 50, cursor } }, signal })));
+
+export interface ChatFilter {
+  owner?: string | undefined;
+  workspace?: string | undefined;
+  state?: Schemas["ChatState"] | undefined;
+  q?: string | undefined;
+}
+
+export const chats = (filter: ChatFilter) =>
+  list(["chats", filter], (cursor, signal) => call(api.GET("/api/v1/chats", { params: { query: { ...filter, q: filter.q || undefined, limit: 100, cursor } }, signal })), LIVE);
+
+/** One chat. What happens in it comes by its events, which have it asked for again; in between that is for what they do not tell. */
+export const chat = (id: string, live: boolean) =>
+  queryOptions({ queryKey: ["chats", id], queryFn: ({ signal }) => call(api.GET("/api/v1/chats/{id}", { params: { path: { id } }, signal })), refetchInterval: live ? 5_000 : false });
+
+export const chatOptions = (workspace: string, enabled: boolean) =>
+  queryOptions({
+    queryKey: ["workspaces", workspace, "chat-options"],
+    queryFn: ({ signal }) => call(api.GET("/api/v1/workspaces/{id}/chats/options", { params: { path: { id: workspace } }, signal })),
+    staleTime: 60_000,
+    enabled,
+  });
+
+export const connections = list(["connections"], (cursor, signal) => call(api.GET("/api/v1/connections", { params: { query: { limit: 100, cursor } }, signal })));
+
+export const connection = (id: string) =>
+  queryOptions({ queryKey: ["connections", id], queryFn: ({ signal }) => call(api.GET("/api/v1/connections/{id}", { params: { path: { id } }, signal })), refetchInterval: SLOW });
+
+export const ticketRuns = (connection: string) =>
+  list(["connections", connection, "runs"], (cursor, signal) => call(api.GET("/api/v1/connections/{id}/runs", { params: { path: { id: connection }, query: { limit: 50, cursor } }, signal })), LIVE);
+
+export const deliveries = (connection: string) =>
+  queryOptions({ queryKey: ["connections", connection, "deliveries"], queryFn: ({ signal }) => call(api.GET("/api/v1/connections/{id}/deliveries", { params: { path: { id: connection } }, signal })), refetchInterval: 5_000 });

@@ -9,6 +9,11 @@ export function onSignedOut(handler: () => void) {
   signedOut = handler;
 }
 
+/** What is asked outside of queries says by this that nobody is signed in. */
+export function tellSignedOut() {
+  signedOut();
+}
+
 function notice(error: unknown) {
   if (error instanceof ProblemError && error.problem.status === 401) signedOut();
 }

@@ -30,6 +30,32 @@ export function WorkspaceStatus({ workspace }: { workspace: Pick<Schemas["Worksp
   return <Status tone={workspaceTones[workspace.status]}>{words(workspace.status)}</Status>;
 }
 
+const chatTones: Record<Schemas["ChatState"], Tone> = {
+  waiting: "off",
+  running: "busy",
+  tool: "busy",
+  requires_action: "warn",
+  paused: "warn",
+  completed: "good",
+  failed: "bad",
+  cancelled: "off",
+};
+const chatWords: Record<Schemas["ChatState"], string> = {
+  waiting: "Waits for a message",
+  running: "Thinking",
+  tool: "Running tools",
+  requires_action: "Waits for an answer",
+  paused: "Paused",
+  completed: "Completed",
+  failed: "Failed",
+  cancelled: "Stopped",
+};
+
+/** How a chat is. */
+export function ChatStatus({ state }: { state: Schemas["ChatState"] }) {
+  return <Status tone={chatTones[state] ?? "off"}>{chatWords[state] ?? words(state)}</Status>;
+}
+
 const outcomeTones: Record<Schemas["Outcome"], Tone> = { ok: "good", denied: "warn", error: "bad", client_gone: "warn", unknown: "bad" };
 
 export function Outcome({ request }: { request: { outcome: Schemas["Outcome"]; code?: string | null | undefined } }) {

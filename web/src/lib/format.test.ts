@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { bytes, dollars, duration, relative, words } from "./format";
+import { bytes, dollars, duration, relative, span, words } from "./format";
 
 test("dollars keep what matters", () => {
   const cases: [number, string][] = [
@@ -23,4 +23,8 @@ test("sizes and times have the unit that reads best", () => {
   expect(relative("2026-11-27T12:00:00Z", now)).toBe("in 2 days");
   expect(relative("2026-11-25T11:59:58Z", now)).toBe("just now");
   expect(words("agent-write")).toBe("Agent write");
+});
+
+test("work is told in the units that read best", () => {
+  expect([0, 59, 60, 3_599, 3_600, 7_260].map(span)).toEqual(["0 s", "59 s", "1 min", "1 h", "1 h", "2 h 1 min"]);
 });

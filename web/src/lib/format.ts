@@ -39,6 +39,14 @@ export function duration(microseconds: number): string {
   return `${minutes} min ${Math.round((microseconds % 60_000_000) / 1_000_000)} s`;
 }
 
+/** Seconds of work, in the one or two units that read best. */
+export function span(seconds: number): string {
+  if (seconds < 60) return `${Math.round(seconds)} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  return minutes % 60 === 0 ? `${minutes / 60} h` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
 const STEPS: [number, Intl.RelativeTimeFormatUnit][] = [
   [60, "second"],
   [60, "minute"],

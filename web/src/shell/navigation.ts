@@ -15,6 +15,7 @@ const places: { heading: string; places: Place[] }[] = [
     heading: "Work",
     places: [
       { label: "Workspaces", to: "/workspaces", icon: "workspaces", needs: "workspaces.read" },
+      { label: "Chats", to: "/chats", icon: "chats", needs: "chats.read" },
       { label: "Templates", to: "/templates", icon: "templates", needs: "templates.read" },
     ],
   },
@@ -34,6 +35,7 @@ const places: { heading: string; places: Place[] }[] = [
       { label: "People", to: "/people", icon: "people", needs: "people.read", wide: true },
       { label: "Groups", to: "/groups", icon: "groups", needs: "groups.read", wide: true },
       { label: "Roles", to: "/roles", icon: "roles", needs: "roles.read", wide: true },
+      { label: "Connections", to: "/connections", icon: "connections", needs: "connections.read" },
       { label: "API tokens", to: "/tokens", icon: "tokens", needs: "tokens.read", wide: true },
       { label: "Audit", to: "/audit", icon: "shield", needs: "audit.read" },
       { label: "Health", to: "/health", icon: "health", needs: "health.read" },

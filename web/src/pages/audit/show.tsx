@@ -17,7 +17,7 @@ import { actorOf, outcomeTones } from "./list";
 type Entry = Schemas["AuditEntry"];
 
 /** Pages of what can be acted on. */
-const pages = { workspace: "/workspaces/$id", template: "/templates/$id", key: "/keys/$id", person: "/people/$id", group: "/groups/$id", role: "/roles/$id" } as const;
+const pages = { workspace: "/workspaces/$id", template: "/templates/$id", key: "/keys/$id", person: "/people/$id", group: "/groups/$id", role: "/roles/$id", chat: "/chats/$id", connection: "/connections/$id" } as const;
 
 function Resource({ resource }: { resource: Entry["resource"] }) {
   const to = pages[resource.kind as keyof typeof pages];

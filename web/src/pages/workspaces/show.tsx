@@ -11,9 +11,10 @@ import { TextLink } from "../../components/links";
 import { WorkspaceStatus } from "../../components/misc";
 import { Page, Rows } from "../../components/page";
 import { ProblemNote } from "../../components/problem";
-import { mayOn } from "../../lib/permissions";
+import { may, mayOn } from "../../lib/permissions";
 import { WorkspaceActions } from "./actions";
 import { Builds } from "./builds";
+import { WorkspaceChats } from "./chat";
 import { Overview } from "./overview";
 import { Settings } from "./settings";
 
@@ -66,11 +67,13 @@ export function WorkspacePage() {
         <Tabs.List mb="md">
           <Tabs.Tab value="overview">Overview</Tabs.Tab>
           {access ? <Tabs.Tab value="terminal">Terminal</Tabs.Tab> : null}
+          {may(me, "chats.read") ? <Tabs.Tab value="chat">Chat</Tabs.Tab> : null}
           <Tabs.Tab value="builds">Builds</Tabs.Tab>
           <Tabs.Tab value="settings">Settings</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="overview"><Overview workspace={workspace} /></Tabs.Panel>
         {access ? <Tabs.Panel value="terminal"><Suspense fallback={<Rows />}><Terminals workspace={workspace} /></Suspense></Tabs.Panel> : null}
+        {may(me, "chats.read") ? <Tabs.Panel value="chat"><WorkspaceChats workspace={workspace} /></Tabs.Panel> : null}
         <Tabs.Panel value="builds"><Builds workspace={workspace} /></Tabs.Panel>
         <Tabs.Panel value="settings"><Settings workspace={workspace} /></Tabs.Panel>
       </Tabs>
