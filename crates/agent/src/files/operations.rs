@@ -174,8 +174,22 @@ fn part(range: &str, size: u64) -> Option<(u64, u64)> {
     (first <= last).then_some((first, last))
 }
 
+/// Bytes of a body that are read on after a failure. Whoever is still writing when the connection closes learns of that alone, and not
+/// why; beyond this they may.
+const READ_ON: usize = 64 << 20;
+
 /// Writes beside the file and then renames, so that readers see the old or the new one and never half of either.
 pub(super) async fn write(query: &Query, mut body: Incoming) -> io::Result<Response<Body>> {
+    let written = write_all(query, &mut body).await;
+    let mut left = READ_ON;
+    while written.is_err() && left > 0 {
+        let Some(Ok(frame)) = body.frame().await else { break };
+        left = left.saturating_sub(frame.data_ref().map_or(1, Bytes::len));
+    }
+    written
+}
+
+async fn write_all(query: &Query, body: &mut Incoming) -> io::Result<Response<Body>> {
     let path = query.path("path")?;
     let before = fs::metadata(&path).ok();
     if query.flag("keep") && before.is_some() {
