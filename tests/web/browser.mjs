@@ -41,11 +41,13 @@ export class Browser {
 
   /** Until nothing moves any more, but for what turns for ever, and the text has stayed the same for a moment. */
   async settled(page) {
-    await page.waitForFunction(() => document.getAnimations().every((each) => each.playState !== "running" || each.effect?.getComputedTiming().iterations === Infinity));
     let last;
-    for (let same = 0; same < 3; ) {
-      const now = await page.evaluate(() => `${document.body.innerText} ${document.documentElement.scrollHeight}`);
-      same = now === last ? same + 1 : 0;
+    for (let same = 0; same < 4; ) {
+      const { moves, now } = await page.evaluate(() => ({
+        moves: document.getAnimations().some((each) => each.playState === "running" && each.effect?.getComputedTiming().iterations !== Infinity),
+        now: `${document.body.innerText} ${document.documentElement.scrollHeight}`,
+      }));
+      same = now === last && !moves ? same + 1 : 0;
       last = now;
       await sleep(50);
     }
@@ -55,6 +57,8 @@ export class Browser {
   async judge({ page, complaints }, name) {
     await this.settled(page);
     const wide = await this.tooWide(page);
+    // What is under the mouse has changed meanwhile, and hints fade in.
+    await this.settled(page);
     // The page's own policy lets no script in; the driver's way past it does not go through the page.
     const found = await page.evaluate(`${this.axe}; axe.run(document, { resultTypes: ["violations"] })`);
     const serious = found.violations.filter((violation) => violation.impact === "serious" || violation.impact === "critical");
