@@ -156,7 +156,7 @@ pub struct AuditListQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(value_type = Option<String>)]
     pub causal: Option<RequestId>,
-    /// At most this many, 1 to 1000; 100 if absent.
+    /// At most this many, 1 to 1000; 50 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
     /// The `next_cursor` of the page before.
@@ -310,7 +310,7 @@ pub struct AuditAnchor {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct AuditAnchorListQuery {
-    /// At most this many, 1 to 1000; 100 if absent.
+    /// At most this many, 1 to 1000; 50 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
     /// The `next_cursor` of the page before.

@@ -233,7 +233,7 @@ pub struct BudgetListQuery {
     /// The subject's id; a name also does for people and groups. Together with `kind`; not needed for the organization.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// At most this many items, 1 to 1000; 100 if absent.
+    /// At most this many items, 1 to 1000; 50 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
     /// The `next_cursor` of the page before.

@@ -188,7 +188,7 @@ pub struct RequestListQuery {
     /// Only those of this session of a client.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<String>,
-    /// At most this many, 1 to 1000; 100 if absent. As CSV 1 to 10000, and 10000 if absent.
+    /// At most this many, 1 to 1000; 50 if absent. As CSV 1 to 10000, and 10000 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
     /// The `next_cursor` of the page before; with CSV it is in the header `x-bailey-next-cursor`.

@@ -138,7 +138,7 @@ pub struct GrantListQuery {
     /// Only those of the role of this name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
-    /// At most this many items, 1 to 1000; 100 if absent.
+    /// At most this many items, 1 to 1000; 50 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
     /// The `next_cursor` of the page before.

@@ -282,7 +282,7 @@ pub struct TemplateListQuery {
     /// Only those from here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<TemplateSource>,
-    /// At most this many items, 1 to 1000; 100 if absent.
+    /// At most this many items, 1 to 1000; 50 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
     /// The `next_cursor` of the page before.
@@ -295,7 +295,7 @@ pub struct TemplateListQuery {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct TemplateVersionListQuery {
-    /// At most this many items, 1 to 1000; 100 if absent.
+    /// At most this many items, 1 to 1000; 50 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
     /// The `next_cursor` of the page before.

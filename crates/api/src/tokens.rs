@@ -93,7 +93,7 @@ pub struct TokenListQuery {
     /// Only those of this person, by id or name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<String>,
-    /// At most this many items, 1 to 1000; 100 if absent.
+    /// At most this many items, 1 to 1000; 50 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
     /// The `next_cursor` of the page before.

@@ -197,7 +197,7 @@ pub struct WorkspaceListQuery {
     /// Only those whose name, or whose owner's or template's, has this in it, in small letters or large.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub q: Option<String>,
-    /// At most this many items, 1 to 1000; 100 if absent.
+    /// At most this many items, 1 to 1000; 50 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
     /// The `next_cursor` of the page before.
@@ -210,7 +210,7 @@ pub struct WorkspaceListQuery {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct BuildListQuery {
-    /// At most this many items, 1 to 1000; 100 if absent.
+    /// At most this many items, 1 to 1000; 50 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
     /// The `next_cursor` of the page before.
