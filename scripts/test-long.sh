@@ -7,7 +7,7 @@ source "$(dirname "$0")/lib.sh"
 cd "$ROOT"
 
 scripts/setup-test.sh
-for target in request relay meter prices host dns screen webhook label demo_forge answer tool; do
+for target in request relay meter prices template archive audit host dns screen webhook label demo_forge answer tool; do
   section "fuzzing $target"
   fuzz/run.sh "$target" "${FUZZ_SECONDS:-300}"
 done
