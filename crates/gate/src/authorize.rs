@@ -108,18 +108,6 @@ impl Actor {
         Action::ALL.iter().copied().filter(wider).collect()
     }
 
-    /// The actions that another person may do and this actor may not do on that person's things: what would be won by acting
-    /// as them.
-    pub fn beyond_person(&self, other: &Self) -> Vec<Action> {
-        let wider = |action: &Action| {
-            other.may(*action).is_ok_and(|theirs| {
-                let mine = self.may(*action);
-                !mine.is_ok_and(|mine| mine.includes_of(&theirs, &other.groups))
-            })
-        };
-        Action::ALL.iter().copied().filter(wider).collect()
-    }
-
     /// Whether this actor may do, on another person's things, all that an action could reach for that person: as much as they
     /// may do now, and at least what is their own.
     pub fn may_for(&self, action: Action, other: &Self) -> bool {

@@ -121,11 +121,17 @@ fn nobody_gives_more_than_they_have() {
 fn acting_as_somebody_wins_nothing() {
     let owner = actor(Role::Owner, TokenScopes::All, PersonStatus::Active);
     let ada = member();
-    assert_eq!(owner.beyond_person(&ada), [Action::ModelUse, Action::WorkspaceAccess]);
+    let won = |actor: &Actor, other: &Actor| -> Vec<Action> {
+        let theirs = Action::ALL.iter().copied().filter(|action| other.may(*action).is_ok());
+        theirs.filter(|action| !actor.may_for(*action, other)).collect()
+    };
+    assert_eq!(won(&owner, &ada), [Action::ModelUse, Action::WorkspaceAccess]);
     assert!(
-        ada.beyond_person(&member()).contains(&Action::KeyRead),
+        won(&ada, &member()).contains(&Action::KeyRead),
         "others' things are not one's own"
     );
+    // What they may not do today counts as their own things some day.
+    assert!(!ada.may_for(Action::PersonWrite, &member()));
 }
 
 #[test]

@@ -61,18 +61,11 @@ impl App {
             items: Vec::new(),
             next_cursor: None,
         };
-        if let Some(text) = &query.person {
-            let Some(person) = self.find_person(text, &reach).await? else {
-                return Ok(nothing);
-            };
-            filter.person = Some(person.id);
-        }
-        if let Some(text) = &query.group {
-            let Some(group) = self.find_group(text, &reach, caller).await? else {
-                return Ok(nothing);
-            };
-            filter.group = Some(group.id);
-        }
+        let asked = (query.person.as_deref(), query.group.as_deref());
+        let Some(whose) = self.find_whose(caller, &reach, asked).await? else {
+            return Ok(nothing);
+        };
+        (filter.person, filter.group) = (whose.person, whose.group);
         filter.role = query.role;
         let (grants, next) = self.store().grants_list(&filter, page).await?;
         let mut names = Names::default();

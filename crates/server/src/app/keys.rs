@@ -32,18 +32,11 @@ impl App {
             items: Vec::new(),
             next_cursor: None,
         };
-        if let Some(text) = &query.person {
-            let Some(person) = self.find_person(text, &reach).await? else {
-                return Ok(nothing);
-            };
-            filter.person = Some(person.id);
-        }
-        if let Some(text) = &query.group {
-            let Some(group) = self.find_group(text, &reach, caller).await? else {
-                return Ok(nothing);
-            };
-            filter.group = Some(group.id);
-        }
+        let asked = (query.person.as_deref(), query.group.as_deref());
+        let Some(whose) = self.find_whose(caller, &reach, asked).await? else {
+            return Ok(nothing);
+        };
+        (filter.person, filter.group) = (whose.person, whose.group);
         filter.workspace = query.workspace;
         filter.state = query.state.map(|state| (stored(state), now));
         let (keys, next) = self.store().keys_list(&filter, page).await?;

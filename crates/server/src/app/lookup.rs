@@ -1,10 +1,18 @@
 //! Finding people and groups by id or name, among those that the caller can see.
 
 use bailey_core::people::{Group, Person};
+use bailey_core::{GroupId, PersonId};
 use bailey_store::LedgerReach;
 
 use super::caller::sees;
 use super::{App, AppError, Caller};
+
+/// Whose things a list is to show. What is `None` does not limit.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Whose {
+    pub(crate) person: Option<PersonId>,
+    pub(crate) group: Option<GroupId>,
+}
 
 impl App {
     /// The person of this id or name, if there is one within reach.
@@ -36,6 +44,30 @@ impl App {
             None => self.store().group_by_name(text).await?,
         };
         Ok(found.filter(|group| *reach == LedgerReach::All || caller.actor.groups.contains(&group.id)))
+    }
+
+    /// Whose things a list is to show, where it is asked for those of a person, of a group or of both; `None` = one of them is
+    /// nobody that the caller sees, so that there is nothing to list.
+    pub(crate) async fn find_whose(
+        &self,
+        caller: &Caller,
+        reach: &LedgerReach,
+        (person, group): (Option<&str>, Option<&str>),
+    ) -> Result<Option<Whose>, AppError> {
+        let mut whose = Whose::default();
+        if let Some(text) = person {
+            let Some(person) = self.find_person(text, reach).await? else {
+                return Ok(None);
+            };
+            whose.person = Some(person.id);
+        }
+        if let Some(text) = group {
+            let Some(group) = self.find_group(text, reach, caller).await? else {
+                return Ok(None);
+            };
+            whose.group = Some(group.id);
+        }
+        Ok(Some(whose))
     }
 
     /// One of a person's groups by id or name, as a field of a body names it.

@@ -42,18 +42,11 @@ impl App {
     async fn spend_filter(&self, caller: &Caller, query: SpendQuery) -> Result<Option<SpendFilter>, AppError> {
         let reach = self.people_within(caller).await?;
         let mut filter = SpendFilter::within(reach.clone());
-        if let Some(text) = &query.person {
-            let Some(person) = self.find_person(text, &reach).await? else {
-                return Ok(None);
-            };
-            filter.person = Some(person.id);
-        }
-        if let Some(text) = &query.group {
-            let Some(group) = self.find_group(text, &reach, caller).await? else {
-                return Ok(None);
-            };
-            filter.group = Some(group.id);
-        }
+        let asked = (query.person.as_deref(), query.group.as_deref());
+        let Some(whose) = self.find_whose(caller, &reach, asked).await? else {
+            return Ok(None);
+        };
+        (filter.person, filter.group) = (whose.person, whose.group);
         filter.key = query.key;
         filter.workspace = query.workspace;
         filter.model = query.model;
