@@ -11,7 +11,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 CARGO_TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 ARGS ?=
 
-.PHONY: help run build test test-clients test-workspaces test-web test-long pictures bench bench-workspaces bench-api fmt lint
+.PHONY: help run build test test-clients test-workspaces test-web test-long pictures bench bench-workspaces bench-api bench-webhooks fmt lint
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,7 +49,10 @@ bench-workspaces: build ## create to first prompt, echo of terminals, memory of 
 	@bench/workspaces.sh $(ARGS)
 
 bench-api: ## lists and gets of the API at 1,000 requests/s on a large installation; ARGS="--help" for its flags
-	@bench/api.sh $(ARGS)
+	@bench/platform.sh api $(ARGS)
+
+bench-webhooks: ## answers to a forge's deliveries at 300/s; ARGS="--help" for its flags
+	@bench/platform.sh webhooks $(ARGS)
 
 fmt: ## format all Rust code
 	cargo fmt --all

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures the API's lists and gets at a fixed rate, on a large installation: as an owner and as members.
 
-Run by `bench/api.sh`. Prints a table and writes the figures as JSON; see README.md.
+Run by `bench/platform.sh`. Prints a table and writes the figures as JSON; see README.md.
 """
 
 import argparse

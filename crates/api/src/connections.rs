@@ -34,7 +34,7 @@ pub struct Connection {
     pub parameters: BTreeMap<String, ParameterValue>,
     /// The models that a label may name; absent = all that the person may use.
     pub models: Option<Vec<String>>,
-    /// The model where a label names none.
+    /// The model where a label names none; absent = the template's, or else the deployment's.
     pub default_model: Option<String>,
     /// The forge's name of an identity provider, and its name at Bailey.
     pub identity_providers: BTreeMap<String, String>,

@@ -58,7 +58,7 @@ pub struct Person {
     pub template: Template,
     /// The models that they may use in it.
     pub models: Vec<String>,
-    /// The model where the label names none.
+    /// The model where the label names none; `None` = what the workspace has for that.
     pub default_model: Option<String>,
     /// Whether every budget that an agent would be charged to has money left.
     pub budget_left: bool,
@@ -245,9 +245,9 @@ fn start(event: &Event, change: &TicketChange, ticket: &Ticket, facts: &Facts<'_
     }
     let model = match &wanted.trigger {
         Trigger::Workspace => None,
-        Trigger::Agent { model } => Some(choose_model(model.as_deref(), person)?),
+        Trigger::Agent { model } => choose_model(model.as_deref(), person)?,
     };
-    if model.is_some() && !person.budget_left {
+    if wanted.trigger != Trigger::Workspace && !person.budget_left {
         return Err(NoOp::Budget {
             name: assignee.name.clone(),
         });
@@ -363,19 +363,17 @@ fn assignee<'a>(facts: &Facts<'a>) -> Result<(&'a Actor, &'a Person), NoOp> {
     }
 }
 
-fn choose_model(wanted: Option<&str>, person: &Person) -> Result<String, NoOp> {
+/// The model that a label names, or the connection's; `None` = the template's or the deployment's, which is chosen in the workspace.
+fn choose_model(wanted: Option<&str>, person: &Person) -> Result<Option<String>, NoOp> {
     let refused = |error: choose::ChooseError| NoOp::Model { why: error.to_string() };
-    match wanted {
-        Some(wanted) => choose::choose(wanted, &person.models)
-            .map(str::to_owned)
-            .map_err(refused),
-        None => {
-            let default = person
-                .default_model
-                .clone()
-                .filter(|model| person.models.contains(model));
-            default.ok_or(NoOp::NoDefaultModel)
+    match (wanted, &person.default_model) {
+        (Some(wanted), _) => {
+            let chosen = choose::choose(wanted, &person.models).map_err(refused)?;
+            Ok(Some(chosen.to_owned()))
         }
+        (None, Some(model)) if person.models.contains(model) => Ok(Some(model.clone())),
+        (None, None) if !person.models.is_empty() => Ok(None),
+        (None, _) => Err(NoOp::NoDefaultModel),
     }
 }
 

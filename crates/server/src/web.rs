@@ -43,6 +43,7 @@ const NOT_PAGES: &[&str] = &[
     "assets",
     "auth",
     "errors",
+    "hooks",
     "livez",
     "metrics",
     "readyz",

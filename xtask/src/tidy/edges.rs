@@ -65,7 +65,7 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("bailey-testkit", &["bailey-core", "bailey-mock"]),
-    ("bench-upstream", &[]),
+    ("bench-upstream", &["bailey-demo-forge"]),
     ("xtask", &[]),
 ];
 

@@ -283,7 +283,10 @@ fn every_reason_for_nothing_is_told_apart() {
     check("template_missing", true, &|case| {
         case.person().template = Template::Missing("rust".to_owned());
     });
-    check("no_default_model", true, &|case| case.person().default_model = None);
+    check("no_default_model", true, &|case| {
+        let other = Some("of-another".to_owned());
+        case.person().default_model = other;
+    });
     check("no_default_model", true, &|case| case.person().models.clear());
     check("ticket_closed", false, &|case| case.ticket().open = false);
     check("ticket_gone", false, &|case| case.ticket = None);

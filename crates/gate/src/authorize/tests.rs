@@ -125,7 +125,8 @@ fn acting_as_somebody_wins_nothing() {
         let theirs = Action::ALL.iter().copied().filter(|action| other.may(*action).is_ok());
         theirs.filter(|action| !actor.may_for(*action, other)).collect()
     };
-    assert_eq!(won(&owner, &ada), [Action::ModelUse, Action::WorkspaceAccess]);
+    let own = [Action::ModelUse, Action::WorkspaceAccess, Action::ChatWrite];
+    assert_eq!(won(&owner, &ada), own);
     assert!(
         won(&ada, &member()).contains(&Action::KeyRead),
         "others' things are not one's own"

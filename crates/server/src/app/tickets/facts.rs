@@ -192,7 +192,11 @@ impl App {
             .as_ref()
             .is_some_and(|actor| actor.may(Action::WorkspaceCreate).is_ok());
         let models = self.models_of(record.id).await?;
-        let allowed = |model: &String| settings.models.as_ref().is_none_or(|allowed| allowed.contains(model));
+        let for_chats = &self.chats_config().models;
+        let allowed = |model: &String| {
+            settings.models.as_ref().is_none_or(|allowed| allowed.contains(model))
+                && (for_chats.is_empty() || for_chats.contains(model))
+        };
         Ok(Person {
             id: record.id,
             active: record.status == PersonStatus::Active,

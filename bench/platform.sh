@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Sees to release builds and, with --postgres, to a throw-away PostgreSQL, then measures the API. Arguments go to api.py.
+# Sees to release builds and, with --postgres, to a throw-away PostgreSQL, then measures what the first argument names: the api, or the
+# answers to webhooks. Further arguments go to api.py or webhooks.py.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/../scripts/lib.sh"
@@ -9,6 +10,8 @@ scripts/setup-build.sh
 have python3 || apt_install "Python 3" python3
 have taskset || apt_install taskset util-linux
 
+what=${1:?"api or webhooks"}
+shift
 arguments=()
 programs=$TARGET_DIR/release
 built=no
@@ -19,7 +22,7 @@ for argument in "$@"; do
       have psql || apt_install psql postgresql-client
       scripts/postgres.sh start >/dev/null
       url=$(scripts/postgres.sh url)
-      name=bench_api_$$
+      name=bench_${what}_$$
       psql -X -q "$url" -c "CREATE DATABASE $name"
       trap 'psql -X -q "$url" -c "DROP DATABASE $name WITH (FORCE)"' EXIT
       arguments+=(--postgres "${url%/*}/$name")
@@ -35,4 +38,4 @@ if [ "$built" = no ]; then
   scripts/build-agent.sh
 fi
 
-python3 bench/api.py --programs "$programs" --out "$TARGET_DIR/bench" "${arguments[@]+"${arguments[@]}"}"
+python3 "bench/$what.py" --programs "$programs" --out "$TARGET_DIR/bench" "${arguments[@]+"${arguments[@]}"}"
