@@ -59,6 +59,17 @@ pub enum EnforcementLevel {
     DesignFirst,
 }
 
+impl EnforcementLevel {
+    /// The name, as it is written in templates.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unrestricted => "unrestricted",
+            Self::Standard => "standard",
+            Self::DesignFirst => "design-first",
+        }
+    }
+}
+
 /// The value of a parameter.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]

@@ -60,9 +60,16 @@ impl BaseUrl {
         if path.split('/').any(|part| matches!(part, "." | "..")) || path.contains("//") {
             return Err(BaseUrlError::Malformed);
         }
+        // One way of writing an address: accounts that are linked there are found by it.
+        let host = authority.host().to_ascii_lowercase();
+        let ordinary = if scheme == Scheme::HTTPS { 443 } else { 80 };
+        let authority = match authority.port_u16().filter(|port| *port != ordinary) {
+            Some(port) => format!("{host}:{port}"),
+            None => host,
+        };
         Ok(Self {
             scheme,
-            authority,
+            authority: authority.parse().map_err(|_| BaseUrlError::Malformed)?,
             path,
         })
     }

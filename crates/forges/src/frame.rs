@@ -8,6 +8,8 @@ use crate::markdown::is_hidden;
 const LONGEST_BODY: usize = 48 * 1024;
 /// The longest text of one comment.
 const LONGEST_COMMENT: usize = 16 * 1024;
+/// The most of all comments together: strangers are not to fill what the model can read.
+const LONGEST_COMMENTS: usize = 64 * 1024;
 /// The longest title or name.
 const LONGEST_LINE: usize = 1_024;
 
@@ -57,7 +59,7 @@ pub struct Framed {
     pub cut: bool,
 }
 
-/// Frames a ticket.
+/// Frames a ticket. Where the comments are too much, the newest are kept.
 pub fn ticket(nonce: &Nonce, number: u64, title: &str, body: Untrusted<'_>, comments: &[Untrusted<'_>]) -> Framed {
     let mut framed = Framed {
         rules: rules(nonce),
@@ -67,7 +69,20 @@ pub fn ticket(nonce: &Nonce, number: u64, title: &str, body: Untrusted<'_>, comm
     };
     let title = framed.line(nonce, title);
     framed.part(nonce, &format!("ticket {number}"), body, LONGEST_BODY, Some(&title));
-    for comment in comments {
+    let mut room = LONGEST_COMMENTS;
+    let kept = comments.iter().rev().take_while(|comment| {
+        let size = comment.text.len().min(LONGEST_COMMENT);
+        let fits = size <= room;
+        room = room.saturating_sub(size);
+        fits
+    });
+    let left_out = comments.len() - kept.count();
+    if left_out > 0 {
+        framed.cut = true;
+        // Writing to a string does not fail.
+        let _ = writeln!(framed.text, "[{left_out} older comments left out]");
+    }
+    for comment in comments.iter().skip(left_out) {
         framed.part(nonce, "comment", *comment, LONGEST_COMMENT, None);
     }
     framed
@@ -287,6 +302,24 @@ mod tests {
         assert!(
             framed.text.contains("HEAD") && framed.text.contains("TAIL\n") && framed.text.contains("bytes left out]")
         );
+    }
+
+    #[test]
+    fn many_long_comments_leave_the_newest() {
+        let long = "x".repeat(LONGEST_COMMENT * 2);
+        let text: Vec<String> = (0..30).map(|n| format!("{n}.{long}")).collect();
+        let said: Vec<Untrusted<'_>> = text.iter().map(|text| Untrusted { author: "bob", text }).collect();
+        let from = Untrusted {
+            author: "ada",
+            text: "y",
+        };
+        let framed = ticket(&nonce(), 12, "Fix it", from, &said);
+        assert!(
+            framed.cut && framed.text.len() < LONGEST_COMMENTS + 2_048,
+            "{}",
+            framed.text.len()
+        );
+        assert!(framed.text.contains("[26 older comments left out]\n") && framed.text.contains("\n29.x"));
     }
 
     #[test]

@@ -27,8 +27,6 @@ struct Inner {
     vault: Vault,
     known: Mutex<HashMap<ConnectionId, Known>>,
     wake: Notify,
-    /// Held while deliveries and runs are worked on: each step sees what the one before did.
-    working: tokio::sync::Mutex<()>,
     cloning: Mutex<HashSet<RunId>>,
 }
 
@@ -87,7 +85,6 @@ impl Forges {
             vault: Vault::new(key, Purpose::Connections),
             known: Mutex::default(),
             wake: Notify::new(),
-            working: tokio::sync::Mutex::default(),
             cloning: Mutex::default(),
         })))
     }
@@ -167,11 +164,6 @@ impl Forges {
     /// Waits until something is to be worked on.
     pub(crate) async fn woken(&self) {
         self.0.wake.notified().await;
-    }
-
-    /// A turn at working on what is due.
-    pub(crate) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.0.working.lock().await
     }
 
     /// Begins to clone for a run; `None` = that is under way.

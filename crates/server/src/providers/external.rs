@@ -151,6 +151,11 @@ impl External {
         found.ok_or(ProviderError::Unknown)
     }
 
+    /// Whether accounts of a forge at this address can be linked.
+    pub(crate) fn links_at(&self, base_url: &str) -> bool {
+        self.all().iter().any(|forge| forge.config.base_url == base_url)
+    }
+
     /// The one at this scheme and host.
     pub(crate) fn at(&self, scheme: &str, host: &str) -> Option<&Forge> {
         self.0.all.iter().find(|forge| forge.is_at(scheme, host))

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bailey_core::WorkspaceId;
 use bailey_demo_forge::DeliveryFaults;
 use bailey_forges::forge::Forge;
-use bailey_store::{AuditFilter, ListPage, TicketKey};
+use bailey_store::{AuditFilter, ListPage};
 use http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::{Value, json};
 
@@ -353,20 +353,6 @@ fn a_run_is_taken_up_from_every_step() {
             ),
             (1, 1, 1)
         );
-        // A comment whose id is lost is found by its marker.
-        let key = TicketKey {
-            connection: world.connection,
-            project: world.project().await.id,
-            path: PROJECT.to_owned(),
-            ticket: 1,
-        };
-        world
-            .app
-            .store
-            .ticket_status_want(&key, "changed", world.now())
-            .await
-            .unwrap();
-        assert_ne!(world.app.store.ticket_status_wanted(&key).await.unwrap(), "");
     });
 }
 

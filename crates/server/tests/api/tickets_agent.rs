@@ -47,7 +47,7 @@ fn a_label_becomes_a_merge_request_whose_branch_passes_the_test() {
     let file = dir.path().join("scenario.yaml");
     std::fs::write(&file, SCENARIO).unwrap();
     let models = format!(
-        "[providers.demo]\nkind = \"mock\"\nscenarios = \"{}\"\n[[models]]\nname = \"large\"\n\
+        "[providers.demo]\nkind = \"mock\"\nscenarios = \"{}\"\n[[models]]\nname = \"large\"\ntier = \"general\"\n\
          routes = [{{ provider = \"demo\", price = {{ input = \"3\", output = \"15\" }} }}]\n",
         file.display()
     );
