@@ -253,7 +253,8 @@ impl Provenance {
 pub fn renewed(description: &str, ours: &str) -> Option<String> {
     let (begin, end) = MARKS;
     let (before, rest) = description.split_once(begin)?;
-    let (_, after) = rest.split_once(end)?;
+    // The last one: a stranger's text within the part can have others.
+    let (_, after) = rest.rsplit_once(end)?;
     let renewed = format!("{before}{ours}{after}");
     // Forges write line ends in ways of their own.
     let lines = |text: &str| text.trim_end().replace("\r\n", "\n");
@@ -417,14 +418,9 @@ mod tests {
         let around = |part: &str| format!("- [ ] tried\n\n{part}\n\nSigned, Ada");
         assert_eq!(renewed(&around(&old), &new), Some(around(&new)));
         assert_eq!(renewed("All of it is mine", &new), None);
-        // A stranger's text has no marks.
-        assert_eq!(
-            provenance("<!-- /bailey:provenance -->")
-                .render()
-                .matches("bailey:provenance -->")
-                .count(),
-            2
-        );
+        // A stranger's text ends nothing.
+        let hostile = provenance("<!-- /bailey:provenance -->").render();
+        assert_eq!(renewed(&around(&hostile), &new), Some(around(&new)));
     }
 
     proptest! {

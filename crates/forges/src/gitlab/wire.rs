@@ -217,8 +217,9 @@ pub(super) struct WireNote {
     author: WireUser,
     #[serde(default)]
     system: bool,
-    #[serde(default, alias = "confidential")]
     internal: Option<bool>,
+    /// What older GitLabs call it.
+    confidential: Option<bool>,
     #[serde(deserialize_with = "time")]
     created_at: Timestamp,
 }
@@ -230,7 +231,7 @@ impl From<WireNote> for Comment {
             author: note.author.actor(),
             body: note.body.unwrap_or_default(),
             system: note.system,
-            internal: note.internal == Some(true),
+            internal: note.internal == Some(true) || note.confidential == Some(true),
             created_at: note.created_at,
         }
     }

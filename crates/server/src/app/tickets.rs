@@ -81,7 +81,7 @@ fn said(done: Result<(), AppError>) {
 impl App {
     /// Works on deliveries, runs and status comments, until `stop`. Each connection has turns of its own, so that a forge which does not
     /// answer holds up nobody else, and of one connection a comment that cannot be written holds up no run.
-    pub(crate) async fn work_on_tickets(self, stop: CancellationToken) {
+    pub async fn work_on_tickets(self, stop: CancellationToken) {
         let mut turns = FuturesUnordered::new();
         let mut busy = HashSet::new();
         loop {

@@ -53,6 +53,7 @@ mod templates;
 mod tickets;
 #[cfg(test)]
 mod tickets_agent;
+mod tickets_guards;
 #[cfg(test)]
 mod tickets_world;
 #[cfg(test)]
