@@ -412,7 +412,10 @@ impl Maker<'_> {
             template,
             version,
             parameters: BTreeMap::new(),
-            resolved: Resolved::default(),
+            resolved: Resolved {
+                tasks: vec![serde_json::from_value(json!({"name": "t", "display_name": "T", "prompt": "p"})).unwrap()],
+                ..Resolved::default()
+            },
             auto_stop: None,
             created_at: T0,
         };
