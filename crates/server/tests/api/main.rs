@@ -48,6 +48,8 @@ mod sign_in;
 #[cfg(test)]
 mod table;
 #[cfg(test)]
+mod tasks;
+#[cfg(test)]
 mod templates;
 #[cfg(test)]
 mod tickets;
