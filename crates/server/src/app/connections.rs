@@ -7,7 +7,6 @@ use bailey_api::connections::{
     Connection, ConnectionCreate, ConnectionUpdate, Delivery, DeliveryList, ListQuery, TicketRun,
 };
 use bailey_core::{ConnectionId, RunId};
-use bailey_forges::BaseUrl;
 use bailey_forges::label::Prefix;
 use bailey_forges::model::ForgeKind;
 use bailey_runtime::ids::NewId;
@@ -46,7 +45,7 @@ impl App {
             identity_providers: ask.identity_providers,
         };
         let mut checks = self.checked(&ask.name, &settings, Some(&ask.token));
-        if let Err(error) = BaseUrl::parse(&base_url) {
+        if let Err(error) = self.forges().base_url(&base_url) {
             checks.wrong("/base_url", error.to_string());
         }
         checks.done()?;
