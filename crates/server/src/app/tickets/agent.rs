@@ -1,6 +1,8 @@
 //! The AI agent of a run: its chat is begun with the ticket's text, follow-up comments reach it, and what it pushes becomes a merge
 //! request. Everything is named by the run before it is made, so that each step can be done again.
 
+use std::time::Duration;
+
 use bailey_chats::ChatError;
 use bailey_core::authz::Action;
 use bailey_core::chat::{CallKind, Cause, Chat, ChatState, Part};
@@ -25,8 +27,8 @@ use crate::app::chats::begin::Begin;
 use crate::app::{App, AppError};
 use crate::audit::Change;
 
-/// Seconds until a run is looked at again whose agent works.
-const WORKS: i64 = 1;
+/// How long until a run is looked at again whose agent works.
+const WORKS: Duration = Duration::from_secs(1);
 /// Comments that are passed on with a ticket, the newest.
 const COMMENTS: u8 = 30;
 /// Parts of a chat's log that are read at once.
