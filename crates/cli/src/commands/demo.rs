@@ -74,6 +74,7 @@ pub(crate) async fn run(arguments: Arguments, env: &Env) -> Result<(), Failure> 
 }
 
 async fn show(mut place: Place, once: bool, output: Output, env: &Env) -> Result<(), Failure> {
+    check::can_look()?;
     let mut story = Story::new(output);
     story.text("From a ticket to a merge request, on this machine alone. The model is scripted,\nall else is real.")?;
     let forge = Forge::start(&mut place).await?;
@@ -97,12 +98,14 @@ async fn play(place: &mut Place, forge: &Forge, story: &mut Story, once: bool) -
         story.text("\nSetting up: people, a template, the connection to the forge ...")?;
         setup::run(place, forge).await?
     };
+    // What is there already stays as it is; a newer Bailey brings its own template.
+    setup::template(place, &mia).await?;
     setup::connect_again(&mia).await?;
     addresses(place, story)?;
     let ticket = forge.ticket().await?;
     check::fails(place, forge).await?;
     story.text(&format!(
-        "\nThe test of {PROJECT} fails on its branch main (looked at in a fresh clone).\nMia puts the label {LABEL} on ticket {ticket}; times are seconds since then.\n"
+        "\nThe test of {PROJECT} fails on its branch main (looked at in a fresh clone).\nMia puts the label {LABEL} on ticket {ticket}; times are seconds since then.\n\n"
     ))?;
     let made = watch::run(&mia, forge, story, ticket).await?;
     check::passes(place, forge, &made.branch).await?;

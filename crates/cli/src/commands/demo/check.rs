@@ -11,6 +11,15 @@ use crate::failure::{Explain, Failure};
 /// The branch that a ticket's branch begins at.
 const MAIN: &str = "main";
 
+/// Sees to it that there is a git to look with.
+pub(super) fn can_look() -> Result<(), Failure> {
+    let found = Command::new("git").arg("--version").output();
+    found
+        .doing(|| "cannot run git".to_owned())
+        .hint(|| "install git, version 2.38 or newer".to_owned())?;
+    Ok(())
+}
+
 /// Sees to it that the test fails as long as nobody has worked on it.
 pub(super) async fn fails(place: &Place, forge: &Forge) -> Result<(), Failure> {
     match test(place, forge, MAIN).await? {

@@ -105,7 +105,7 @@ async fn link(who: &Session, forge: &Forge, user: &str) -> Result<(), Failure> {
 }
 
 /// Pushes the template of the demonstration's workspaces.
-async fn template(place: &Place, mia: &Session) -> Result<(), Failure> {
+pub(super) async fn template(place: &Place, mia: &Session) -> Result<(), Failure> {
     let directory = place.path("template");
     let text = include_str!("template.toml").replace("@FORGE_PORT@", &place.kept.forge_port.to_string());
     let write = || {

@@ -11,7 +11,7 @@ use crate::output::{self, Output};
 /// The widest line.
 const WIDTH: usize = 80;
 /// What is before the text of a step: seconds and two spaces.
-const INDENT: usize = 11;
+const INDENT: usize = 13;
 
 /// Tells what happens.
 pub(super) struct Story {
@@ -71,7 +71,7 @@ impl Story {
                 "\nThe branch passes the test that failed on main (a fresh clone again).\n\n\
                  Merge request  {}\nTicket         {}\nChat           {url}/chats/{}\nWorkspace      {url}/workspaces/{}\n\n\
                  {} model calls for ${} of the ${budget} that Dan's agents may spend in a day,\n\
-                 {} tool calls, {} records in the audit log, {} connections refused.",
+                 {} tool calls and {} records in the audit log.",
                 made.url,
                 made.url
                     .replace(&format!("merge_requests/{}", made.number), &format!("issues/{ticket}")),
@@ -81,7 +81,6 @@ impl Story {
                 made.cost,
                 made.tool_calls,
                 made.records,
-                made.refused,
             )),
             Output::Json => line(&json!({
                 "step": "end", "project": PROJECT, "ticket": ticket, "branch": made.branch, "merge_request": made.url, "chat": made.chat,

@@ -169,7 +169,7 @@ impl Watch<'_> {
         let chat = &page["items"][0];
         if let Some(at) = time(&chat["created_at"]) {
             self.made.chat = text(&chat["id"]).to_owned();
-            let said = format!("the repository is cloned with Dan's token, branch {}", self.made.branch);
+            let said = format!("the repository is cloned, with a branch {}", self.made.branch);
             self.story.step("cloned", at, &said)?;
         }
         Ok(())
@@ -227,7 +227,8 @@ impl Watch<'_> {
                     .step("test_fails", at, &format!("sh test.sh in the workspace: {line}"))
             }
             ("run", true) if tests && self.tested => self.story.step("test_passes", at, "sh test.sh passes"),
-            ("run", false) if arguments.contains(ELSEWHERE) => {
+            // The workspace's own answer for a name that no rule allows; nothing was asked of anybody.
+            ("run", false) if arguments.contains(ELSEWHERE) && said.contains("resolve host") => {
                 self.made.refused += 1;
                 let said = format!("refused: git to {ELSEWHERE}; the template allows the forge alone");
                 self.story.step("refused", at, &said)
