@@ -42,12 +42,12 @@ pub(crate) async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> R
 /// Whether a request is for this forge by its `Host`: an address or name of this machine, or one of the forge's own. A page elsewhere whose
 /// name was made to lead here gets nothing.
 fn is_for_us(base: &str, names: &[String], host: &str) -> bool {
-    let bare = host.rsplit_once(':').map_or(host, |(bare, _)| bare);
-    let named = names.iter().any(|name| name.eq_ignore_ascii_case(bare));
+    let asked = host.rsplit_once(':').map_or(host, |(asked, _)| asked);
+    let listed = names.iter().any(|name| name.eq_ignore_ascii_case(asked));
     let own = base
         .split_once("://")
         .is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host));
-    own || named || Target::parse(&format!("http://{host}/")).is_some()
+    own || listed || Target::parse(&format!("http://{host}/")).is_some()
 }
 
 async fn route(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Reply, ApiError> {
