@@ -7,6 +7,7 @@ pub(crate) mod chat;
 pub(crate) mod chats;
 pub(crate) mod config;
 pub(crate) mod connections;
+pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod exec;
 pub(crate) mod external_auth;
@@ -120,6 +121,7 @@ async fn act(command: Command, env: &Env) -> Result<(), Failure> {
         Command::Admin(arguments) => admin::run(&arguments, env).await,
         Command::Config(arguments) => config::run(&arguments, env),
         Command::Doctor(arguments) => doctor::run(&arguments, env).await,
+        Command::Demo(arguments) => demo::run(arguments, env).await,
         Command::Mock(arguments) => mock::run(&arguments).await,
         Command::Openapi => openapi::run(),
         Command::Version(arguments) => version::run(&arguments),

@@ -10,7 +10,6 @@ use bailey_api::connections::{
 };
 use bailey_core::authz::Action;
 use bailey_core::{ConnectionId, RunId};
-use bailey_forges::BaseUrl;
 use bailey_forges::label::Prefix;
 use bailey_forges::model::ForgeKind;
 use bailey_runtime::ids::NewId;
@@ -38,7 +37,7 @@ impl App {
         if ask.kind != ForgeKind::GitLab.as_str() {
             return Err(AppError::field("/kind", "must be `gitlab`; other forges come later"));
         }
-        let base = BaseUrl::parse(&ask.base_url);
+        let base = self.forges().base_url(&ask.base_url);
         let settings = ConnectionSettings {
             projects: ask.projects,
             prefix: ask.label_prefix.unwrap_or_else(|| Prefix::default().to_string()),

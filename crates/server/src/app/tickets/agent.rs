@@ -1,4 +1,7 @@
-//! The AI agent of a run: its chat is begun with the ticket's text, follow-up comments reach it, and its ticket is told where it is. Everything is named by the run before it is made, so that each step can be done again.
+//! The AI agent of a run: its chat is begun with the ticket's text, follow-up comments reach it, and its ticket is
+//! told where it is. Everything is named by the run before it is made, so that each step can be done again.
+
+use std::time::Duration;
 
 use bailey_chats::ChatError;
 use bailey_core::authz::Action;
@@ -21,10 +24,10 @@ use super::{Trouble, status};
 use crate::app::chats::begin::Begin;
 use crate::app::{App, AppError};
 
-/// Seconds until a run is looked at again whose agent works.
-const WORKS: i64 = 1;
-/// Seconds until one is looked at again whose agent waits for people.
-const SETTLED: i64 = 5;
+/// How long until a run is looked at again whose agent works.
+const WORKS: Duration = Duration::from_secs(1);
+/// How long until one is looked at again whose agent waits for people.
+const SETTLED: Duration = Duration::from_secs(5);
 /// Comments that are passed on with a ticket, the newest.
 const COMMENTS: u8 = 30;
 /// Parts of a chat's log that are read at once.

@@ -1,19 +1,20 @@
 //! A run, from step to step. Each step can be done again: it looks first at what is there.
 
 use std::fmt;
+use std::time::Duration;
 
 use bailey_api::workspaces::WorkspaceCreate;
 use bailey_core::authz::Action;
 use bailey_core::people::PersonStatus;
 use bailey_core::ticket::RunState;
 use bailey_core::workspace::WorkspaceStatus;
-use bailey_core::{ConnectionId, RequestId};
+use bailey_core::{ConnectionId, RequestId, Timestamp};
 use bailey_forges::comment::Phase;
 use bailey_store::{ConnectionRecord, RunChange, TicketRun};
 use futures_util::StreamExt as _;
 
 use super::clone::folder;
-use super::{TRIES, Trouble, again};
+use super::{LOOK, TRIES, Trouble, again};
 use crate::app::{App, AppError, Caller};
 use crate::audit::Causal;
 
@@ -21,19 +22,19 @@ use crate::audit::Causal;
 const MOST: u32 = 64;
 /// Runs that are taken further at the same time.
 const RUNS: usize = 8;
-/// Seconds until a run that waits for its workspace is looked at again.
-const SOON: i64 = 1;
-/// Seconds until a run is looked at again for whose workspace a repository is cloned: a server that was killed takes it up then.
-const CLONE: i64 = 10;
-/// Seconds until a run is looked at again in which somebody works.
-pub(super) const REST: i64 = 15;
-/// Looks at a workspace that runs and whose agent is not connected.
-const AWAY: u32 = 300;
+/// How long until a run that waits for its workspace is looked at again. Workspaces start in less than a second.
+const SOON: Duration = Duration::from_millis(100);
+/// The same for one whose repository is cloned: a server that was killed takes it up then.
+const CLONE: Duration = Duration::from_secs(10);
+/// The same for one in which somebody works.
+pub(super) const REST: Duration = Duration::from_secs(15);
+/// Looks at a workspace that runs and whose agent is not connected: five minutes of them.
+const AWAY: u32 = 3_000;
 
 /// Where a run goes from here.
 pub(super) enum Next {
-    /// It is looked at again after so many seconds.
-    Wait(i64),
+    /// It is looked at again after so long.
+    Wait(Duration),
     /// To another state.
     To(RunState, Option<Why>),
 }
@@ -140,18 +141,16 @@ impl App {
             RunState::Done | RunState::Failed | RunState::Stopped => return Ok(()),
         };
         match next {
-            Ok(Next::Wait(seconds)) => {
-                let due = self.now().plus_seconds(seconds);
-                Ok(self.store().ticket_run_later(run, due).await?)
+            Ok(Next::Wait(wait)) => {
+                self.store().ticket_run_later(run, after(self.now(), wait)).await?;
+                self.wake_after(wait);
+                Ok(())
             }
             Ok(Next::To(state, cause)) => self.run_to(run, state, cause).await.map(drop),
             // Looks at what is under way count as tries, and are never too many.
             Err(error) if matches!(run.state, RunState::Building | RunState::Ready) => {
                 tracing::warn!(run.id = %run.new.id, error = &error as &dyn std::error::Error, "a run cannot be looked after");
-                Ok(self
-                    .store()
-                    .ticket_run_later(run, self.now().plus_seconds(REST))
-                    .await?)
+                Ok(self.store().ticket_run_later(run, after(self.now(), REST)).await?)
             }
             Err(error) if run.tries + 1 < TRIES || run.state == RunState::Stopping => {
                 tracing::warn!(run.id = %run.new.id, error = &error as &dyn std::error::Error, "a step of a run is tried again");
@@ -169,11 +168,11 @@ impl App {
     /// where it is to be.
     pub(super) async fn run_to(&self, run: &TicketRun, to: RunState, why: Option<Why>) -> Result<bool, AppError> {
         let now = self.now();
-        let seconds = match to {
+        let wait = match to {
             RunState::Building => Some(SOON),
             RunState::Ready if run.new.chat.is_some() => Some(SOON),
             RunState::Ready => Some(REST),
-            RunState::Starting | RunState::Cloning | RunState::Stopping => Some(0),
+            RunState::Starting | RunState::Cloning | RunState::Stopping => Some(Duration::ZERO),
             RunState::Done | RunState::Failed | RunState::Stopped => None,
         };
         let told = why.as_ref().map(|why| why.told.clone());
@@ -192,14 +191,31 @@ impl App {
         let change = RunChange {
             to,
             cause: cause.as_deref(),
-            due_at: seconds.map(|seconds| now.plus_seconds(seconds)),
+            due_at: wait.map(|wait| after(now, wait)),
             status: status.as_deref(),
         };
         let changed = self.store().ticket_run_change(run, change, now).await?;
         if let (true, RunState::Failed, Some(chat)) = (changed, to, run.new.chat) {
             self.stop_chat(chat).await?;
         }
+        if let Some(wait) = wait {
+            self.wake_after(wait);
+        }
         Ok(changed)
+    }
+
+    /// Wakes the worker when a run is due that waits less than the worker sleeps.
+    fn wake_after(&self, wait: Duration) {
+        if wait > LOOK {
+            return;
+        }
+        let (forges, stopping) = (self.forges().clone(), self.gate().tasks().stopping().clone());
+        self.gate().tasks().spawn(async move {
+            tokio::select! {
+                () = tokio::time::sleep(wait) => forges.wake(),
+                () = stopping.cancelled() => {}
+            }
+        });
     }
 
     /// Makes the workspace, as its person would: by their role, their quota and the templates that they may use.
@@ -371,6 +387,11 @@ impl App {
         caller.trail = self.audit().trail(here, Some(causal));
         Ok(Some(caller))
     }
+}
+
+fn after(now: Timestamp, wait: Duration) -> Timestamp {
+    let micros = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
+    Timestamp::from_micros(now.micros().saturating_add(micros))
 }
 
 /// What cannot be done for this person or connection ends the run; everything else is tried again.
