@@ -11,6 +11,7 @@ mod setup;
 mod story;
 mod watch;
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -121,10 +122,8 @@ async fn play(place: &mut Place, forge: &Forge, story: &mut Story, once: bool) -
 fn addresses(place: &Place, story: &mut Story) -> Result<(), Failure> {
     let mut lines = format!("\nWeb app  {}\nForge    {}/{PROJECT}\n", place.url(), place.forge_url());
     for (name, role, what) in PEOPLE {
-        lines += &format!(
-            "  sign in as {name:<4} password {}   {role}: {what}\n",
-            place.password(name)
-        );
+        let password = place.password(name);
+        writeln!(lines, "  sign in as {name:<4} password {password}   {role}: {what}")?;
     }
     story.text(lines.trim_end())
 }

@@ -113,7 +113,7 @@ fn hosts(s: &mut Section<'_>) -> Hosts {
         match read {
             Ok(to) => good.push((from, to)),
             Err(message) => {
-                s.cx.note(format!("{}.\"{from}\"", s.path_of("hosts")), Some(node.origin), message)
+                s.cx.note(format!("{}.\"{from}\"", s.path_of("hosts")), Some(node.origin), message);
             }
         }
     }

@@ -22,7 +22,7 @@ const LIFE: Duration = Duration::from_hours(12);
 
 /// A forge that runs.
 pub(super) struct Forge {
-    forge: DemoForge,
+    running: DemoForge,
     client: Client,
     url: String,
     /// Mia's, to look and to label with; Ria's, to write tickets with.
@@ -51,12 +51,12 @@ impl Forge {
             tokens: [token("mia")?, token("ria")?],
             client: client(&ClientOptions::default())?,
             url: place.forge_url(),
-            forge,
+            running: forge,
         })
     }
 
     pub(super) async fn stop(self) {
-        self.forge.stop().await;
+        self.running.stop().await;
     }
 
     /// Where browsers find it.
@@ -67,7 +67,7 @@ impl Forge {
     /// Puts the label on a ticket, as Mia.
     pub(super) fn label(&self, ticket: u64) -> Result<(), Failure> {
         let number = i64::try_from(ticket)?;
-        Ok(self.forge.ticket_label("mia", PROJECT, number, &[LABEL], &[])?)
+        Ok(self.running.ticket_label("mia", PROJECT, number, &[LABEL], &[])?)
     }
 
     /// A ticket that no agent has had: the seed's, or a new one that says the same.

@@ -134,9 +134,9 @@ pub(super) async fn stop_workspaces(mia: &Session) -> Result<(), Failure> {
     let (began, mut asked) = (Instant::now(), Vec::new());
     loop {
         let left = running(&workspaces(mia).await?);
-        if left.is_empty() {
+        let Some(first) = left.first() else {
             return Ok(());
-        }
+        };
         for one in left.iter().filter(|one| one["status"] == "running") {
             if !asked.contains(&one["id"]) {
                 mia.post_nothing(&format!("/workspaces/{}/stop", text(&one["id"])))
@@ -147,7 +147,7 @@ pub(super) async fn stop_workspaces(mia: &Session) -> Result<(), Failure> {
         if began.elapsed() > PATIENCE {
             return Err(Failure::new(format!(
                 "the workspace {} does not stop",
-                text(&left[0]["name"])
+                text(&first["name"])
             )));
         }
         tokio::time::sleep(Duration::from_millis(100)).await;

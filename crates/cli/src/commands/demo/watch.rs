@@ -17,7 +17,7 @@ use crate::failure::Failure;
 /// How often it is looked.
 const LOOK: Duration = Duration::from_millis(100);
 /// How long nothing may happen.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// What the agent tries that its template does not allow.
 const ELSEWHERE: &str = "example.com";
 
@@ -52,7 +52,6 @@ struct Watch<'a> {
     /// Tools that were called: the tool and its arguments.
     calls: BTreeMap<String, (String, String)>,
     tested: bool,
-    said: bool,
 }
 
 /// Puts the label on, and waits for the merge request.
@@ -77,7 +76,6 @@ pub(super) async fn run(mia: &Session, forge: &Forge, story: &mut Story, ticket:
         after: 0,
         calls: BTreeMap::new(),
         tested: false,
-        said: false,
     };
     let (mut steps, mut moved) = (watch.story.steps(), Instant::now());
     while !watch.look().await? {
@@ -141,8 +139,8 @@ impl Watch<'_> {
             return Ok(None);
         };
         if self.made.workspace.is_empty() {
-            self.made.workspace = text(&run["workspace"]).to_owned();
-            self.made.branch = text(&run["branch"]).to_owned();
+            self.made.workspace = String::from(text(&run["workspace"]));
+            self.made.branch = String::from(text(&run["branch"]));
             let at = time(&run["created_at"]).unwrap_or(self.since);
             let said = format!("a workspace starts for {}, who has the ticket", text(&run["assignee"]));
             self.story.step("starting", at, &said)?;
@@ -168,7 +166,7 @@ impl Watch<'_> {
             .await?;
         let chat = &page["items"][0];
         if let Some(at) = time(&chat["created_at"]) {
-            self.made.chat = text(&chat["id"]).to_owned();
+            self.made.chat = String::from(text(&chat["id"]));
             let said = format!("the repository is cloned, with a branch {}", self.made.branch);
             self.story.step("cloned", at, &said)?;
         }
@@ -247,21 +245,20 @@ impl Watch<'_> {
         let chat = self.mia.get(&format!("/chats/{}", self.made.chat)).await?;
         let works = !matches!(text(&chat["state"]), "waiting" | "completed") || chat["steps"] == 0;
         let found = self.forge.merge_request(&self.made.branch).await?;
-        if let Some(found) = found.filter(|_| !self.said) {
-            self.said = true;
+        if let Some(found) = found.filter(|_| self.made.url.is_empty()) {
             self.made.number = found["iid"].as_u64().unwrap_or_default();
-            self.made.url = text(&found["web_url"]).to_owned();
+            self.made.url = String::from(text(&found["web_url"]));
             let at = time(&found["created_at"]).unwrap_or(self.since);
             let said = format!("merge request !{}: {}", self.made.number, text(&found["title"]));
             self.story.step("merge_request", at, &said)?;
         }
-        self.made.cost = text(&chat["cost"]["usd"]).to_owned();
-        if !works && !self.said && self.calls.values().all(|(tool, _)| tool != "git_push") {
+        self.made.cost = String::from(text(&chat["cost"]["usd"]));
+        if !works && self.made.url.is_empty() && self.calls.values().all(|(tool, _)| tool != "git_push") {
             return Err(
                 Failure::new("the agent has ended its turn and pushed nothing").hint("the chat's page says why")
             );
         }
-        Ok(self.said && !works)
+        Ok(!self.made.url.is_empty() && !works)
     }
 
     /// Counts what is on the record.
