@@ -49,6 +49,10 @@ pub struct Assignee {
 
 /// A person, and what they may do about this ticket.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is the answer to a question of its own"
+)]
 pub struct Person {
     /// Who.
     pub id: PersonId,

@@ -218,7 +218,7 @@ pub(super) struct WireNote {
     #[serde(default)]
     system: bool,
     internal: Option<bool>,
-    /// What older GitLabs call it.
+    /// What older versions call it.
     confidential: Option<bool>,
     #[serde(deserialize_with = "time")]
     created_at: Timestamp,

@@ -75,7 +75,7 @@ impl ExternalAuthKind {
     /// What it takes to clone, to push, and to say who somebody is.
     const fn scopes(self) -> &'static [&'static str] {
         match self {
-            Self::Gitlab => &["api", "read_user", "write_repository"],
+            Self::Gitlab => &["read_user", "write_repository"],
             Self::Github => &["repo", "read:user", "user:email"],
         }
     }

@@ -534,7 +534,7 @@ fn forges_are_read_whole_and_written_without_secrets() {
             ("http://127.0.0.1:9", "http://127.0.0.1:9/api/v3", "ghes"),
         ]
     );
-    assert_eq!(config.external_auth[0].scopes, ["api", "read_user", "write_repository"]);
+    assert_eq!(config.external_auth[0].scopes, ["read_user", "write_repository"]);
     assert_eq!(config.external_auth[2].scopes, ["repo"]);
     let written = config.to_toml().unwrap();
     assert!(

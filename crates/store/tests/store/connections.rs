@@ -6,7 +6,7 @@ use bailey_core::ticket::RunState;
 use bailey_core::{ConnectionId, PersonId, RunId, Timestamp, WorkspaceId};
 use bailey_store::{
     ConnectionRecord, ConnectionSettings, DeliveryState, Due, ListPage, NewRun, RunBegun, RunChange, Store, StoreError,
-    TicketKey, TicketMessage,
+    TicketKey, TicketMessage, TicketRun,
 };
 use bailey_testkit::db::TestDb;
 use uuid::Uuid;
@@ -173,6 +173,39 @@ async fn a_delivery_is_kept_once_and_ends_once(db: TestDb) {
     assert_eq!(store.deliveries_forget(later.plus_seconds(1)).await.unwrap(), 2);
 }
 
+/// A run that is being built: looked at again, brought up to date, and failed.
+async fn goes_on_and_ends(store: &Store, live: &TicketRun, change: RunChange<'_>) {
+    let first = &live.new;
+    let building = store.ticket_run_get(first.id).await.unwrap().unwrap();
+    store.ticket_run_later(&building, NOW.plus_seconds(9)).await.unwrap();
+    assert_eq!(store.ticket_run_get(first.id).await.unwrap().unwrap().tries, 1);
+    store.ticket_run_seen(&building, "7", Some(4)).await.unwrap();
+    store.ticket_run_seen(&building, "8", None).await.unwrap();
+    store.ticket_run_seen(live, "9", None).await.unwrap();
+    let seen = store.ticket_run_get(first.id).await.unwrap().unwrap();
+    assert_eq!(
+        (seen.seen.as_deref(), seen.merge_request, seen.tries),
+        (Some("8"), Some(4), 0)
+    );
+    let over = RunChange {
+        to: RunState::Failed,
+        cause: Some("why"),
+        due_at: None,
+        status: Some("failed"),
+    };
+    assert!(store.ticket_run_change(&building, over, NOW).await.unwrap());
+    let ended = store.ticket_run_get(first.id).await.unwrap().unwrap();
+    assert_eq!(
+        (ended.state, ended.cause.as_deref(), ended.finished_at),
+        (RunState::Failed, Some("why"), Some(NOW))
+    );
+    assert!(
+        !store.ticket_run_change(&ended, change, NOW).await.unwrap(),
+        "what has ended stays so"
+    );
+    assert_eq!(store.ticket_run_live(&first.key).await.unwrap(), None);
+}
+
 async fn what_asks_for_a_run_starts_it_once(db: TestDb) {
     let store = open(&db).await;
     let (one, two) = (record("one", 1), record("two", 2));
@@ -215,34 +248,7 @@ async fn what_asks_for_a_run_starts_it_once(db: TestDb) {
         !store.ticket_run_change(&live, change, NOW).await.unwrap(),
         "it has gone on"
     );
-    let building = store.ticket_run_get(first.id).await.unwrap().unwrap();
-    store.ticket_run_later(&building, NOW.plus_seconds(9)).await.unwrap();
-    assert_eq!(store.ticket_run_get(first.id).await.unwrap().unwrap().tries, 1);
-    store.ticket_run_seen(&building, "7", Some(4)).await.unwrap();
-    store.ticket_run_seen(&building, "8", None).await.unwrap();
-    store.ticket_run_seen(&live, "9", None).await.unwrap();
-    let seen = store.ticket_run_get(first.id).await.unwrap().unwrap();
-    assert_eq!(
-        (seen.seen.as_deref(), seen.merge_request, seen.tries),
-        (Some("8"), Some(4), 0)
-    );
-    let over = RunChange {
-        to: RunState::Failed,
-        cause: Some("why"),
-        due_at: None,
-        status: Some("failed"),
-    };
-    assert!(store.ticket_run_change(&building, over, NOW).await.unwrap());
-    let ended = store.ticket_run_get(first.id).await.unwrap().unwrap();
-    assert_eq!(
-        (ended.state, ended.cause.as_deref(), ended.finished_at),
-        (RunState::Failed, Some("why"), Some(NOW))
-    );
-    assert!(
-        !store.ticket_run_change(&ended, change, NOW).await.unwrap(),
-        "what has ended stays so"
-    );
-    assert_eq!(store.ticket_run_live(&first.key).await.unwrap(), None);
+    goes_on_and_ends(&store, &live, change).await;
     // The same label event again starts nothing; another one does.
     assert_eq!(
         begin(&NewRun {

@@ -16,7 +16,7 @@ use crate::client::segment;
 use crate::failure::{Explain, Failure};
 
 /// What Bailey asks people for leave for.
-const SCOPES: [&str; 3] = ["api", "read_user", "write_repository"];
+const SCOPES: [&str; 2] = ["read_user", "write_repository"];
 /// How long tokens are good that the demonstration itself uses.
 const LIFE: Duration = Duration::from_hours(12);
 

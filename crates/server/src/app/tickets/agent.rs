@@ -78,9 +78,9 @@ impl App {
             rules: framed.rules,
             message: format!("{}\n\n{}", task(run, confidential), framed.text),
         };
-        let begun = self.chat_begin(&caller, run.new.workspace, begin).await;
-        caller.trail.conclude(begun.as_ref().err()).await;
-        match begun {
+        let made = self.chat_begin(&caller, run.new.workspace, begin).await;
+        caller.trail.conclude(made.as_ref().err()).await;
+        match made {
             Ok(()) => {
                 for comment in said {
                     self.has_read(run, comment).await?;
@@ -108,9 +108,10 @@ impl App {
         }
         let works = matches!(state, ChatState::Running | ChatState::Tool);
         let wait = Next::Wait(if works { WORKS } else { SETTLED });
-        let seen = match works {
-            true => format!("{state}:{}:{}", chat.run.steps, chat.run.cost),
-            false => format!("{state}:{}", chat.last),
+        let seen = if works {
+            format!("{state}:{}:{}", chat.run.steps, chat.run.cost)
+        } else {
+            format!("{state}:{}", chat.last)
         };
         if run.seen.as_deref() == Some(seen.as_str()) {
             return Ok(wait);
@@ -221,7 +222,9 @@ impl App {
             let parts = self.store().chat_parts(id, after, PARTS).await?;
             let Some(last) = parts.last() else { return Ok(()) };
             after = last.number;
-            parts.into_iter().for_each(|part| look(part.part));
+            for part in parts {
+                look(part.part);
+            }
         }
     }
 

@@ -91,10 +91,7 @@ impl App {
 
     async fn provenance(&self, run: &TicketRun, chat: &Chat, found: &Ticket) -> Result<Provenance, Trouble> {
         let open = !run.new.confidential && !found.confidential;
-        let summary = match open {
-            true => self.last_words(chat.id).await?,
-            false => None,
-        };
+        let summary = if open { self.last_words(chat.id).await? } else { None };
         Ok(Provenance {
             ticket: run.new.key.ticket,
             title: open.then(|| found.title.clone()),

@@ -50,15 +50,14 @@ impl App {
             let page = page_of_merge_request(&record.base_url, &run.new.key.path, number);
             status.merge_request = Some((number, page));
         }
-        match run.new.chat {
-            Some(chat) => match self.store().chat_get(chat).await? {
+        if let Some(chat) = run.new.chat {
+            match self.store().chat_get(chat).await? {
                 Some(chat) => {
                     status.model = Some(chat.engine.model);
                     status.cost = Some(chat.run.cost);
                 }
                 None => status.chat = None,
-            },
-            None => {}
+            }
         }
         Ok(status.render(&key(&run.new.key)))
     }
