@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::script::Say;
 use super::world::World;
 use crate::Start;
-use crate::tools::RESULT_BYTES;
+use crate::tools::{FILE_BYTES, RESULT_BYTES};
 
 async fn result(tool: &'static str, arguments: &str) -> (World, Outcome, String) {
     let says = vec![Say::Answer("", vec![(tool, arguments.to_owned())]), Say::text("Done.")];
@@ -155,4 +155,25 @@ async fn a_repositorys_instructions_are_framed_and_bounded() {
     assert_eq!(system.matches("</repository_instructions>").count(), 1);
     assert!(system.trim_end().ends_with("</repository_instructions>"));
     assert!(system.len() < 40_000 && !system.contains("not this one"));
+}
+
+#[tokio::test]
+async fn an_edit_that_would_make_a_file_too_large_costs_no_memory() {
+    // 4 MiB of places, each to become 1 MiB: four terabytes.
+    let edit = json!({ "path": "large.txt", "old": "a", "new": "x".repeat(1 << 20), "all": true });
+    let world = World::new(
+        "messages",
+        vec![Say::Answer("", vec![("edit", edit.to_string())]), Say::text("Done.")],
+    )
+    .await;
+    let large = "a".repeat(usize::try_from(FILE_BYTES).unwrap());
+    world.memory.put("large.txt", &large);
+    let id = world.begin().await;
+    world.rest().await;
+    let (outcome, text) = world.results(id).await.remove(0);
+    assert!(
+        outcome == Outcome::Error && text.contains("would have more than"),
+        "{text}"
+    );
+    assert_eq!(world.memory.file("large.txt").unwrap(), large);
 }
