@@ -187,3 +187,28 @@ async fn a_workspace_that_cannot_be_opened_fails_the_chat() {
         (ChatState::Failed, Some(Cause::Workspace))
     );
 }
+
+#[tokio::test]
+async fn what_changes_something_runs_alone_and_in_the_models_order() {
+    let edit = |old: &str, new: &str| json!({ "path": "a.txt", "old": old, "new": new }).to_string();
+    let run = |command: &str| json!({ "command": command }).to_string();
+    let calls = vec![
+        ("edit", edit("one", "1")),
+        ("edit", edit("two", "2")),
+        ("run", run("pause 30")),
+        ("git_commit", json!({ "message": "both" }).to_string()),
+        ("git_push", "{}".to_owned()),
+        ("run", run("echo last")),
+    ];
+    let count = calls.len();
+    let world = World::new("messages", vec![Say::Answer("", calls), Say::text("Done.")]).await;
+    world.memory.put("a.txt", "one two");
+    let id = world.begin().await;
+    world.rest().await;
+    assert_eq!(world.memory.file("a.txt").unwrap(), "1 2");
+    assert_eq!(world.memory.running().1, 1, "one after the other");
+    let commands = world.memory.commands.lock().unwrap().clone();
+    let last: Vec<&str> = commands.iter().map(|argv| argv.last().unwrap().as_str()).collect();
+    assert_eq!(last, ["pause 30", "--all", "--message=both", "HEAD", "echo last"]);
+    assert_eq!(world.results(id).await.len(), count);
+}

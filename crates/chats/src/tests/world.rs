@@ -156,6 +156,8 @@ impl Workspace for Memory {
 
     fn read<'a>(&'a self, path: &'a str, most: u64) -> Answered<'a, FileText> {
         Box::pin(async move {
+            // Whoever reads and then writes gives others their chance to come between.
+            tokio::task::yield_now().await;
             let files = self.files.lock().unwrap();
             let missing = || WorkspaceError::Refused(format!("there is no file {path}"));
             let bytes = files.get(path).ok_or_else(missing)?;
