@@ -177,3 +177,60 @@ async fn an_edit_that_would_make_a_file_too_large_costs_no_memory() {
     );
     assert_eq!(world.memory.file("large.txt").unwrap(), large);
 }
+
+/// A secret in its two forms: a key of Bailey's, and a token that is known by its value.
+fn canaries() -> [String; 2] {
+    [
+        format!("sk-bly-{}-{}", "0a".repeat(8), "1f".repeat(32)),
+        "glpat-canary-of-a-forge".to_owned(),
+    ]
+}
+
+#[tokio::test]
+async fn secrets_stand_neither_in_the_log_nor_in_what_the_model_is_asked() {
+    for canary in canaries() {
+        for protocol in ["messages", "chat"] {
+            let said: &'static str = format!("It is {canary} and no other.").leak();
+            let says = vec![
+                Say::call("run", &json!({ "command": "cat env" })),
+                Say::call("read", &json!({ "path": ".netrc" })),
+                Say::call("run", &json!({ "command": format!("echo {canary}") })),
+                Say::call("propose_plan", &json!({ "plan": said })),
+                Say::text(said),
+            ];
+            let world = World::new(protocol, says).await;
+            world.secrets.add(&canaries()[1]);
+            world.memory.put(".netrc", &format!("{}{canary}", "x".repeat(1_990)));
+            world.memory.put("env", &format!("KEY={canary}\n"));
+            let id = world.begin().await;
+            world.rest().await;
+            let call = world.chat(id).await.run.awaited().next().unwrap();
+            world
+                .chats
+                .answer_plan(id, call, super::world::ADA, &crate::PlanAnswer::Accept)
+                .await
+                .unwrap();
+            world.rest().await;
+            let log = serde_json::to_string(&world.parts(id).await).unwrap();
+            let asked = serde_json::to_string(&*world.model.asked.lock().unwrap()).unwrap();
+            let commands = format!("{:?}", world.memory.commands.lock().unwrap());
+            // No part of it either that would do.
+            for text in [&log, &asked, &commands] {
+                assert!(!text.contains(&canary[canary.len() - 12..]), "{text}");
+            }
+            let texts: String = world
+                .parts(id)
+                .await
+                .iter()
+                .map(|part| match part {
+                    Part::Text { text, .. } | Part::ToolOutput { text, .. } => text.as_str(),
+                    _ => "",
+                })
+                .collect();
+            assert!(
+                texts.contains("KEY=[masked]") && texts.contains("It is [masked] and no other."),
+                "{texts}"
+            );
+        }
+    }
+}

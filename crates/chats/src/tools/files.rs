@@ -34,7 +34,8 @@ pub(super) async fn read(request: &Request, bench: &mut Bench<'_>) -> Result<Don
         return Ok(Done::error("This is nothing to read."));
     };
     let text = match whole(path, bench).await? {
-        Ok(text) => text,
+        // Before lines are cut.
+        Ok(text) => bench.secrets.mask(&text),
         Err(done) => return Ok(done),
     };
     let total = text.lines().count() as u64;

@@ -88,6 +88,7 @@ impl Job<'_> {
             call: id,
             workspace,
             directory: self.chat.directory.as_deref(),
+            secrets: &self.secrets,
             output: &mut output,
         };
         let work = tools::run(request, &mut bench);

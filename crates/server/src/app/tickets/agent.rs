@@ -196,7 +196,7 @@ impl App {
             .map(|workspace| format!("template version {}", workspace.version))
             .into_iter();
         let summary = match open {
-            true => self.last_words(chat.id).await?,
+            true => self.last_words(chat).await?,
             false => None,
         };
         Ok(Provenance {
@@ -213,15 +213,16 @@ impl App {
     }
 
     /// What the agent said last.
-    async fn last_words(&self, id: ChatId) -> Result<Option<String>, Trouble> {
+    async fn last_words(&self, chat: &Chat) -> Result<Option<String>, Trouble> {
         let mut said = None;
-        self.each_part(id, |part| match part {
+        self.each_part(chat.id, |part| match part {
             Part::StepStarted { .. } => said = None,
             Part::Text { text, .. } => said.get_or_insert_with(String::new).push_str(&text),
             _ => {}
         })
         .await?;
-        Ok(said)
+        let secrets = self.secrets_of(chat.owner).await?;
+        Ok(said.map(|said| secrets.mask(&said)))
     }
 
     /// The plan that waits to be accepted, if one does.
@@ -242,7 +243,8 @@ impl App {
             }
         })
         .await?;
-        Ok(plan)
+        let secrets = self.secrets_of(chat.owner).await?;
+        Ok(plan.map(|plan| secrets.mask(&plan)))
     }
 
     async fn each_part(&self, id: ChatId, mut look: impl FnMut(Part) + Send) -> Result<(), Trouble> {
