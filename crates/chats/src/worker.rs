@@ -56,7 +56,8 @@ impl Default for WorkerOptions {
             lease: Duration::from_secs(12),
             poll: Duration::from_secs(1),
             batch: Duration::from_millis(200),
-            retries: 4,
+            // With the waits between them, some four minutes.
+            retries: 8,
             retry_wait: Duration::from_secs(1),
             silence: Duration::from_mins(5),
         }

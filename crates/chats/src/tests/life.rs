@@ -168,24 +168,34 @@ async fn passing_trouble_is_tried_again_and_a_refusal_is_not() {
             text: "because".to_owned()
         }));
     }
-    let world = World::new("chat", vec![error(Fault::Passing); 9]).await;
+    let mut says = vec![error(Fault::Passing); 9];
+    says.push(Say::text("Back again."));
+    let world = World::new("chat", says).await;
     let id = world.begin().await;
     world.rest().await;
-    assert_eq!(world.chat(id).await.run.cause, Some(Cause::ModelFailed));
-    assert_eq!(world.model.asked.lock().unwrap().len(), 5);
+    let run = world.chat(id).await.run;
+    assert_eq!((run.state, run.cause), (ChatState::Paused, Some(Cause::ModelFailed)));
+    assert_eq!(world.model.asked.lock().unwrap().len(), 9);
+    world.chats.resume(id, None).await.unwrap();
+    world.rest().await;
+    assert_eq!(world.chat(id).await.run.state, ChatState::Waiting);
 }
 
 #[tokio::test]
-async fn a_workspace_that_cannot_be_opened_fails_the_chat() {
-    let mut world = World::new("chat", vec![]).await;
+async fn a_workspace_that_cannot_be_opened_holds_the_chat_until_somebody_writes() {
+    let mut world = World::new("chat", vec![Say::text("There it is.")]).await;
     world.open = false;
     let id = world.begin().await;
     world.rest().await;
     let chat = world.chat(id).await;
     assert_eq!(
         (chat.run.state, chat.run.cause),
-        (ChatState::Failed, Some(Cause::Workspace))
+        (ChatState::Paused, Some(Cause::Workspace))
     );
+    world.open = true;
+    world.chats.post(id, Some(ADA), "it is up").await.unwrap();
+    world.rest().await;
+    assert_eq!(world.chat(id).await.run.state, ChatState::Waiting);
 }
 
 #[tokio::test]

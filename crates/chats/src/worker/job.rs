@@ -57,7 +57,7 @@ impl<'a> Job<'a> {
         self.refresh().await?;
         match self.shared.workspaces.secrets(&self.chat).await {
             Ok(secrets) => self.secrets = secrets,
-            Err(error) => return self.fail(Cause::Workspace, error.to_string()).await,
+            Err(error) => return self.hold(Cause::Workspace, error.to_string()).await,
         }
         loop {
             match self.chat.run.state {
@@ -81,6 +81,13 @@ impl<'a> Job<'a> {
         Ok(())
     }
 
+    /// Stops where it is until somebody resumes it, and says why.
+    pub(crate) async fn hold(&mut self, cause: Cause, why: impl Into<String>) -> Result<(), Halt> {
+        let text = self.secrets.mask(&why.into());
+        let note = Part::Note { text };
+        self.happened(Event::LimitReached(cause), &[note], &[]).await
+    }
+
     /// Ends the chat without success, and says why.
     pub(crate) async fn fail(&mut self, cause: Cause, why: impl Into<String>) -> Result<(), Halt> {
         let text = self.secrets.mask(&why.into());
@@ -88,18 +95,18 @@ impl<'a> Job<'a> {
         self.happened(Event::Failed(cause), &[note], &[]).await
     }
 
-    /// The workspace; `None` once the chat has failed for want of it.
+    /// The workspace; `None` once the chat is held for want of it.
     pub(crate) async fn workspace(&mut self) -> Result<Option<Arc<dyn Workspace>>, Halt> {
         if self.workspace.is_none() {
             match self.shared.workspaces.open(&self.chat).await {
                 Ok(workspace) => self.workspace = Some(workspace),
-                Err(error) => self.fail(Cause::Workspace, error.to_string()).await?,
+                Err(error) => self.hold(Cause::Workspace, error.to_string()).await?,
             }
         }
         Ok(self.workspace.clone())
     }
 
-    /// The system prompt, put together if this is the first step; `None` once the chat has failed.
+    /// The system prompt, put together if this is the first step; `None` once the chat is held.
     pub(crate) async fn system(&mut self) -> Result<Option<String>, Halt> {
         if let Some(system) = &self.chat.system {
             return Ok(Some(system.clone()));
@@ -110,7 +117,7 @@ impl<'a> Job<'a> {
         let repository = match prompt::instructions(&*workspace, self.chat.directory.as_deref()).await {
             Ok(found) => found,
             Err(error) => {
-                self.fail(Cause::Workspace, error.to_string()).await?;
+                self.hold(Cause::Workspace, error.to_string()).await?;
                 return Ok(None);
             }
         };

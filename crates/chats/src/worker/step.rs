@@ -90,8 +90,10 @@ impl Job<'_> {
                 Fault::Refused => Some(Cause::Refused),
                 Fault::Passing => (tries >= self.shared.options.retries).then_some(Cause::ModelFailed),
             };
-            if let Some(cause) = cause {
-                return self.fail(cause, error.message).await;
+            match cause {
+                Some(Cause::ModelFailed) => return self.hold(Cause::ModelFailed, error.message).await,
+                Some(cause) => return self.fail(cause, error.message).await,
+                None => {}
             }
             if written {
                 // What came is void: the answer begins again.
@@ -228,6 +230,12 @@ impl Reading {
                 } => {
                     let (tool, arguments) = (self.secrets.mask(&tool), self.secrets.mask(&arguments));
                     let id = CallId::new_at(job.shared.saves.now());
+                    // A provider takes neither a call without a name of its own nor one of no tool's name, once it is sent back.
+                    let provider_id = Some(provider_id).filter(|given| !given.is_empty());
+                    let provider_id = provider_id.unwrap_or_else(|| format!("call_{}", id.uuid().simple()));
+                    let of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+                    let is_name = (1..=64).contains(&tool.len()) && tool.chars().all(of_name);
+                    let tool = if is_name { tool } else { "unnamed".to_owned() };
                     self.calls.push(NewCall {
                         id,
                         kind: tools::kind(&tool, &arguments),
@@ -243,6 +251,20 @@ impl Reading {
                     });
                 }
             }
+        }
+    }
+
+    /// The last call of an answer that was cut off may have lost its arguments: then it is no call without any, and its result
+    /// says that it cannot be read.
+    fn cut_last_call(&mut self) {
+        let (Some(call), Some(Part::ToolCall { arguments, .. })) = (self.calls.last_mut(), self.call_parts.last_mut())
+        else {
+            return;
+        };
+        if arguments == "{}" {
+            arguments.clear();
+            call.arguments.clear();
+            call.kind = tools::kind(&call.tool, &call.arguments);
         }
     }
 
@@ -275,6 +297,9 @@ impl Reading {
         let reader = std::mem::replace(&mut self.reader, AnswerReader::new(Protocol::Chat));
         let (pieces, end) = reader.finish().map_err(protocol::StreamError::into_model_error)?;
         self.take(pieces, job);
+        if end.stop == Stop::MaxTokens {
+            self.cut_last_call();
+        }
         for block in self.maskers.keys().copied().collect::<Vec<_>>() {
             self.say(block, Masker::finish);
         }
