@@ -234,3 +234,59 @@ async fn secrets_stand_neither_in_the_log_nor_in_what_the_model_is_asked() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_tilde_is_the_home_directory_wherever_it_stands() {
+    let says = vec![
+        Say::call("write", &json!({ "path": "~/notes.txt", "content": "home" })),
+        Say::call("read", &json!({ "path": "~/notes.txt" })),
+        Say::text("Done."),
+    ];
+    let world = World::new("messages", says).await;
+    let start = Start {
+        directory: Some("repo".into()),
+        ..world.start()
+    };
+    let id = world.chats.create(start).await.unwrap().id;
+    world.rest().await;
+    assert_eq!(world.memory.file("notes.txt").as_deref(), Some("home"));
+    assert!(world.results(id).await[1].1.contains("home"));
+}
+
+#[tokio::test]
+async fn a_call_that_was_cut_off_before_its_arguments_is_not_run() {
+    for protocol in ["messages", "chat"] {
+        let calls = vec![("list", "{}".to_owned()), ("git_push", String::new())];
+        let says = vec![Say::Cut("", calls), Say::text("Done.")];
+        let world = World::new(protocol, says).await;
+        let id = world.begin().await;
+        world.rest().await;
+        assert!(world.memory.commands.lock().unwrap().is_empty(), "nothing was pushed");
+        let outcomes: Vec<Outcome> = world
+            .results(id)
+            .await
+            .into_iter()
+            .map(|(outcome, _)| outcome)
+            .collect();
+        assert_eq!(outcomes, [Outcome::Ok, Outcome::Error]);
+    }
+}
+
+#[tokio::test]
+async fn a_call_of_no_name_can_be_sent_back() {
+    let says = vec![
+        Say::Answer("", vec![("", "{}".to_owned()), ("not a name!", "{}".to_owned())]),
+        Say::text("Done."),
+    ];
+    let world = World::new("messages", says).await;
+    world.begin().await;
+    world.rest().await;
+    let asked = world.model.asked.lock().unwrap();
+    let content = asked[1]["messages"][1]["content"].as_array().unwrap();
+    let names: Vec<&Value> = content
+        .iter()
+        .filter(|content| content["type"] == "tool_use")
+        .map(|content| &content["name"])
+        .collect();
+    assert_eq!(names, ["unnamed", "unnamed"]);
+}
