@@ -132,8 +132,16 @@ pub(crate) struct Bench<'a> {
 impl Bench<'_> {
     /// A path as the workspace takes it: what is not absolute lies below the chat's directory.
     fn path(&self, path: &str) -> String {
+        // What is not absolute begins at the home directory.
+        match path {
+            "~" | "~/" => return ".".to_owned(),
+            _ => {}
+        }
+        if let Some(rest) = path.strip_prefix("~/") {
+            return rest.trim_start_matches('/').to_owned();
+        }
         match self.directory {
-            Some(directory) if !path.starts_with('/') && !path.starts_with("~/") => format!("{directory}/{path}"),
+            Some(directory) if !path.starts_with('/') => format!("{directory}/{path}"),
             _ => path.to_owned(),
         }
     }
