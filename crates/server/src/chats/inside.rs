@@ -124,12 +124,12 @@ impl Inside {
             owner: self.owner,
         };
         let place = self.app.streams().enter(inside, self.owner, kind);
-        let place = place.map_err(|error| refused(error.to_string()))?;
+        // No answer of the workspace: what was asked for may well be there.
+        let place = place.map_err(|error| unreachable(error.to_string()))?;
         let opened = timeout(PATIENCE, self.app.fleet().links().open(self.workspace, purpose)).await;
         let stream = match opened {
             Ok(Ok(stream)) => stream,
             Ok(Err(LinkError::Refused(why))) => return Err(refused(why)),
-            Ok(Err(error @ LinkError::Busy)) => return Err(refused(error.to_string())),
             Ok(Err(error)) => return Err(unreachable(error.to_string())),
             Err(_) => return Err(unreachable("its agent does not answer")),
         };
