@@ -167,7 +167,7 @@ pub struct ChatPlanAnswer {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChatResume {
-    /// How much more it may take; once more what the deployment allows if it is absent and a limit was reached.
+    /// How much more it may take; as much again of what it is held by if it is absent; at most what the deployment allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub more: Option<ChatLimitsInput>,
 }

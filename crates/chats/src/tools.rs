@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bailey_core::CallId;
 use bailey_core::chat::{CallKind, Channel, Outcome};
+use bailey_core::mask::Secrets;
 
 pub use arguments::{ArgumentError, Request, parse};
 
@@ -124,14 +125,23 @@ pub(crate) struct Bench<'a> {
     pub(crate) call: CallId,
     pub(crate) workspace: &'a dyn Workspace,
     pub(crate) directory: Option<&'a str>,
+    pub(crate) secrets: &'a Secrets,
     pub(crate) output: &'a mut (dyn FnMut(Channel, &[u8]) + Send),
 }
 
 impl Bench<'_> {
     /// A path as the workspace takes it: what is not absolute lies below the chat's directory.
     fn path(&self, path: &str) -> String {
+        // What is not absolute begins at the home directory.
+        match path {
+            "~" | "~/" => return ".".to_owned(),
+            _ => {}
+        }
+        if let Some(rest) = path.strip_prefix("~/") {
+            return rest.trim_start_matches('/').to_owned();
+        }
         match self.directory {
-            Some(directory) if !path.starts_with('/') && !path.starts_with("~/") => format!("{directory}/{path}"),
+            Some(directory) if !path.starts_with('/') => format!("{directory}/{path}"),
             _ => path.to_owned(),
         }
     }
@@ -163,6 +173,7 @@ pub(crate) async fn run(request: &Request, bench: &mut Bench<'_>) -> Done {
         Request::Ask { .. } | Request::ProposePlan { .. } => Ok(Done::error("A person answers this.")),
     };
     let mut done = done.unwrap_or_else(|error: WorkspaceError| Done::error(error.to_string()));
-    done.text = clip::clip(&done.text, RESULT_BYTES).replace('\0', "\u{fffd}");
+    // Before it is cut: half a secret would not be known.
+    done.text = clip::clip(&bench.secrets.mask(&done.text), RESULT_BYTES).replace('\0', "\u{fffd}");
     done
 }

@@ -56,7 +56,8 @@ impl Default for WorkerOptions {
             lease: Duration::from_secs(12),
             poll: Duration::from_secs(1),
             batch: Duration::from_millis(200),
-            retries: 4,
+            // With the waits between them, some four minutes.
+            retries: 8,
             retry_wait: Duration::from_secs(1),
             silence: Duration::from_mins(5),
         }
@@ -118,7 +119,7 @@ impl Worker {
     /// Works until `stop`. Then what is under way is cut off and given back at once, so that another worker need not wait.
     pub async fn run(self, stop: CancellationToken) {
         let shared = &self.shared;
-        let heart = self.tasks.spawn(beat(Arc::clone(shared), self.id, stop.clone()));
+        let heart = self.tasks.spawn(beat(Arc::clone(shared), stop.clone()));
         let places = Arc::new(Semaphore::new(shared.options.chats));
         while !stop.is_cancelled() {
             let place = tokio::select! {
@@ -137,7 +138,9 @@ impl Worker {
             };
             match (taken, place) {
                 (Some((chat, lease)), Ok(place)) => {
-                    let job = drive(Arc::clone(shared), chat, lease, stop.clone());
+                    // Before the task begins: from here on the lease is renewed, and it is not once the job is over.
+                    let held = Held::new(shared, lease);
+                    let job = drive(held, chat, stop.clone());
                     self.tasks.spawn(async move {
                         job.await;
                         drop(place);
@@ -170,33 +173,42 @@ impl Worker {
             .await
             .unwrap();
         let Some((chat, lease)) = taken else { return false };
-        drive(Arc::clone(&self.shared), chat, lease, CancellationToken::new()).await;
+        drive(Held::new(&self.shared, lease), chat, CancellationToken::new()).await;
         true
     }
 }
 
-/// Gives signs of life until `stop`, and lets go of what was taken away.
-async fn beat(shared: Arc<Shared>, worker: WorkerId, stop: CancellationToken) {
+/// Gives signs of life for what is held until `stop`, and lets go of what was taken away.
+async fn beat(shared: Arc<Shared>, stop: CancellationToken) {
+    let WorkerOptions { heartbeat, lease, .. } = shared.options;
     let mut alive = Instant::now();
+    // Nothing waits beyond the end of the leases: by then nothing more may be done.
+    let patience = |alive: Instant| match lease.saturating_sub(alive.elapsed()) {
+        Duration::ZERO => heartbeat,
+        left => left.min(heartbeat),
+    };
     while !stop.is_cancelled() {
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(shared.options.heartbeat) => {}
+            () = tokio::time::sleep(patience(alive)) => {}
         }
         let before: Vec<ChatLease> = shared.held().values().map(|(lease, _)| *lease).collect();
         let began = Instant::now();
-        let kept = match shared.saves.renew(worker, shared.options.lease).await {
-            Ok(kept) => {
+        let kept = match tokio::time::timeout(patience(alive), shared.saves.renew(&before, lease)).await {
+            Ok(Ok(kept)) => {
                 alive = began;
                 kept
             }
-            Err(error) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "chats could not be held on to"
-                );
+            failed => {
+                match failed {
+                    Ok(Err(error)) => tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "chats could not be held on to"
+                    ),
+                    _ => tracing::warn!("chats could not be held on to: the database does not answer"),
+                }
                 // Others may have taken them by now: nothing more is spent on them.
-                if alive.elapsed() < shared.options.lease {
+                if alive.elapsed() < lease {
                     continue;
                 }
                 Vec::new()
@@ -212,34 +224,62 @@ async fn beat(shared: Arc<Shared>, worker: WorkerId, stop: CancellationToken) {
 }
 
 /// Carries one chat on until there is nothing to do, it is taken away, or the worker is to stop.
-async fn drive(shared: Arc<Shared>, chat: Chat, lease: ChatLease, stop: CancellationToken) {
-    let token = shared.saves.chats.feed.taken(chat.id);
-    shared.held().insert(chat.id, (lease, token.clone()));
+async fn drive(held: Held, chat: Chat, stop: CancellationToken) {
+    let Held { shared, lease, token } = &held;
     let outcome = {
-        let job = Job::new(&shared, chat, lease);
+        let job = Job::new(shared, chat, *lease);
         // On the heap: it is the largest future by far.
         let work = Box::pin(job.carry_on());
         tokio::select! {
             biased;
-            () = token.cancelled() => Ok(()),
+            () = token.cancelled() => Err(job::Halt::LeaseLost),
             () = stop.cancelled() => Err(job::Halt::Stopping),
             outcome = work => outcome,
         }
     };
-    if let Err(halt) = outcome {
-        if let job::Halt::Store(error) = &halt {
-            tracing::warn!(chat = %lease.chat, error = error as &dyn std::error::Error, "a chat could not be carried on");
+    match outcome {
+        Ok(()) => {}
+        // Where it was taken away there is nothing to give back, and where it only seemed so the next worker need not wait.
+        Err(job::Halt::LeaseLost | job::Halt::Stopping) => {
+            if let Err(error) = shared.saves.leave(lease).await {
+                tracing::warn!(chat = %lease.chat, error = &error as &dyn std::error::Error, "a chat could not be given back");
+            }
         }
-        if !matches!(halt, job::Halt::LeaseLost)
-            && let Err(error) = shared.saves.leave(&lease).await
-        {
-            tracing::warn!(chat = %lease.chat, error = &error as &dyn std::error::Error, "a chat could not be given back");
+        // The lease ends by itself: that is the wait before it is tried again, and counts as the loss of a worker, so that what
+        // fails each time comes to an end.
+        Err(halt) => {
+            tracing::warn!(chat = %lease.chat, error = &halt as &dyn std::error::Error, "a chat could not be carried on");
         }
     }
-    shared.saves.chats.feed.left(lease.chat, &token);
-    let mut held = shared.held();
-    if held.get(&lease.chat).is_some_and(|(mine, _)| *mine == lease) {
-        held.remove(&lease.chat);
+}
+
+/// A chat in this worker's hands. While it is, its lease is renewed; when it is dropped, however that comes about, no more.
+struct Held {
+    shared: Arc<Shared>,
+    lease: ChatLease,
+    /// Cancelled when there is nothing more to do.
+    token: CancellationToken,
+}
+
+impl Held {
+    fn new(shared: &Arc<Shared>, lease: ChatLease) -> Self {
+        let token = shared.saves.chats.feed.taken(lease.chat);
+        shared.held().insert(lease.chat, (lease, token.clone()));
+        Self {
+            shared: Arc::clone(shared),
+            lease,
+            token,
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.shared.saves.chats.feed.left(self.lease.chat, &self.token);
+        let mut held = self.shared.held();
+        if held.get(&self.lease.chat).is_some_and(|(mine, _)| *mine == self.lease) {
+            held.remove(&self.lease.chat);
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bailey_core::CallId;
 use bailey_core::chat::{Channel, Chat};
+use bailey_core::mask::Secrets;
 
 /// What a workspace answers, later. To drop it is to give up: a command that runs is ended.
 pub type Answered<'a, T> = Pin<Box<dyn Future<Output = Result<T, WorkspaceError>> + Send + 'a>>;
@@ -111,4 +112,7 @@ pub trait Workspace: Send + Sync {
 pub trait Workspaces: Send + Sync {
     /// The workspace of a chat. One that is on its way up is waited for.
     fn open<'a>(&'a self, chat: &'a Chat) -> Answered<'a, Arc<dyn Workspace>>;
+
+    /// What stands in no log of a chat beside Bailey's own keys, by its value. What is added later counts from then on.
+    fn secrets<'a>(&'a self, chat: &'a Chat) -> Answered<'a, Secrets>;
 }

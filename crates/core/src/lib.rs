@@ -9,6 +9,7 @@ pub mod identity;
 pub mod key;
 pub mod ledger;
 pub mod limit;
+pub mod mask;
 pub mod money;
 pub mod people;
 pub mod period;

@@ -4,7 +4,7 @@
 use bailey_core::chat::{Chat, Event};
 use bailey_core::{ChatId, Timestamp, WorkerId};
 
-use crate::chat_steps::{Change, ChatLease, apply, lock};
+use crate::chat_steps::{Change, ChatLease, apply, holds, lock};
 use crate::sql::{each, same, statements};
 use crate::store::transaction;
 use crate::{Store, StoreError};
@@ -21,8 +21,7 @@ statements! {
          ORDER BY c.changed_at, c.id LIMIT $2 FOR UPDATE OF c SKIP LOCKED",
     );
     TAKE = same("UPDATE chats SET worker = $2, lease_until = $3, generation = generation + 1 WHERE id = $1");
-    RENEW = same("UPDATE chats SET lease_until = $2 WHERE worker = $1 RETURNING id, generation");
-    HELD = same("SELECT id FROM chats WHERE id = $1 AND worker = $2 AND generation = $3");
+    RENEW = same("UPDATE chats SET lease_until = $4 WHERE id = $1 AND worker = $2 AND generation = $3");
     LEAVE = same("UPDATE chats SET worker = NULL, lease_until = NULL WHERE id = $1");
 }
 
@@ -41,7 +40,11 @@ impl Store {
         transaction!(self, async |tx| {
             let free = |row: &crate::value::Row| Ok((row.get::<ChatId>("id")?, row.get::<Option<WorkerId>>("worker")?));
             for (id, lost) in tx.read_all(FREE.bind(now).bind(LOOKED_AT), free).await? {
-                let mut chat = lock(tx, id).await?;
+                let mut chat = match lock(tx, id).await {
+                    // One that cannot be read holds up no other.
+                    Err(StoreError::Corrupt { .. }) => continue,
+                    found => found?,
+                };
                 if lost.is_some() {
                     let event = Event::WorkerLost { crashed: true };
                     chat = match apply(tx, chat, event, Change::at(now)).await? {
@@ -65,18 +68,19 @@ impl Store {
         })
     }
 
-    /// A sign of life: what the worker has, it has until `until`. The leases that are still its own.
-    pub async fn chat_renew(&self, worker: WorkerId, until: Timestamp) -> Result<Vec<ChatLease>, StoreError> {
-        let lease = |row: &crate::value::Row| {
-            Ok(ChatLease {
-                chat: row.get("id")?,
-                worker,
-                generation: row.get("generation")?,
-            })
-        };
-        transaction!(self, async |tx| tx
-            .read_all(RENEW.bind(worker).bind(until), lease)
-            .await)
+    /// A sign of life for these leases: they last until `until`. Those that are still their worker's own. A lease that is not
+    /// named here ends, so that no chat stays with a worker that does not know of it.
+    pub async fn chat_renew(&self, leases: &[ChatLease], until: Timestamp) -> Result<Vec<ChatLease>, StoreError> {
+        transaction!(self, async |tx| {
+            let mut kept = Vec::with_capacity(leases.len());
+            for lease in leases {
+                let renew = RENEW.bind(lease.chat).bind(lease.worker).bind(lease.generation);
+                if tx.execute(renew.bind(until)).await? == 1 {
+                    kept.push(*lease);
+                }
+            }
+            Ok(kept)
+        })
     }
 
     /// Gives a chat back: the next worker need not wait. A step under way is cut off, tool calls that run are unknown. `false`
@@ -87,8 +91,7 @@ impl Store {
                 Err(StoreError::NotFound { .. }) => return Ok(false),
                 found => found?,
             };
-            let held = HELD.bind(lease.chat).bind(lease.worker).bind(lease.generation);
-            if tx.fetch_optional(held).await?.is_none() {
+            if !holds(tx, lease).await? {
                 return Ok(false);
             }
             let event = Event::WorkerLost { crashed: false };

@@ -113,7 +113,7 @@ pub(crate) async fn lock(tx: &mut Conn, id: ChatId) -> Result<Chat, StoreError> 
     Ok(chat)
 }
 
-async fn holds(tx: &mut Conn, lease: &ChatLease) -> Result<bool, StoreError> {
+pub(crate) async fn holds(tx: &mut Conn, lease: &ChatLease) -> Result<bool, StoreError> {
     let held = HELD.bind(lease.chat).bind(lease.worker).bind(lease.generation);
     Ok(tx.fetch_optional(held).await?.is_some())
 }

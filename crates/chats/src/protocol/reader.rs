@@ -230,15 +230,9 @@ impl AnswerReader {
         } else {
             call.arguments
         };
-        // What has no name cannot be answered by it.
-        let id = if call.id.is_empty() {
-            format!("call_{block}")
-        } else {
-            call.id
-        };
         pieces.push(Piece::Call {
             block,
-            id,
+            id: call.id,
             tool: call.tool,
             arguments,
         });
@@ -299,12 +293,10 @@ fn provider(event: &Value) -> StreamError {
         .unwrap_or_default();
     let status = match kind {
         "billing_error" | "insufficient_quota" => 402,
-        "invalid_request_error"
-        | "authentication_error"
-        | "permission_error"
-        | "not_found_error"
-        | "content_filter"
-        | "request_too_large" => 400,
+        // A key that ends within an answer is a workspace that was stopped or started anew: it has another one by then.
+        "invalid_request_error" | "permission_error" | "not_found_error" | "content_filter" | "request_too_large" => {
+            400
+        }
         _ => 500,
     };
     let wrapped = serde_json::json!({ "error": error });

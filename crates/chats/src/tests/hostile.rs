@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::script::Say;
 use super::world::World;
 use crate::Start;
-use crate::tools::RESULT_BYTES;
+use crate::tools::{FILE_BYTES, RESULT_BYTES};
 
 async fn result(tool: &'static str, arguments: &str) -> (World, Outcome, String) {
     let says = vec![Say::Answer("", vec![(tool, arguments.to_owned())]), Say::text("Done.")];
@@ -155,4 +155,138 @@ async fn a_repositorys_instructions_are_framed_and_bounded() {
     assert_eq!(system.matches("</repository_instructions>").count(), 1);
     assert!(system.trim_end().ends_with("</repository_instructions>"));
     assert!(system.len() < 40_000 && !system.contains("not this one"));
+}
+
+#[tokio::test]
+async fn an_edit_that_would_make_a_file_too_large_costs_no_memory() {
+    // 4 MiB of places, each to become 1 MiB: four terabytes.
+    let edit = json!({ "path": "large.txt", "old": "a", "new": "x".repeat(1 << 20), "all": true });
+    let world = World::new(
+        "messages",
+        vec![Say::Answer("", vec![("edit", edit.to_string())]), Say::text("Done.")],
+    )
+    .await;
+    let large = "a".repeat(usize::try_from(FILE_BYTES).unwrap());
+    world.memory.put("large.txt", &large);
+    let id = world.begin().await;
+    world.rest().await;
+    let (outcome, text) = world.results(id).await.remove(0);
+    assert!(
+        outcome == Outcome::Error && text.contains("would have more than"),
+        "{text}"
+    );
+    assert_eq!(world.memory.file("large.txt").unwrap(), large);
+}
+
+/// A secret in its two forms: a key of Bailey's, and a token that is known by its value.
+fn canaries() -> [String; 2] {
+    [
+        format!("sk-bly-{}-{}", "0a".repeat(8), "1f".repeat(32)),
+        "glpat-canary-of-a-forge".to_owned(),
+    ]
+}
+
+#[tokio::test]
+async fn secrets_stand_neither_in_the_log_nor_in_what_the_model_is_asked() {
+    for canary in canaries() {
+        for protocol in ["messages", "chat"] {
+            let said: &'static str = format!("It is {canary} and no other.").leak();
+            let says = vec![
+                Say::call("run", &json!({ "command": "cat env" })),
+                Say::call("read", &json!({ "path": ".netrc" })),
+                Say::call("run", &json!({ "command": format!("echo {canary}") })),
+                Say::call("propose_plan", &json!({ "plan": said })),
+                Say::text(said),
+            ];
+            let world = World::new(protocol, says).await;
+            world.secrets.add(&canaries()[1]);
+            world.memory.put(".netrc", &format!("{}{canary}", "x".repeat(1_990)));
+            world.memory.put("env", &format!("KEY={canary}\n"));
+            let id = world.begin().await;
+            world.rest().await;
+            let call = world.chat(id).await.run.awaited().next().unwrap();
+            world
+                .chats
+                .answer_plan(id, call, super::world::ADA, &crate::PlanAnswer::Accept)
+                .await
+                .unwrap();
+            world.rest().await;
+            let log = serde_json::to_string(&world.parts(id).await).unwrap();
+            let asked = serde_json::to_string(&*world.model.asked.lock().unwrap()).unwrap();
+            let commands = format!("{:?}", world.memory.commands.lock().unwrap());
+            // No part of it either that would do.
+            for text in [&log, &asked, &commands] {
+                assert!(!text.contains(&canary[canary.len() - 12..]), "{text}");
+            }
+            let texts: String = world
+                .parts(id)
+                .await
+                .iter()
+                .map(|part| match part {
+                    Part::Text { text, .. } | Part::ToolOutput { text, .. } => text.as_str(),
+                    _ => "",
+                })
+                .collect();
+            assert!(
+                texts.contains("KEY=[masked]") && texts.contains("It is [masked] and no other."),
+                "{texts}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_tilde_is_the_home_directory_wherever_it_stands() {
+    let says = vec![
+        Say::call("write", &json!({ "path": "~/notes.txt", "content": "home" })),
+        Say::call("read", &json!({ "path": "~/notes.txt" })),
+        Say::text("Done."),
+    ];
+    let world = World::new("messages", says).await;
+    let start = Start {
+        directory: Some("repo".into()),
+        ..world.start()
+    };
+    let id = world.chats.create(start).await.unwrap().id;
+    world.rest().await;
+    assert_eq!(world.memory.file("notes.txt").as_deref(), Some("home"));
+    assert!(world.results(id).await[1].1.contains("home"));
+}
+
+#[tokio::test]
+async fn a_call_that_was_cut_off_before_its_arguments_is_not_run() {
+    for protocol in ["messages", "chat"] {
+        let calls = vec![("list", "{}".to_owned()), ("git_push", String::new())];
+        let says = vec![Say::Cut("", calls), Say::text("Done.")];
+        let world = World::new(protocol, says).await;
+        let id = world.begin().await;
+        world.rest().await;
+        assert!(world.memory.commands.lock().unwrap().is_empty(), "nothing was pushed");
+        let outcomes: Vec<Outcome> = world
+            .results(id)
+            .await
+            .into_iter()
+            .map(|(outcome, _)| outcome)
+            .collect();
+        assert_eq!(outcomes, [Outcome::Ok, Outcome::Error]);
+    }
+}
+
+#[tokio::test]
+async fn a_call_of_no_name_can_be_sent_back() {
+    let says = vec![
+        Say::Answer("", vec![("", "{}".to_owned()), ("not a name!", "{}".to_owned())]),
+        Say::text("Done."),
+    ];
+    let world = World::new("messages", says).await;
+    world.begin().await;
+    world.rest().await;
+    let asked = world.model.asked.lock().unwrap();
+    let content = asked[1]["messages"][1]["content"].as_array().unwrap();
+    let names: Vec<&Value> = content
+        .iter()
+        .filter(|content| content["type"] == "tool_use")
+        .map(|content| &content["name"])
+        .collect();
+    assert_eq!(names, ["unnamed", "unnamed"]);
 }

@@ -168,22 +168,57 @@ async fn passing_trouble_is_tried_again_and_a_refusal_is_not() {
             text: "because".to_owned()
         }));
     }
-    let world = World::new("chat", vec![error(Fault::Passing); 9]).await;
+    let mut says = vec![error(Fault::Passing); 9];
+    says.push(Say::text("Back again."));
+    let world = World::new("chat", says).await;
     let id = world.begin().await;
     world.rest().await;
-    assert_eq!(world.chat(id).await.run.cause, Some(Cause::ModelFailed));
-    assert_eq!(world.model.asked.lock().unwrap().len(), 5);
+    let run = world.chat(id).await.run;
+    assert_eq!((run.state, run.cause), (ChatState::Paused, Some(Cause::ModelFailed)));
+    assert_eq!(world.model.asked.lock().unwrap().len(), 9);
+    world.chats.resume(id, None).await.unwrap();
+    world.rest().await;
+    assert_eq!(world.chat(id).await.run.state, ChatState::Waiting);
 }
 
 #[tokio::test]
-async fn a_workspace_that_cannot_be_opened_fails_the_chat() {
-    let mut world = World::new("chat", vec![]).await;
+async fn a_workspace_that_cannot_be_opened_holds_the_chat_until_somebody_writes() {
+    let mut world = World::new("chat", vec![Say::text("There it is.")]).await;
     world.open = false;
     let id = world.begin().await;
     world.rest().await;
     let chat = world.chat(id).await;
     assert_eq!(
         (chat.run.state, chat.run.cause),
-        (ChatState::Failed, Some(Cause::Workspace))
+        (ChatState::Paused, Some(Cause::Workspace))
     );
+    world.open = true;
+    world.chats.post(id, Some(ADA), "it is up").await.unwrap();
+    world.rest().await;
+    assert_eq!(world.chat(id).await.run.state, ChatState::Waiting);
+}
+
+#[tokio::test]
+async fn what_changes_something_runs_alone_and_in_the_models_order() {
+    let edit = |old: &str, new: &str| json!({ "path": "a.txt", "old": old, "new": new }).to_string();
+    let run = |command: &str| json!({ "command": command }).to_string();
+    let calls = vec![
+        ("edit", edit("one", "1")),
+        ("edit", edit("two", "2")),
+        ("run", run("pause 30")),
+        ("git_commit", json!({ "message": "both" }).to_string()),
+        ("git_push", "{}".to_owned()),
+        ("run", run("echo last")),
+    ];
+    let count = calls.len();
+    let world = World::new("messages", vec![Say::Answer("", calls), Say::text("Done.")]).await;
+    world.memory.put("a.txt", "one two");
+    let id = world.begin().await;
+    world.rest().await;
+    assert_eq!(world.memory.file("a.txt").unwrap(), "1 2");
+    assert_eq!(world.memory.running().1, 1, "one after the other");
+    let commands = world.memory.commands.lock().unwrap().clone();
+    let last: Vec<&str> = commands.iter().map(|argv| argv.last().unwrap().as_str()).collect();
+    assert_eq!(last, ["pause 30", "--all", "--message=both", "HEAD", "echo last"]);
+    assert_eq!(world.results(id).await.len(), count);
 }

@@ -22,6 +22,8 @@ pub(crate) enum Say {
     BreakOff(&'static str),
     /// An error in place of an answer, once.
     Error(ModelError),
+    /// The same, cut off at the longest that an answer may be.
+    Cut(&'static str, Vec<(&'static str, String)>),
     /// An answer whose usage says that it read so many tokens.
     Used(&'static str, Vec<(&'static str, String)>, u64),
 }
@@ -90,6 +92,9 @@ impl Model for Script {
             let events = match &say {
                 Say::Error(error) => return Err(error.clone()),
                 Say::Answer(text, calls) => events(request.protocol, (at, text, calls), 100, true),
+                Say::Cut(text, calls) => events(request.protocol, (at, text, calls), 100, true)
+                    .replace("\"stop_reason\":\"tool_use\"", "\"stop_reason\":\"max_tokens\"")
+                    .replace("\"finish_reason\":\"tool_calls\"", "\"finish_reason\":\"length\""),
                 Say::Used(text, calls, used) => events(request.protocol, (at, text, calls), *used, true),
                 Say::Hang(text) | Say::BreakOff(text) => events(request.protocol, (at, text, &[]), 100, false),
             };

@@ -126,3 +126,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_key_that_ends_within_an_answer_passes_in_both_protocols() {
+    let error = |kind: &str, value: &str| json!({ "type": "error", "error": { kind: value, "message": "revoked" } });
+    for (protocol, error) in [
+        (Protocol::Messages, error("type", "authentication_error")),
+        (Protocol::Chat, error("code", "invalid_api_key")),
+    ] {
+        let stream = format!("event: error\ndata: {error}\n\n");
+        let Err(StreamError::Provider(error)) = read(protocol, stream.as_bytes(), 7) else {
+            panic!("an error");
+        };
+        assert_eq!(error.fault, Fault::Passing, "{protocol:?}");
+    }
+}

@@ -1,12 +1,14 @@
 //! Whole workers: they find work by themselves, share it, stop and are replaced.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bailey_core::WorkerId;
-use bailey_core::chat::{ChatState, Outcome, Part};
+use bailey_core::chat::{Cause, ChatState, Outcome, Part};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::crash::Crash;
 use super::script::Say;
 use super::world::{ADA, World};
 
@@ -22,9 +24,8 @@ async fn at_rest(world: &World, id: bailey_core::ChatId) {
 
 #[tokio::test]
 async fn workers_share_the_chats_and_run_tools_side_by_side() {
-    let calls = (0..6)
-        .map(|_| ("run", json!({ "command": "pause 100" }).to_string()))
-        .collect();
+    let search = json!({ "pattern": "x", "path": "pause 100" });
+    let calls = (0..6).map(|_| ("search", search.to_string())).collect();
     let world = World::new("messages", vec![Say::Answer("", calls), Say::text("Done.")]).await;
     let stop = CancellationToken::new();
     let workers: Vec<_> = (0..2)
@@ -131,4 +132,57 @@ fn another_worker_takes_over_within_fifteen_seconds() {
     let options = crate::WorkerOptions::default();
     assert!(options.lease + options.poll < Duration::from_secs(15));
     assert!(options.heartbeat * 2 < options.lease, "one sign of life may be missed");
+}
+
+/// Lets a worker with a quick heart work until the chat is at rest, a second of the clock at a time; answers with the seconds.
+async fn seconds_until_rest(world: &mut World, crash: Option<Crash>, id: bailey_core::ChatId) -> i64 {
+    world.options.heartbeat = Duration::from_millis(10);
+    let stop = CancellationToken::new();
+    let worker = world.worker(crash.map(Arc::new));
+    let worker = world.tasks.spawn(worker.run(stop.clone()));
+    let mut seconds = 0;
+    while seconds < 100 {
+        // Several beats of the heart, and looks for work.
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        if !world.chat(id).await.run.state.is_active() {
+            break;
+        }
+        world.hand.advance(1);
+        seconds += 1;
+    }
+    stop.cancel();
+    worker.await.unwrap();
+    seconds
+}
+
+#[tokio::test]
+async fn a_store_that_fails_for_a_moment_holds_a_chat_up_for_no_longer_than_a_lease() {
+    let says = vec![Say::call("list", &json!({})), Say::text("Done.")];
+    // Two writes fail one after the other: each costs a lease at most.
+    for at in [2, 3, 9] {
+        let mut world = World::new("messages", says.clone()).await;
+        let id = world.begin().await;
+        let seconds = seconds_until_rest(&mut world, Some(Crash::failing(at, 2)), id).await;
+        let chat = world.chat(id).await;
+        assert_eq!(chat.run.state, ChatState::Waiting, "after {seconds} s");
+        assert!(seconds <= 30, "{seconds} s");
+    }
+}
+
+#[tokio::test]
+async fn what_fails_in_the_same_way_each_time_ends() {
+    // A script without an answer panics.
+    let mut world = World::new("messages", vec![]).await;
+    let id = world.begin().await;
+    seconds_until_rest(&mut world, None, id).await;
+    let chat = world.chat(id).await;
+    assert_eq!(
+        (chat.run.state, chat.run.cause),
+        (ChatState::Failed, Some(Cause::Crashes))
+    );
+    let mut world = World::new("messages", vec![Say::text("Done.")]).await;
+    let id = world.begin().await;
+    let seconds = seconds_until_rest(&mut world, Some(Crash::failing(0, 1_000)), id).await;
+    assert_eq!(world.chat(id).await.run.cause, Some(Cause::Crashes));
+    assert!(seconds > 30, "it was tried again at once");
 }

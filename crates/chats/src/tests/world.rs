@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bailey_core::authz::Role;
 use bailey_core::chat::{Channel, Chat, Engine, Limits, LogPart, Part, Prompts};
+use bailey_core::mask::Secrets;
 use bailey_core::people::{Organization, Person, PersonStatus};
 use bailey_core::template::Resolved;
 use bailey_core::workspace::{Build, BuildState, Quota, Transition};
@@ -97,6 +98,11 @@ impl Workspace for Memory {
             let mut status = 0;
             match text.split_once(' ') {
                 Some(("echo", rest)) => output(Channel::Stdout, rest.as_bytes()),
+                // A byte at a time.
+                Some(("cat", path)) => {
+                    let file = self.file(path).unwrap();
+                    file.as_bytes().chunks(1).for_each(|byte| output(Channel::Stdout, byte));
+                }
                 Some(("fail", rest)) => {
                     output(Channel::Stderr, rest.as_bytes());
                     status = 3;
@@ -156,6 +162,8 @@ impl Workspace for Memory {
 
     fn read<'a>(&'a self, path: &'a str, most: u64) -> Answered<'a, FileText> {
         Box::pin(async move {
+            // Whoever reads and then writes gives others their chance to come between.
+            tokio::task::yield_now().await;
             let files = self.files.lock().unwrap();
             let missing = || WorkspaceError::Refused(format!("there is no file {path}"));
             let bytes = files.get(path).ok_or_else(missing)?;
@@ -188,7 +196,7 @@ impl Workspace for Memory {
 }
 
 /// Opens the one workspace, or says that it cannot be.
-struct Door(Option<Arc<Memory>>);
+struct Door(Option<Arc<Memory>>, Secrets);
 
 impl Workspaces for Door {
     fn open<'a>(&'a self, _: &'a Chat) -> Answered<'a, Arc<dyn Workspace>> {
@@ -197,6 +205,10 @@ impl Workspaces for Door {
             let memory = self.0.clone().ok_or_else(gone)?;
             Ok(memory as Arc<dyn Workspace>)
         })
+    }
+
+    fn secrets<'a>(&'a self, _: &'a Chat) -> Answered<'a, Secrets> {
+        Box::pin(async { Ok(self.1.clone()) })
     }
 }
 
@@ -208,6 +220,7 @@ pub(crate) struct World {
     pub(crate) memory: Arc<Memory>,
     pub(crate) protocol: &'static str,
     pub(crate) open: bool,
+    pub(crate) secrets: Secrets,
     pub(crate) options: WorkerOptions,
     pub(crate) tasks: Tasks,
     _db: TestDb,
@@ -239,6 +252,7 @@ impl World {
             memory: Arc::default(),
             protocol,
             open: true,
+            secrets: Secrets::default(),
             options: options(),
             tasks: Tasks::new(),
             _db: db,
@@ -278,7 +292,7 @@ impl World {
     pub(crate) fn worker(&self, crash: Option<Arc<Crash>>) -> Worker {
         let mut saves = Saves::new(self.chats.clone());
         saves.crash = crash;
-        let door = Door(self.open.then(|| Arc::clone(&self.memory)));
+        let door = Door(self.open.then(|| Arc::clone(&self.memory)), self.secrets.clone());
         let with = (Arc::clone(&self.model) as _, Arc::new(door) as _);
         Worker::with_saves(saves, with, self.tasks.clone(), self.options.clone())
     }

@@ -34,7 +34,8 @@ pub(super) async fn read(request: &Request, bench: &mut Bench<'_>) -> Result<Don
         return Ok(Done::error("This is nothing to read."));
     };
     let text = match whole(path, bench).await? {
-        Ok(text) => text,
+        // Before lines are cut.
+        Ok(text) => bench.secrets.mask(&text),
         Err(done) => return Ok(done),
     };
     let total = text.lines().count() as u64;
@@ -83,6 +84,17 @@ pub(super) async fn edit(request: &Request, bench: &mut Bench<'_>) -> Result<Don
         Err(done) => return Ok(done),
     };
     let found = text.matches(old.as_str()).count();
+    // Before anything is put together: what the model wants may be far larger than the file.
+    let size = size_after(
+        text.len(),
+        (old.len(), new.len()),
+        if *all { found } else { found.min(1) },
+    );
+    if size.is_none_or(|size| size as u64 > FILE_BYTES) {
+        return Ok(Done::error(format!(
+            "The file would have more than {FILE_BYTES} bytes. Nothing was changed."
+        )));
+    }
     let changed = match found {
         0 => {
             return Ok(Done::error(
@@ -97,11 +109,6 @@ pub(super) async fn edit(request: &Request, bench: &mut Bench<'_>) -> Result<Don
             )));
         }
     };
-    if changed.len() as u64 > FILE_BYTES {
-        return Ok(Done::error(format!(
-            "The file would have more than {FILE_BYTES} bytes."
-        )));
-    }
     bench.workspace.write(&bench.path(path), changed.as_bytes()).await?;
     let times = if found == 1 {
         "once".to_owned()
@@ -109,6 +116,12 @@ pub(super) async fn edit(request: &Request, bench: &mut Bench<'_>) -> Result<Don
         format!("{found} times")
     };
     Ok(Done::ok(format!("It was replaced {times}.")))
+}
+
+/// The length of a text in which something is replaced so many times; `None` = more than can be counted.
+fn size_after(text: usize, (old, new): (usize, usize), times: usize) -> Option<usize> {
+    let rest = text.checked_sub(old.checked_mul(times)?)?;
+    rest.checked_add(new.checked_mul(times)?)
 }
 
 pub(super) async fn list(path: &str, bench: &mut Bench<'_>) -> Result<Done, WorkspaceError> {

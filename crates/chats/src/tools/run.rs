@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use bailey_core::chat::Outcome;
+use bailey_core::chat::{Channel, Outcome};
+use bailey_core::mask::Masker;
 
 use super::arguments::ProcessAction;
 use super::clip::{Keeper, text};
@@ -24,11 +25,21 @@ pub(super) async fn exec(
     let command = bench.command(argv, directory, Some(limit));
     let mut kept = Keeper::new(RESULT_BYTES);
     let output = &mut *bench.output;
+    // Of either channel, what may be the beginning of a secret waits for what follows.
+    let mut maskers = [Channel::Stdout, Channel::Stderr].map(|channel| (channel, Masker::new(bench.secrets)));
     let mut both = |channel, bytes: &[u8]| {
         kept.push(bytes);
         output(channel, bytes);
     };
-    let exit = bench.workspace.exec(&command, &mut both).await?;
+    let mut masked = |channel, bytes: &[u8]| {
+        if let Some((_, masker)) = maskers.iter_mut().find(|(of, _)| *of == channel) {
+            both(channel, &masker.push(bytes));
+        }
+    };
+    let exit = bench.workspace.exec(&command, &mut masked).await?;
+    for (channel, masker) in &mut maskers {
+        both(*channel, &masker.finish());
+    }
     Ok((exit, kept.finish()))
 }
 

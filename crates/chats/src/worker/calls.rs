@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use bailey_core::CallId;
-use bailey_core::chat::{Cause, Channel, Chat, Event, Part};
+use bailey_core::chat::{CallKind, Cause, Channel, Chat, Event, Part};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::batch::OutputBatch;
@@ -12,27 +12,46 @@ use crate::tools::{self, Bench, Done};
 use crate::workspace::Workspace;
 
 impl Job<'_> {
-    /// Runs the calls that wait, several at once.
+    /// Runs the calls that wait.
     pub(crate) async fn calls(&mut self) -> Result<(), Halt> {
         let Some(workspace) = self.workspace().await? else {
             return Ok(());
         };
-        let pending: Vec<CallId> = self.chat.run.pending().collect();
+        let kind = |id| {
+            self.chat
+                .run
+                .calls
+                .iter()
+                .find(|call| call.id == id)
+                .map(|call| call.kind)
+        };
+        let pending = self.chat.run.pending();
+        let pending: Vec<(CallId, CallKind)> = pending.filter_map(|id| Some((id, kind(id)?))).collect();
         if pending.is_empty() {
             // Only a worker runs calls, and there is one.
             return Err(Halt::AtOdds);
         }
         let left = self.time_left();
-        let job = &*self;
-        let calls = pending.into_iter().map(|id| job.call(id, &*workspace));
-        let all = stream::iter(calls).buffer_unordered(self.shared.options.calls.max(1));
-        let ended: Option<Vec<Chat>> = Self::in_time(left, all.try_collect()).await?;
+        let ended = Self::in_time(left, self.in_order(&pending, &*workspace)).await?;
         match ended {
-            // What the last of them left is what the chat has come to.
-            Some(chats) => self.chat = chats.into_iter().max_by_key(|chat| chat.last).ok_or(Halt::AtOdds)?,
+            Some(chat) => self.chat = chat,
             None => self.happened(Event::LimitReached(Cause::Time), &[], &[]).await?,
         }
         self.refresh().await
+    }
+
+    /// Runs calls in the model's order: those that only read side by side, and each that may change something by itself, so that
+    /// none works on what another one is just changing. Answers with what the last of them left the chat as.
+    async fn in_order(&self, pending: &[(CallId, CallKind)], workspace: &dyn Workspace) -> Result<Chat, Halt> {
+        let most = self.shared.options.calls.max(1);
+        let mut left = None;
+        for group in pending.chunk_by(|(_, one), (_, next)| (*one, *next) == (CallKind::Read, CallKind::Read)) {
+            let ids: Vec<CallId> = group.iter().map(|(id, _)| *id).collect();
+            let calls = ids.into_iter().map(|id| self.call(id, workspace));
+            let chats: Vec<Chat> = stream::iter(calls).buffer_unordered(most).try_collect().await?;
+            left = chats.into_iter().max_by_key(|chat| chat.last);
+        }
+        left.ok_or(Halt::AtOdds)
     }
 
     /// Runs one call: that it begins is written down before it does, and its result after.
@@ -69,6 +88,7 @@ impl Job<'_> {
             call: id,
             workspace,
             directory: self.chat.directory.as_deref(),
+            secrets: &self.secrets,
             output: &mut output,
         };
         let work = tools::run(request, &mut bench);

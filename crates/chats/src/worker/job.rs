@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bailey_core::chat::{Cause, Chat, ChatState, Event, Part};
+use bailey_core::mask::Secrets;
 use bailey_store::{ChatLease, NewCall, StoreError};
 
 use super::Shared;
@@ -34,6 +35,8 @@ pub(crate) struct Job<'a> {
     pub(crate) lease: ChatLease,
     pub(crate) chat: Chat,
     pub(crate) transcript: Transcript,
+    /// What the log never shows.
+    pub(crate) secrets: Secrets,
     workspace: Option<Arc<dyn Workspace>>,
 }
 
@@ -44,6 +47,7 @@ impl<'a> Job<'a> {
             lease,
             chat,
             transcript: Transcript::default(),
+            secrets: Secrets::default(),
             workspace: None,
         }
     }
@@ -51,6 +55,10 @@ impl<'a> Job<'a> {
     /// Does what is next, until there is nothing for a worker to do.
     pub(crate) async fn carry_on(mut self) -> Result<(), Halt> {
         self.refresh().await?;
+        match self.shared.workspaces.secrets(&self.chat).await {
+            Ok(secrets) => self.secrets = secrets,
+            Err(error) => return self.hold(Cause::Workspace, error.to_string()).await,
+        }
         loop {
             match self.chat.run.state {
                 ChatState::Running => self.step().await?,
@@ -73,24 +81,32 @@ impl<'a> Job<'a> {
         Ok(())
     }
 
+    /// Stops where it is until somebody resumes it, and says why.
+    pub(crate) async fn hold(&mut self, cause: Cause, why: impl Into<String>) -> Result<(), Halt> {
+        let text = self.secrets.mask(&why.into());
+        let note = Part::Note { text };
+        self.happened(Event::LimitReached(cause), &[note], &[]).await
+    }
+
     /// Ends the chat without success, and says why.
     pub(crate) async fn fail(&mut self, cause: Cause, why: impl Into<String>) -> Result<(), Halt> {
-        let note = Part::Note { text: why.into() };
+        let text = self.secrets.mask(&why.into());
+        let note = Part::Note { text };
         self.happened(Event::Failed(cause), &[note], &[]).await
     }
 
-    /// The workspace; `None` once the chat has failed for want of it.
+    /// The workspace; `None` once the chat is held for want of it.
     pub(crate) async fn workspace(&mut self) -> Result<Option<Arc<dyn Workspace>>, Halt> {
         if self.workspace.is_none() {
             match self.shared.workspaces.open(&self.chat).await {
                 Ok(workspace) => self.workspace = Some(workspace),
-                Err(error) => self.fail(Cause::Workspace, error.to_string()).await?,
+                Err(error) => self.hold(Cause::Workspace, error.to_string()).await?,
             }
         }
         Ok(self.workspace.clone())
     }
 
-    /// The system prompt, put together if this is the first step; `None` once the chat has failed.
+    /// The system prompt, put together if this is the first step; `None` once the chat is held.
     pub(crate) async fn system(&mut self) -> Result<Option<String>, Halt> {
         if let Some(system) = &self.chat.system {
             return Ok(Some(system.clone()));
@@ -101,12 +117,12 @@ impl<'a> Job<'a> {
         let repository = match prompt::instructions(&*workspace, self.chat.directory.as_deref()).await {
             Ok(found) => found,
             Err(error) => {
-                self.fail(Cause::Workspace, error.to_string()).await?;
+                self.hold(Cause::Workspace, error.to_string()).await?;
                 return Ok(None);
             }
         };
         let repository = repository.as_ref().map(|(name, text)| (*name, text.as_str()));
-        let system = prompt::system(&self.chat, repository);
+        let system = self.secrets.mask(&prompt::system(&self.chat, repository));
         self.shared.saves.prepare(&self.lease, &system).await?;
         self.chat.system = Some(system.clone());
         Ok(Some(system))

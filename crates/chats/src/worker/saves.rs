@@ -28,17 +28,24 @@ impl Saves {
         }
     }
 
-    /// A place where a worker may die.
+    /// A place where a worker may die, or the store fail.
     #[cfg(test)]
-    async fn point(&self) {
-        if let Some(crash) = &self.crash {
-            crash.point().await;
+    async fn point(&self) -> Result<(), StoreError> {
+        match &self.crash {
+            Some(crash) => crash.point().await,
+            None => Ok(()),
         }
     }
 
     #[cfg(not(test))]
-    #[expect(clippy::unused_async, reason = "in tests it may never return")]
-    async fn point(&self) {}
+    #[expect(
+        clippy::unused_async,
+        clippy::unnecessary_wraps,
+        reason = "in tests it may fail or never return"
+    )]
+    async fn point(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     pub(crate) fn now(&self) -> Timestamp {
         self.chats.clock.now()
@@ -65,11 +72,12 @@ impl Saves {
         Ok(taken)
     }
 
-    pub(crate) async fn renew(&self, worker: WorkerId, lease: Duration) -> Result<Vec<ChatLease>, StoreError> {
-        self.chats.store.chat_renew(worker, self.until(lease)).await
+    pub(crate) async fn renew(&self, held: &[ChatLease], lease: Duration) -> Result<Vec<ChatLease>, StoreError> {
+        self.chats.store.chat_renew(held, self.until(lease)).await
     }
 
     pub(crate) async fn leave(&self, lease: &ChatLease) -> Result<bool, StoreError> {
+        self.point().await?;
         self.chats.store.chat_leave(lease, self.now()).await
     }
 
@@ -81,13 +89,13 @@ impl Saves {
         parts: &[Part],
         calls: &[NewCall],
     ) -> Result<Chat, Halt> {
-        self.point().await;
+        self.point().await?;
         let stepped = self
             .chats
             .store
             .chat_step(lease, &event, (parts, calls), self.now())
             .await?;
-        self.point().await;
+        self.point().await?;
         match stepped {
             Stepped::Yes(chat) => {
                 self.chats.feed.reached(chat.id, chat.last);
@@ -106,18 +114,18 @@ impl Saves {
         if parts.is_empty() {
             return Ok(());
         }
-        self.point().await;
+        self.point().await?;
         let last = self.chats.store.chat_append(lease, parts, self.now()).await?;
-        self.point().await;
+        self.point().await?;
         self.chats.feed.reached(lease.chat, last.ok_or(Halt::LeaseLost)?);
         Ok(())
     }
 
     /// The system prompt, which stays from then on.
     pub(crate) async fn prepare(&self, lease: &ChatLease, system: &str) -> Result<(), Halt> {
-        self.point().await;
+        self.point().await?;
         let held = self.chats.store.chat_prepare(lease, system).await?;
-        self.point().await;
+        self.point().await?;
         held.then_some(()).ok_or(Halt::LeaseLost)
     }
 

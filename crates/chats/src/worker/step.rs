@@ -1,8 +1,10 @@
 //! Asking the model.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bailey_core::chat::{Cause, Event, Part, Stop};
+use bailey_core::mask::{MASK, Masker, Secrets};
 use bailey_core::{CallId, Money};
 use bailey_llm::Protocol;
 use bailey_runtime::ids::NewId as _;
@@ -88,8 +90,10 @@ impl Job<'_> {
                 Fault::Refused => Some(Cause::Refused),
                 Fault::Passing => (tries >= self.shared.options.retries).then_some(Cause::ModelFailed),
             };
-            if let Some(cause) = cause {
-                return self.fail(cause, error.message).await;
+            match cause {
+                Some(Cause::ModelFailed) => return self.hold(Cause::ModelFailed, error.message).await,
+                Some(cause) => return self.fail(cause, error.message).await,
+                None => {}
             }
             if written {
                 // What came is void: the answer begins again.
@@ -119,7 +123,7 @@ impl Job<'_> {
         };
         let begun = self.shared.model.send(request).await;
         let ModelAnswer { mut body, cost } = begun.map_err(|error| Trouble::Model(error, false))?;
-        let mut reading = Reading::new(protocol);
+        let mut reading = Reading::new(protocol, &self.secrets);
         let outcome = self.read(&mut reading, &mut body).await;
         // To hang up comes first: an answer that goes on is not settled.
         drop(body);
@@ -187,11 +191,16 @@ struct Reading {
     call_parts: Vec<Part>,
     calls: Vec<NewCall>,
     written: bool,
+    secrets: Secrets,
+    /// By block, and whether it is thinking: what may be the beginning of a secret waits there. And whether something was masked.
+    maskers: BTreeMap<(u32, bool), (Masker, bool)>,
 }
 
 impl Reading {
-    fn new(protocol: Protocol) -> Self {
+    fn new(protocol: Protocol, secrets: &Secrets) -> Self {
         Self {
+            secrets: secrets.clone(),
+            maskers: BTreeMap::new(),
             reader: AnswerReader::new(protocol),
             batch: Batch::default(),
             call_parts: Vec::new(),
@@ -203,9 +212,15 @@ impl Reading {
     fn take(&mut self, pieces: Vec<Piece>, job: &Job<'_>) {
         for piece in pieces {
             match piece {
-                Piece::Text { block, text } => self.batch.push(Part::Text { block, text }),
-                Piece::Thinking { block, text } => self.batch.push(Part::Thinking { block, text }),
-                Piece::Signature { block, signature } => self.batch.push(Part::Signature { block, signature }),
+                Piece::Text { block, text } => self.say((block, false), |masker| masker.push(text.as_bytes())),
+                Piece::Thinking { block, text } => self.say((block, true), |masker| masker.push(text.as_bytes())),
+                Piece::Signature { block, signature } => {
+                    self.say((block, true), Masker::finish);
+                    // Of what was changed it would be none.
+                    if self.maskers.get(&(block, true)).is_none_or(|(_, changed)| !changed) {
+                        self.batch.push(Part::Signature { block, signature });
+                    }
+                }
                 Piece::Redacted { block, data } => self.batch.push(Part::Redacted { block, data }),
                 Piece::Call {
                     block,
@@ -213,7 +228,14 @@ impl Reading {
                     tool,
                     arguments,
                 } => {
+                    let (tool, arguments) = (self.secrets.mask(&tool), self.secrets.mask(&arguments));
                     let id = CallId::new_at(job.shared.saves.now());
+                    // A provider takes neither a call without a name of its own nor one of no tool's name, once it is sent back.
+                    let provider_id = Some(provider_id).filter(|given| !given.is_empty());
+                    let provider_id = provider_id.unwrap_or_else(|| format!("call_{}", id.uuid().simple()));
+                    let of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+                    let is_name = (1..=64).contains(&tool.len()) && tool.chars().all(of_name);
+                    let tool = if is_name { tool } else { "unnamed".to_owned() };
                     self.calls.push(NewCall {
                         id,
                         kind: tools::kind(&tool, &arguments),
@@ -232,6 +254,38 @@ impl Reading {
         }
     }
 
+    /// The last call of an answer that was cut off may have lost its arguments: then it is no call without any, and its result
+    /// says that it cannot be read.
+    fn cut_last_call(&mut self) {
+        let (Some(call), Some(Part::ToolCall { arguments, .. })) = (self.calls.last_mut(), self.call_parts.last_mut())
+        else {
+            return;
+        };
+        if arguments == "{}" {
+            arguments.clear();
+            call.arguments.clear();
+            call.kind = tools::kind(&call.tool, &call.arguments);
+        }
+    }
+
+    /// What a block says, with what is secret masked.
+    fn say(&mut self, (block, thinking): (u32, bool), step: impl FnOnce(&mut Masker) -> Vec<u8>) {
+        let secrets = &self.secrets;
+        let slot = self.maskers.entry((block, thinking));
+        let (masker, changed) = slot.or_insert_with(|| (Masker::new(secrets), false));
+        let bytes = step(masker);
+        if bytes.is_empty() {
+            return;
+        }
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        *changed |= text.contains(MASK);
+        self.batch.push(if thinking {
+            Part::Thinking { block, text }
+        } else {
+            Part::Text { block, text }
+        });
+    }
+
     async fn save(&mut self, job: &Job<'_>) -> Result<(), Halt> {
         let parts = self.batch.take();
         job.shared.saves.append(&job.lease, &parts).await?;
@@ -243,6 +297,12 @@ impl Reading {
         let reader = std::mem::replace(&mut self.reader, AnswerReader::new(Protocol::Chat));
         let (pieces, end) = reader.finish().map_err(protocol::StreamError::into_model_error)?;
         self.take(pieces, job);
+        if end.stop == Stop::MaxTokens {
+            self.cut_last_call();
+        }
+        for block in self.maskers.keys().copied().collect::<Vec<_>>() {
+            self.say(block, Masker::finish);
+        }
         let mut parts = self.batch.take();
         parts.append(&mut self.call_parts);
         let calls = self.calls;

@@ -96,7 +96,8 @@ pub enum Event {
     Stop(Cause),
     /// A person calls it done.
     Finish,
-    /// A limit was reached in the middle of the work: the cause is `steps`, `time` or `money`.
+    /// A limit was reached in the middle of the work: the cause is `steps`, `time` or `money`. Or something is away for longer than
+    /// is waited for, `model_failed` or `workspace`: it may be back by the time that somebody resumes it.
     LimitReached(Cause),
     /// What is to be read does not fit the model any more.
     ContextFull,
@@ -318,9 +319,12 @@ impl Run {
                 }
             }
             (Running | Tool, Event::Interrupt) => self.pause(Cause::Interrupted, effects),
-            (Running | Tool, Event::LimitReached(cause @ (Cause::Steps | Cause::Time | Cause::Money))) => {
-                self.pause(cause, effects);
-            }
+            (
+                Running | Tool,
+                Event::LimitReached(
+                    cause @ (Cause::Steps | Cause::Time | Cause::Money | Cause::ModelFailed | Cause::Workspace),
+                ),
+            ) => self.pause(cause, effects),
             (Paused, Event::Resume(limits)) => self.resume(limits)?,
             (state, Event::Stop(cause)) if !state.is_final() => self.end(ChatState::Cancelled, cause, effects),
             (Waiting | RequiresAction | Paused, Event::Finish) => {
@@ -342,7 +346,10 @@ impl Run {
         let goes_on = match self.state {
             ChatState::Waiting => true,
             // Whoever interrupts and then writes wants to be read.
-            ChatState::Paused => self.cause == Some(Cause::Interrupted),
+            ChatState::Paused => matches!(
+                self.cause,
+                Some(Cause::Interrupted | Cause::ModelFailed | Cause::Workspace)
+            ),
             _ => false,
         };
         if goes_on {

@@ -194,7 +194,7 @@ impl App {
         let chat = self.chat_within(caller, id).await?;
         let held = matches!(chat.run.cause, Some(Cause::Steps | Cause::Time | Cause::Money));
         let limits = (more.is_some() || held)
-            .then(|| begin::more(&chat.run, self.chats_config(), &more.unwrap_or_default()))
+            .then(|| begin::more(&chat.run, &self.chats_config().limits(), &more.unwrap_or_default()))
             .transpose()?;
         let record = Change::new("chats.resume", resource(&chat))
             .before(&json!({ "limits": view::limits(&chat.run.limits) }))

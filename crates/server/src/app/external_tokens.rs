@@ -2,6 +2,7 @@
 
 use bailey_api::agent::{Committer, CredentialAsk, GitCredential, Handed};
 use bailey_core::identity::ExternalAccount;
+use bailey_core::mask::Secrets;
 use bailey_core::people::{Person, PersonStatus};
 use bailey_core::{PersonId, Secret, Timestamp, WorkspaceId};
 use bailey_store::StoreError;
@@ -131,6 +132,7 @@ impl App {
         self.store()
             .external_account_used(owner.id, provider, self.now())
             .await?;
+        external.handed_out(owner.id).add(lent.token.expose());
         Ok(Some(GitCredential {
             username: forge.git_user().to_owned(),
             password: Handed(lent.token.expose().clone()),
@@ -179,6 +181,20 @@ impl App {
             .external
             .open(person.id, &account.base_url, &account.sealed)?;
         Ok(Lent { account, token })
+    }
+
+    /// What of a person's secrets no log of theirs shows and nothing passes on: the tokens of their linked accounts. What is handed
+    /// out later is added by itself.
+    pub(crate) async fn secrets_of(&self, person: PersonId) -> Result<Secrets, AppError> {
+        let external = &self.identity().external;
+        let secrets = external.handed_out(person);
+        for account in self.store().external_accounts_of(person).await? {
+            // Those that cannot be opened here were not handed out from here.
+            if let Ok((token, _)) = external.open(person, &account.base_url, &account.sealed) {
+                secrets.add(token.expose());
+            }
+        }
+        Ok(secrets)
     }
 
     /// What commits of a workspace's owner are made as: what the first forge where they have an account says, or their record here.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bailey_api::frame::{ExecFrame, MAX_PAYLOAD};
 use bailey_chats::ProcessOutput;
 use bailey_core::WorkspaceId;
+use bailey_core::mask::{Masker, Secrets};
 use bailey_link::FrameWriter;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -79,7 +80,11 @@ pub(super) struct Room {
 
 impl Room {
     /// Takes a process in that was started: its name, and what reads its output until it ends.
-    pub(super) fn begin(self, running: Running) -> (String, impl Future<Output = ()> + Send + 'static) {
+    pub(super) fn begin(
+        self,
+        running: Running,
+        secrets: &Secrets,
+    ) -> (String, impl Future<Output = ()> + Send + 'static) {
         let Running {
             mut reader,
             writer,
@@ -99,6 +104,7 @@ impl Room {
             .insert((self.workspace, name.clone()), Arc::clone(&process));
         drop(table);
         let end = place.end();
+        let [mut out, mut err] = [Masker::new(secrets), Masker::new(secrets)];
         let work = async move {
             let mut status = None;
             loop {
@@ -108,9 +114,8 @@ impl Room {
                 };
                 let Ok(Some(frame)) = frame else { break };
                 match ExecFrame::decode(&frame) {
-                    Ok(ExecFrame::Stdout(bytes) | ExecFrame::Stderr(bytes)) => {
-                        process.said.send_modify(|said| said.push(&bytes));
-                    }
+                    Ok(ExecFrame::Stdout(bytes)) => process.said.send_modify(|said| said.push(&out.push(&bytes))),
+                    Ok(ExecFrame::Stderr(bytes)) => process.said.send_modify(|said| said.push(&err.push(&bytes))),
                     Ok(ExecFrame::Exited { status: ended }) => {
                         status = Some(ended);
                         break;
@@ -121,6 +126,10 @@ impl Room {
             // To let go of both ends is what ends it, where it has not ended by itself.
             *process.writer.lock().await = None;
             drop((reader, place));
+            process.said.send_modify(|said| {
+                said.push(&out.finish());
+                said.push(&err.finish());
+            });
             process
                 .said
                 .send_modify(|said| said.exited = Some(status.unwrap_or(128 + i32::from(KILL))));

@@ -10,6 +10,7 @@ use bailey_chats::{
     Answered, Command, DirEntry, Exit, FileText, Output, ProcessOutput, Workspace, WorkspaceError, Workspaces,
 };
 use bailey_core::chat::{Channel, Chat};
+use bailey_core::mask::Secrets;
 use bailey_core::{PersonId, WorkspaceId};
 use bailey_link::{FrameReader, FrameWriter, Stream, frames};
 use bailey_runtime::http::over;
@@ -60,6 +61,13 @@ impl Workspaces for Insides {
                 background: self.background.clone(),
             };
             Ok(Arc::new(inside) as Arc<dyn Workspace>)
+        })
+    }
+
+    fn secrets<'a>(&'a self, chat: &'a Chat) -> Answered<'a, Secrets> {
+        Box::pin(async move {
+            let secrets = self.app.secrets_of(chat.owner).await;
+            secrets.map_err(|error| unreachable(format!("nobody knows what is secret in it: {error}")))
         })
     }
 }
@@ -116,12 +124,12 @@ impl Inside {
             owner: self.owner,
         };
         let place = self.app.streams().enter(inside, self.owner, kind);
-        let place = place.map_err(|error| refused(error.to_string()))?;
+        // No answer of the workspace: what was asked for may well be there.
+        let place = place.map_err(|error| unreachable(error.to_string()))?;
         let opened = timeout(PATIENCE, self.app.fleet().links().open(self.workspace, purpose)).await;
         let stream = match opened {
             Ok(Ok(stream)) => stream,
             Ok(Err(LinkError::Refused(why))) => return Err(refused(why)),
-            Ok(Err(error @ LinkError::Busy)) => return Err(refused(error.to_string())),
             Ok(Err(error)) => return Err(unreachable(error.to_string())),
             Err(_) => return Err(unreachable("its agent does not answer")),
         };
@@ -263,7 +271,8 @@ impl Workspace for Inside {
         Box::pin(async move {
             let place = self.background.place(self.workspace).map_err(refused)?;
             let running = self.start(command).await?;
-            let (name, work) = place.begin(running);
+            let secrets = self.app.identity().external.handed_out(self.owner);
+            let (name, work) = place.begin(running, &secrets);
             self.app.gate().tasks().spawn(work);
             Ok(name)
         })

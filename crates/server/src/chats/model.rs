@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use bailey_chats::{Model, ModelAnswer, ModelError, ModelRequest};
+use bailey_chats::{Fault, Model, ModelAnswer, ModelError, ModelRequest};
 use bailey_core::Money;
 use bailey_gateway::{Ask, Body};
 use futures_util::StreamExt as _;
@@ -16,6 +16,9 @@ use crate::app::App;
 
 /// The largest refusal that is read.
 const REFUSAL: usize = 64 * 1024;
+
+/// What the door says of a key that was good a moment ago.
+const ENDED: &str = "key_ended";
 
 /// The model door for chats.
 pub(super) struct Door {
@@ -79,5 +82,10 @@ async fn refusal(response: Response<Body>) -> ModelError {
     let retry_after = header(&head.headers, RETRY_AFTER);
     let body = Limited::new(body, REFUSAL).collect().await;
     let body = body.map_or_else(|_| bytes::Bytes::new(), http_body_util::Collected::to_bytes);
-    ModelError::of_answer(head.status.as_u16(), should_retry, retry_after, &body)
+    let mut error = ModelError::of_answer(head.status.as_u16(), should_retry, retry_after, &body);
+    // The workspace was stopped or started anew since its key was found: it has another one, or gets it.
+    if header::<String>(&head.headers, "x-bailey-error").as_deref() == Some(ENDED) {
+        error.fault = Fault::Passing;
+    }
+    error
 }

@@ -12,7 +12,7 @@ use crate::app::App;
 /// How often it is looked whether a workspace is up.
 const LOOK: Duration = Duration::from_millis(100);
 /// How long an agent that runs may take to link again.
-const LINKED: Duration = Duration::from_secs(30);
+const LINKED: Duration = Duration::from_secs(75);
 /// Beyond what a build may take: what comes before and after it.
 const BESIDE: Duration = Duration::from_secs(30);
 

@@ -5,51 +5,11 @@
 
 use std::collections::BTreeMap;
 
-/// What stands in a secret's place.
-const MASK: &str = "[masked]";
-/// What Bailey's keys and tokens begin with.
-const PREFIXES: [&str; 3] = ["sk-bly-", "bly_", "bla_"];
-/// Bytes behind the prefix up to the secret part: the public id and what stands before the secret.
-const PUBLIC: usize = 17;
-/// Bytes behind the prefix in all.
-const WHOLE: usize = PUBLIC + 64;
-/// The most bytes of a line that matter to the next: a whole key.
-const TAIL: usize = 7 + WHOLE;
-/// A part of a value that is cut at the end of a line is masked from this many bytes on.
-const PART: usize = 4;
+use bailey_core::mask::{PART, replaced};
+pub(super) use bailey_core::mask::{keys, keys_after};
+
 /// Words in the names of variables whose whole value is a secret.
 const SECRET_NAMES: [&str; 5] = ["token", "password", "secret", "auth", "credential"];
-
-/// Masks Bailey's keys and tokens.
-pub(super) fn keys(text: &str) -> String {
-    let mut tail = String::new();
-    keys_after(&mut tail, text)
-}
-
-/// The same for the next line of a source. `tail` is what is remembered of the line before: a key may begin there, where
-/// that line was too long.
-pub(super) fn keys_after(tail: &mut String, text: &str) -> String {
-    let begin = tail.len();
-    let joined = format!("{tail}{text}");
-    let mut ranges = Vec::new();
-    for prefix in PREFIXES {
-        for (at, _) in joined.match_indices(prefix) {
-            let rest = joined.get(at + prefix.len()..).unwrap_or_default();
-            let of_key = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-' | b'_');
-            let run = rest.bytes().take(WHOLE).take_while(of_key).count();
-            let end = at + prefix.len() + run;
-            if run > PUBLIC && end > begin {
-                ranges.push((at.max(begin) - begin, end - begin));
-            }
-        }
-    }
-    let kept = joined.len().saturating_sub(TAIL);
-    let kept = (kept..=joined.len()).find(|at| joined.is_char_boundary(*at));
-    kept.and_then(|at| joined.get(at..))
-        .unwrap_or_default()
-        .clone_into(tail);
-    replaced(text, ranges)
-}
 
 /// Values that are secrets.
 #[derive(Debug, Default, Clone)]
@@ -110,28 +70,9 @@ fn percent_decoded(text: &str) -> String {
     pairs.next().map(|(_, value)| value.into_owned()).unwrap_or_default()
 }
 
-/// The text with a mask in place of each of these ranges, which may overlap.
-fn replaced(text: &str, mut ranges: Vec<(usize, usize)>) -> String {
-    ranges.sort_unstable();
-    let mut masked = String::with_capacity(text.len());
-    let mut done = 0;
-    for (start, end) in ranges {
-        if end <= done {
-            continue;
-        }
-        // One that goes on where the last ended, or before, is the same gap.
-        if start > done || done == 0 {
-            masked.push_str(text.get(done..start).unwrap_or_default());
-            masked.push_str(MASK);
-        }
-        done = end;
-    }
-    masked.push_str(text.get(done..).unwrap_or_default());
-    masked
-}
-
 #[cfg(test)]
 mod tests {
+    use bailey_core::mask::MASK;
     use bailey_gate::token::{self, Kind};
 
     use super::*;

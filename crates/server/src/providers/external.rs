@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bailey_core::identity::ExternalAccount;
+use bailey_core::mask::Secrets;
 use bailey_core::{PersonId, Secret, Timestamp, WorkspaceId};
 use bailey_runtime::config::{ExternalAuthConfig, ExternalAuthKind};
 use bailey_runtime::http::{ClientError, Hosts};
@@ -117,6 +118,7 @@ struct Inner {
     vault: Vault,
     flights: Mutex<HashMap<(PersonId, String), Flight>>,
     asked: Mutex<HashMap<WorkspaceId, (i64, u32)>>,
+    handed_out: Mutex<HashMap<PersonId, Secrets>>,
 }
 
 impl External {
@@ -137,6 +139,7 @@ impl External {
             vault: Vault::new(key, Purpose::ExternalAccounts),
             flights: Mutex::default(),
             asked: Mutex::default(),
+            handed_out: Mutex::default(),
         })))
     }
 
@@ -188,6 +191,11 @@ impl External {
         let mut flights = lock(&self.0.flights);
         flights.retain(|_, flight| Arc::strong_count(flight) > 1);
         Arc::clone(flights.entry((person, provider.to_owned())).or_default())
+    }
+
+    /// The tokens of a person that were handed out, as far as this server knows: nothing shows them that it writes down.
+    pub(crate) fn handed_out(&self, person: PersonId) -> Secrets {
+        lock(&self.0.handed_out).entry(person).or_default().clone()
     }
 
     /// Whether a workspace may ask for a token once more in this minute.

@@ -145,7 +145,7 @@ async fn a_lost_worker_is_replaced_and_its_calls_are_unknown(db: TestDb) {
     assert_eq!((taken.generation, taken.run.queue.len()), (1, 1));
     two_calls(&store, &first).await;
     assert!(claim_at(&store, 2, 11).await.is_none(), "it is worked on");
-    let renewed = store.chat_renew(worker(1), at(17)).await.unwrap();
+    let renewed = store.chat_renew(&[first], at(17)).await.unwrap();
     assert_eq!(renewed, [first]);
     assert!(claim_at(&store, 2, 16).await.is_none(), "a sign of life");
 
@@ -170,7 +170,10 @@ async fn a_lost_worker_is_replaced_and_its_calls_are_unknown(db: TestDb) {
     assert_eq!(store.chat_append(&first, &[output], at(18)).await.unwrap(), None);
     assert!(!store.chat_prepare(&first, "late").await.unwrap());
     assert!(!store.chat_leave(&first, at(18)).await.unwrap());
-    assert_eq!(store.chat_renew(worker(1), at(90)).await.unwrap(), []);
+    assert_eq!(store.chat_renew(&[first], at(90)).await.unwrap(), []);
+    // A lease that is not named is not renewed.
+    assert_eq!(store.chat_renew(&[], at(90)).await.unwrap(), []);
+    assert!(claim_at(&store, 3, 28).await.is_none());
 
     yes(step(&store, &second, Event::CallStarted(call(2)), 18).await);
     let result = Part::ToolResult {

@@ -1,12 +1,12 @@
 //! How chats begin, and how much more they get.
 
+use bailey_api::AmountInput;
 use bailey_api::chats::{self as wire, ChatCreate, ChatLimitsInput};
 use bailey_chats::Start;
-use bailey_core::chat::{Engine, Limits, Prompts, Run};
+use bailey_core::chat::{Cause, Engine, Limits, Prompts, Run};
 use bailey_core::workspace::Workspace;
 use bailey_core::{ChatId, WorkspaceId};
 use bailey_gateway::ChatModel;
-use bailey_runtime::config::ChatsConfig;
 use serde_json::json;
 
 use super::{chat_error, check_limits, view, within};
@@ -226,22 +226,44 @@ fn title_of(message: Option<&str>) -> String {
     format!("{}…", short.trim_end())
 }
 
-/// The limits of a chat that goes on: what it has used, and as much again as is asked for and the deployment allows.
-pub(super) fn more(run: &Run, config: &ChatsConfig, asked: &ChatLimitsInput) -> Result<Limits, AppError> {
+/// The limits of a chat that goes on. A limit that is named is what was used and as much as is asked for; one that it is held by,
+/// and that is not named, what was used and as much again as it had. Neither is more at once than the deployment allows, and all
+/// others stay.
+pub(super) fn more(run: &Run, most: &Limits, asked: &ChatLimitsInput) -> Result<Limits, AppError> {
     let mut checks = Checks::default();
     check_limits(&mut checks, "/more", asked);
     checks.done()?;
-    let more = within(asked, &config.limits());
+    let had = run.limits;
+    let wanted = ChatLimitsInput {
+        steps: asked.steps.or(had.steps.filter(|_| run.cause == Some(Cause::Steps))),
+        seconds: asked.seconds.or(had.seconds.filter(|_| run.cause == Some(Cause::Time))),
+        cost: asked
+            .cost
+            .or(had.cost.filter(|_| run.cause == Some(Cause::Money)).map(AmountInput)),
+    };
+    let more = within(&wanted, most);
     let worked = run.active.div_ceil(1_000_000);
     Ok(Limits {
-        steps: more.steps.map(|steps| run.steps.saturating_add(steps)),
-        seconds: more.seconds.map(|seconds| worked.saturating_add(seconds)),
-        cost: more.cost.map(|cost| run.cost.saturating_add(cost)),
+        steps: match wanted.steps.and(more.steps) {
+            Some(steps) => Some(run.steps.saturating_add(steps)),
+            None => had.steps,
+        },
+        seconds: match wanted.seconds.and(more.seconds) {
+            Some(seconds) => Some(worked.saturating_add(seconds)),
+            None => had.seconds,
+        },
+        cost: match wanted.cost.and(more.cost) {
+            Some(cost) => Some(run.cost.saturating_add(cost)),
+            None => had.cost,
+        },
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use bailey_core::Money;
+    use bailey_core::chat::PlanMode;
+
     use super::*;
 
     #[test]
@@ -250,5 +272,35 @@ mod tests {
         assert_eq!(title_of(Some("\n  Fix the test \nplease")), "Fix the test");
         let long = title_of(Some(&"word ".repeat(40)));
         assert!(long.ends_with("word…") && long.chars().count() <= TITLE + 1, "{long}");
+    }
+
+    #[test]
+    fn what_goes_on_gets_more_of_what_it_is_held_by_and_of_what_is_named() {
+        let most = Limits {
+            steps: Some(200),
+            seconds: Some(7_200),
+            cost: Some(Money::cents(1_000)),
+        };
+        let had = Limits {
+            steps: Some(5),
+            seconds: Some(60),
+            cost: Some(Money::cents(100)),
+        };
+        let mut run = Run::new(PlanMode::Off, false, had);
+        (run.steps, run.cause) = (5, Some(Cause::Steps));
+        let none = more(&run, &most, &ChatLimitsInput::default()).unwrap();
+        assert_eq!(none, Limits { steps: Some(10), ..had });
+        let asked = ChatLimitsInput {
+            seconds: Some(30),
+            ..ChatLimitsInput::default()
+        };
+        run.active = 10_000_000;
+        let named = more(&run, &most, &asked).unwrap();
+        let both = Limits {
+            steps: Some(10),
+            seconds: Some(40),
+            ..had
+        };
+        assert_eq!(named, both);
     }
 }

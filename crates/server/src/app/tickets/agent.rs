@@ -213,7 +213,8 @@ impl App {
             }
         })
         .await?;
-        Ok(plan)
+        let secrets = self.secrets_of(chat.owner).await?;
+        Ok(plan.map(|plan| secrets.mask(&plan)))
     }
 
     pub(super) async fn each_part(&self, id: ChatId, mut look: impl FnMut(Part) + Send) -> Result<(), Trouble> {

@@ -1,7 +1,7 @@
 //! What an agent has pushed becomes a merge request, once for each end of its turn.
 
+use bailey_core::Money;
 use bailey_core::chat::{Chat, Part};
-use bailey_core::{ChatId, Money};
 use bailey_forges::branch::BranchName;
 use bailey_forges::comment::{Phase, Provenance};
 use bailey_forges::forge::{MergeRequestWanted, ProjectKey};
@@ -91,7 +91,7 @@ impl App {
 
     async fn provenance(&self, run: &TicketRun, chat: &Chat, found: &Ticket) -> Result<Provenance, Trouble> {
         let open = !run.new.confidential && !found.confidential;
-        let summary = if open { self.last_words(chat.id).await? } else { None };
+        let summary = if open { self.last_words(chat).await? } else { None };
         Ok(Provenance {
             ticket: run.new.key.ticket,
             title: open.then(|| found.title.clone()),
@@ -129,15 +129,16 @@ impl App {
     }
 
     /// What the agent said last.
-    async fn last_words(&self, id: ChatId) -> Result<Option<String>, Trouble> {
+    async fn last_words(&self, chat: &Chat) -> Result<Option<String>, Trouble> {
         let mut said = None;
-        self.each_part(id, |part| match part {
+        self.each_part(chat.id, |part| match part {
             Part::StepStarted { .. } => said = None,
             Part::Text { text, .. } => said.get_or_insert_with(String::new).push_str(&text),
             _ => {}
         })
         .await?;
-        Ok(said)
+        let secrets = self.secrets_of(chat.owner).await?;
+        Ok(said.map(|said| secrets.mask(&said)))
     }
 }
 
