@@ -19,6 +19,7 @@ pub struct Server {
     binary: PathBuf,
     dir: PathBuf,
     environment: Vec<(String, String)>,
+    listen: SocketAddr,
     child: Option<Child>,
     addr: Option<SocketAddr>,
     token: Option<String>,
@@ -33,10 +34,16 @@ impl Server {
             binary,
             dir,
             environment: Vec::new(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             child: None,
             addr: None,
             token: None,
         })
+    }
+
+    /// Has it listen there from now on; otherwise each start takes a free port.
+    pub fn listen_on(&mut self, addr: SocketAddr) {
+        self.listen = addr;
     }
 
     /// Starts it with one more environment variable from now on.
@@ -87,8 +94,9 @@ impl Server {
             .arg("server")
             .arg("--data-dir")
             .arg(self.data_dir())
-            .args(["--listen", "127.0.0.1:0", "--config"]);
-        command
+            .arg("--listen")
+            .arg(self.listen.to_string())
+            .arg("--config")
             .arg(self.dir.join("bailey.toml"))
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)

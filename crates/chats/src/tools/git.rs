@@ -42,7 +42,7 @@ fn commands(request: &Request) -> Vec<Vec<String>> {
             } else {
                 git(&["add", "--all", "--"], paths)
             };
-            let mut more = vec![format!("--message={message}"), format!("--trailer={CO_AUTHOR}")];
+            let mut more = vec![format!("--trailer={CO_AUTHOR}"), format!("--message={message}")];
             if !paths.is_empty() {
                 more.push("--".to_owned());
                 more.extend(paths.iter().cloned());

@@ -69,13 +69,13 @@ cat /proc/[0-9]*/environ 2>/dev/null | tr '\0' '\n' | grep "$CANARY" | grep -v '
 "#;
 
 /// A browser of a few lines.
-struct Browser {
+pub(crate) struct Browser {
     at: SocketAddr,
     cookies: Vec<String>,
 }
 
 impl Browser {
-    fn ask(&mut self, call: Call<'_>) -> Answer {
+    pub(crate) fn ask(&mut self, call: Call<'_>) -> Answer {
         let answer = call
             .header("origin", &format!("http://{}", self.at))
             .header("cookie", &self.cookies.join("; "))
@@ -88,7 +88,7 @@ impl Browser {
     }
 
     /// The owner's, who has just claimed the installation.
-    fn claimed(world: &mut World, at: SocketAddr) -> Self {
+    pub(crate) fn claimed(world: &mut World, at: SocketAddr) -> Self {
         let data = world.data.display().to_string();
         let link = world.server.run(&["admin", "claim-link", "--data-dir", &data]).unwrap();
         let link = String::from_utf8(link.stdout).unwrap();

@@ -26,4 +26,6 @@ mod tasks;
 #[cfg(test)]
 mod terminals;
 #[cfg(test)]
+mod tickets;
+#[cfg(test)]
 mod world;

@@ -23,9 +23,11 @@ pub(crate) struct World {
     pub(crate) server: Server,
     /// It answers for as long as it is kept.
     _mock: Mock,
-    runtime: tokio::runtime::Runtime,
+    pub(crate) runtime: tokio::runtime::Runtime,
     /// A word in the command line of something in each workspace.
     mark: String,
+    /// What the template says beside what all of them say.
+    pub(crate) more: String,
     pub(crate) data: PathBuf,
     mounted: bool,
     dir: TempDir,
@@ -73,6 +75,7 @@ impl World {
                 Scenario::parse("endless", endless).unwrap(),
                 Scenario::parse("chats", crate::chats::SCENARIO).unwrap(),
                 Scenario::parse("tasks", crate::tasks::SCENARIO).unwrap(),
+                Scenario::parse("tickets", crate::tickets::SCENARIO).unwrap(),
             ],
             ..MockConfig::default()
         };
@@ -109,6 +112,7 @@ allow_missing_limits = ["cpu", "memory", "processes", "io", "disk"]
             _mock: mock,
             runtime,
             mark,
+            more: String::new(),
             data,
             mounted: false,
             dir,
@@ -139,7 +143,7 @@ allow_missing_limits = ["cpu", "memory", "processes", "io", "disk"]
 
     /// The text of the template: it writes down each start, and stays.
     fn manifest(&self, version: u32) -> String {
-        let (mark, tasks) = (&self.mark, crate::tasks::TASKS);
+        let (mark, tasks, more) = (&self.mark, crate::tasks::TASKS, &self.more);
         format!(
             r#"
 display_name = "Probe"
@@ -164,6 +168,7 @@ display_name = "Stays"
 port = 9999
 command = "sleep 86400; : {mark}"
 {tasks}
+{more}
 "#
         )
     }

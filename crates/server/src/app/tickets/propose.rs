@@ -6,6 +6,7 @@ use bailey_forges::branch::BranchName;
 use bailey_forges::comment::{Phase, Provenance};
 use bailey_forges::forge::{MergeRequestWanted, ProjectKey};
 use bailey_forges::model::{Branch, MergeRequest, MergeRequestState, ProjectRef, Ticket};
+use bailey_runtime::failpoint;
 use bailey_store::TicketRun;
 use serde_json::json;
 
@@ -86,7 +87,9 @@ impl App {
                 .after(&json!({ "run": run.new.id, "chat": chat.id, "branch": run.new.branch }));
             self.audit().system(ACTOR, change).await.map_err(AppError::from)?;
         }
-        Ok(work.forge.merge_request_ensure(at, &wanted).await?.into_inner())
+        let made = work.forge.merge_request_ensure(at, &wanted).await?;
+        failpoint::hit("ticket.proposed");
+        Ok(made.into_inner())
     }
 
     async fn provenance(&self, run: &TicketRun, chat: &Chat, found: &Ticket) -> Result<Provenance, Trouble> {

@@ -10,6 +10,7 @@ use bailey_core::ticket::RunState;
 use bailey_core::workspace::WorkspaceStatus;
 use bailey_core::{ConnectionId, RequestId, Timestamp};
 use bailey_forges::comment::Phase;
+use bailey_runtime::failpoint;
 use bailey_store::{ConnectionRecord, RunChange, TicketRun};
 use futures_util::StreamExt as _;
 
@@ -244,7 +245,10 @@ impl App {
         let made = self.workspace_create_as(&caller, run.new.workspace, ask).await;
         caller.trail.conclude(made.as_ref().err()).await;
         match made {
-            Ok(_) => Ok(Next::To(RunState::Building, None)),
+            Ok(_) => {
+                failpoint::hit("ticket.workspace");
+                Ok(Next::To(RunState::Building, None))
+            }
             Err(error) => refusal(error),
         }
     }
@@ -332,7 +336,9 @@ impl App {
                 run.new.branch
             )));
         };
+        failpoint::hit("ticket.cloned");
         let begun = self.start_chat(run, chat).await?;
+        failpoint::hit("ticket.chat");
         Ok(begun.map(|()| "the agent begins".to_owned()))
     }
 

@@ -3,6 +3,7 @@
 use bailey_core::ConnectionId;
 use bailey_forges::comment::{Phase, Status, StatusKey};
 use bailey_forges::forge::StatusWanted;
+use bailey_runtime::failpoint;
 use bailey_store::{NewRun, StatusDue, TicketKey, TicketRun};
 use futures_util::StreamExt as _;
 
@@ -72,7 +73,10 @@ impl App {
 
     async fn status_show(&self, due: &StatusDue) -> Result<(), AppError> {
         let error = match self.status_write(due).await {
-            Ok(comment) => return Ok(self.store().ticket_status_shown(due, comment).await?),
+            Ok(comment) => {
+                failpoint::hit("ticket.told");
+                return Ok(self.store().ticket_status_shown(due, comment).await?);
+            }
             Err(error) => error,
         };
         tracing::warn!(ticket = %super::work::ticket(&due.key).id, error = &error as &dyn std::error::Error, "a status comment cannot be written");

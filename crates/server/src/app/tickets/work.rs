@@ -9,6 +9,7 @@ use bailey_forges::decide::{NoOp, Start, StopCause};
 use bailey_forges::event::{Event, What};
 use bailey_forges::label::Trigger;
 use bailey_forges::model::{MergeRequestState, ProjectRef};
+use bailey_runtime::failpoint;
 use bailey_runtime::ids::NewId;
 use bailey_store::{
     ConnectionRecord, Delivery, DeliveryState, NewRun, RunBegun, RunChange, TicketKey, TicketMessage, TicketRun,
@@ -175,6 +176,7 @@ impl App {
         match self.store().ticket_run_begin(&new, &status, now).await? {
             RunBegun::Yes => {
                 entry.end();
+                failpoint::hit("ticket.begun");
                 Ok(format!("started {id}"))
             }
             RunBegun::Handled => {
