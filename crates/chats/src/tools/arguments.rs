@@ -150,7 +150,6 @@ pub fn parse(name: &str, arguments: &str) -> Result<Request, ArgumentError> {
     Ok(request)
 }
 
-#[expect(clippy::too_many_lines, reason = "one tool after the other")]
 fn request(tool: Tool, arguments: &str) -> Result<Request, ArgumentError> {
     Ok(match tool {
         Tool::Run => read::<wire::ForRun>(tool, arguments)?.into(),
