@@ -11,7 +11,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 CARGO_TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 ARGS ?=
 
-.PHONY: help run build test test-clients test-workspaces test-web test-long pictures bench bench-workspaces bench-api bench-webhooks fmt lint
+.PHONY: help run demo build test test-clients test-workspaces test-web test-long pictures bench bench-workspaces bench-api bench-webhooks fmt lint
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ build: ## the release binaries, target/release/bailey and bailey-agent
 
 run: build ## build and start the server; ARGS="..." are its flags
 	@exec $(CARGO_TARGET)/release/bailey server $(ARGS)
+
+demo: build ## from a ticket to a merge request on this machine; ARGS="--once" ends after it
+	@exec $(CARGO_TARGET)/release/bailey demo $(ARGS)
 
 test: ## lint, all tests on SQLite and PostgreSQL, doc tests (about 15 minutes on 2 cores when nothing is built yet)
 	@scripts/test.sh

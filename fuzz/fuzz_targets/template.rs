@@ -3,7 +3,7 @@
 #![no_main]
 
 use bailey_core::WorkspaceId;
-use bailey_core::template::{Facts, ParameterValues, Parts, Template, check_values};
+use bailey_core::template::{Facts, ParameterValues, Parts, Task, Template, check_values};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -26,5 +26,14 @@ fuzz_target!(|data: &[u8]| {
     let mut parts = Parts::default();
     parts.texts.extend(template.texts().map(|source| (source.file.clone(), String::new())));
     let resolved = template.resolve(&values, &facts, &parts);
-    assert!(resolved.is_ok(), "{resolved:?}");
+    let resolved = resolved.unwrap_or_else(|errors| panic!("{errors:?}"));
+    for task in &resolved.tasks {
+        let stored = serde_json::to_string(task).unwrap();
+        assert!(serde_json::from_str::<Task>(&stored).is_ok(), "{stored}");
+        if let Ok(values) = task.check(&ParameterValues::new()) {
+            // Nothing that is filled in is read again, so that only the template's own words and values are there.
+            let filled = task.prompt.fill(&values, |_, _| String::new());
+            assert!(filled.len() <= task.prompt.shown().len());
+        }
+    }
 });

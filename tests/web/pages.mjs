@@ -41,6 +41,7 @@ export async function everyPage(world) {
     ["new-workspace", "/workspaces/new?template=shell"],
     ["workspace", of],
     ["terminal", `${of}?tab=terminal`],
+    ["tasks", `${of}?tab=tasks`],
     ["builds", `${of}?tab=builds`],
     ["settings", `${of}?tab=settings`],
     ["templates", "/templates"],

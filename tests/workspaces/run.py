@@ -16,6 +16,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "clients"))
 
 import cases_agents  # noqa: E402
+import cases_demo  # noqa: E402
 import cases_harm  # noqa: E402
 import cases_kill  # noqa: E402
 import cases_life  # noqa: E402
@@ -31,7 +32,7 @@ LANES = [
     cases_life.CASES + cases_walls.CASES,
 ]
 # These measure what others feel, so nothing runs beside them.
-ALONE = cases_harm.CASES
+ALONE = cases_harm.CASES + cases_demo.CASES
 
 
 class World:

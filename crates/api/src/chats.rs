@@ -39,6 +39,8 @@ pub struct Chat {
     pub directory: Option<String>,
     /// What it may take before a person is asked.
     pub limits: ChatLimits,
+    /// The task that it is a run of; absent = somebody began it as a conversation.
+    pub task: Option<ChatTask>,
     /// Times that the model was asked.
     pub steps: u32,
     /// What its model calls cost so far.
@@ -55,6 +57,15 @@ pub struct Chat {
     pub created_at: Time,
     /// When it last changed its state.
     pub changed_at: Time,
+}
+
+/// The task that a chat is a run of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ChatTask {
+    /// Its name.
+    pub name: String,
+    /// What people read.
+    pub display_name: String,
 }
 
 /// What a chat may take; what is absent is not limited.

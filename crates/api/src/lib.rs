@@ -33,6 +33,7 @@ pub mod schema;
 pub mod sessions;
 pub mod sign_in;
 pub mod spend;
+pub mod tasks;
 pub mod templates;
 pub mod time;
 pub mod tokens;

@@ -218,6 +218,8 @@ pub struct TemplateTask {
     pub name: String,
     /// What people read.
     pub display_name: String,
+    /// What it is for.
+    pub description: String,
 }
 
 /// Where connections may go.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bailey_core::chat::{
     Cause, Chat, Engine, Event, InvalidTransition, Limits, LogPart, Outcome, Part, PlanMode, Prompts,
 };
+use bailey_core::template::TaskOrigin;
 use bailey_core::{CallId, ChatId, MessageId, PersonId, WorkspaceId};
 use bailey_runtime::Clock;
 use bailey_runtime::ids::NewId as _;
@@ -73,6 +74,8 @@ pub struct Start {
     pub once: bool,
     /// What it may take.
     pub limits: Limits,
+    /// The task that it is a run of.
+    pub task: Option<TaskOrigin>,
     /// The first message, and who writes it; `None` for Bailey itself.
     pub message: Option<(Option<PersonId>, String)>,
 }
@@ -130,6 +133,7 @@ impl Chats {
             },
             once: start.once,
             limits: start.limits,
+            task: start.task,
             message: message.transpose()?,
             created_at: now,
         };

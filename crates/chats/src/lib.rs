@@ -6,6 +6,7 @@ mod feed;
 mod model;
 mod prompt;
 pub mod protocol;
+mod report;
 #[cfg(test)]
 mod tests;
 pub mod tools;

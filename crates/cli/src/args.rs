@@ -3,9 +3,9 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    admin, audit, budgets, chat, chats, config, connections, doctor, exec, external_auth, files, grants, groups, homes,
-    keys, login, mock, models, open, org, policy, prices, quota, requests, roles, server, spend, templates, terminal,
-    tokens, users, workspaces,
+    admin, audit, budgets, chat, chats, config, connections, demo, doctor, exec, external_auth, files, grants, groups,
+    homes, keys, login, mock, models, open, org, policy, prices, quota, requests, roles, server, spend, tasks,
+    templates, terminal, tokens, users, workspaces,
 };
 
 /// One gate for every model call: keys, budgets, routes, and a ledger of what was spent.
@@ -56,6 +56,8 @@ pub(crate) enum Command {
     Chat(chat::Arguments),
     /// List, show and stop chats with AI agents
     Chats(chats::Arguments),
+    /// List and run a template's tasks, which are named jobs for AI agents
+    Tasks(tasks::Arguments),
     /// List, read, write and search the files of a workspace
     Files(files::Arguments),
     /// Show an address that opens an app of a workspace in a browser
@@ -106,6 +108,8 @@ pub(crate) enum Command {
     Config(config::Arguments),
     /// Find out what is wrong with this machine or its configuration
     Doctor(doctor::Arguments),
+    /// Show how a ticket becomes a merge request, on this machine alone
+    Demo(demo::Arguments),
     /// Run a scripted model provider
     Mock(mock::Arguments),
     /// Print the description of the HTTP API

@@ -7,6 +7,7 @@ pub(crate) mod chat;
 pub(crate) mod chats;
 pub(crate) mod config;
 pub(crate) mod connections;
+pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod exec;
 pub(crate) mod external_auth;
@@ -28,6 +29,7 @@ pub(crate) mod requests;
 pub(crate) mod roles;
 pub(crate) mod server;
 pub(crate) mod spend;
+pub(crate) mod tasks;
 pub(crate) mod templates;
 pub(crate) mod terminal;
 pub(crate) mod tokens;
@@ -73,6 +75,7 @@ pub(crate) async fn run(command: Command, env: &Env) -> Result<ExitStatus, Failu
         Command::Exec(arguments) => exec::run(arguments, env).await,
         Command::Terminal(arguments) => terminal::run(arguments, env).await,
         Command::Chat(arguments) => chat::run(arguments, env).await,
+        Command::Tasks(arguments) => tasks::run(arguments, env).await,
         other => act(other, env).await.map(|()| ExitStatus::Ok),
     }
 }
@@ -80,7 +83,7 @@ pub(crate) async fn run(command: Command, env: &Env) -> Result<ExitStatus, Failu
 /// Does what has no status of its own.
 async fn act(command: Command, env: &Env) -> Result<(), Failure> {
     match command {
-        Command::Exec(_) | Command::Terminal(_) | Command::Chat(_) => Ok(()),
+        Command::Exec(_) | Command::Terminal(_) | Command::Chat(_) | Command::Tasks(_) => Ok(()),
         Command::Chats(arguments) => chats::run(arguments, env).await,
         Command::Server(arguments) => server::run(&arguments, env).await,
         Command::Create(arguments) => workspaces::create(arguments, env).await,
@@ -118,6 +121,7 @@ async fn act(command: Command, env: &Env) -> Result<(), Failure> {
         Command::Admin(arguments) => admin::run(&arguments, env).await,
         Command::Config(arguments) => config::run(&arguments, env),
         Command::Doctor(arguments) => doctor::run(&arguments, env).await,
+        Command::Demo(arguments) => demo::run(arguments, env).await,
         Command::Mock(arguments) => mock::run(&arguments).await,
         Command::Openapi => openapi::run(),
         Command::Version(arguments) => version::run(&arguments),

@@ -19,6 +19,8 @@ mod reader;
 mod resolve;
 pub mod resolved;
 pub mod shell;
+mod task;
+mod tasks;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -32,6 +34,7 @@ pub use parameter::{
 };
 pub use resolve::{Facts, Parts};
 pub use resolved::*;
+pub use task::{Prompt, PromptPiece, Task, TaskOrigin};
 
 /// How an app may be shared, from the narrowest to the widest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -59,6 +62,17 @@ pub enum EnforcementLevel {
     DesignFirst,
 }
 
+impl EnforcementLevel {
+    /// The name, as it is written in templates.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unrestricted => "unrestricted",
+            Self::Standard => "standard",
+            Self::DesignFirst => "design-first",
+        }
+    }
+}
+
 /// The value of a parameter.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -74,7 +88,10 @@ pub enum ParameterValue {
     List(Vec<String>),
 }
 
-/// The values of a workspace's parameters, by name.
+// A number that is none is refused wherever a value is read, so that a value equals itself.
+impl Eq for ParameterValue {}
+
+/// The values of parameters, by name.
 pub type ParameterValues = BTreeMap<String, ParameterValue>;
 
 /// Whole numbers without a point, as every other program writes them.

@@ -15,6 +15,8 @@ pub struct DemoConfig {
     pub directory: PathBuf,
     /// The address that links lead to, where that is not the one listened on; without a slash at its end.
     pub external_url: Option<String>,
+    /// Other names that it answers to, without ports: those by which it is reached from where loopback is another machine's.
+    pub names: Vec<String>,
     /// What it has when its directory is new, and after a reset.
     pub seed: Seed,
     /// The program `git`: a path, or a name that is looked for in the system's directories.
@@ -32,6 +34,7 @@ impl DemoConfig {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             directory: directory.into(),
             external_url: None,
+            names: Vec::new(),
             seed: Seed::demo(),
             git: PathBuf::from("git"),
             deliveries: DeliveryOptions::default(),

@@ -39,13 +39,15 @@ pub(crate) async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> R
     Ok(answer)
 }
 
-/// Whether a request is for this forge by its `Host`: an address or name of this machine, or the forge's own. A page elsewhere whose name was
-/// made to lead here gets nothing.
-fn is_for_us(base: &str, host: &str) -> bool {
+/// Whether a request is for this forge by its `Host`: an address or name of this machine, or one of the forge's own. A page elsewhere whose
+/// name was made to lead here gets nothing.
+fn is_for_us(base: &str, names: &[String], host: &str) -> bool {
+    let asked = host.rsplit_once(':').map_or(host, |(asked, _)| asked);
+    let listed = names.iter().any(|name| name.eq_ignore_ascii_case(asked));
     let own = base
         .split_once("://")
         .is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host));
-    own || Target::parse(&format!("http://{host}/")).is_some()
+    own || listed || Target::parse(&format!("http://{host}/")).is_some()
 }
 
 async fn route(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Reply, ApiError> {
@@ -54,7 +56,7 @@ async fn route(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Reply,
         .get(HOST)
         .and_then(|host| host.to_str().ok())
         .unwrap_or_default();
-    if !is_for_us(&shared.base, host) {
+    if !is_for_us(&shared.base, &shared.names, host) {
         return Err(ApiError::Bad("this Host is not served here".to_owned()));
     }
     let Some(parts) = segments(request.uri().path()) else {

@@ -107,6 +107,7 @@ impl DemoForge {
         let base = config.external_url.unwrap_or_else(|| format!("http://{address}"));
         let shared = Arc::new(Shared {
             base: base.trim_end_matches('/').to_owned(),
+            names: config.names,
             token_life: config.token_life,
             store,
             git,
@@ -239,6 +240,8 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream) {
 pub(crate) struct Shared {
     /// What links begin with, without a slash at its end.
     pub(crate) base: String,
+    /// Other names that requests may be for.
+    pub(crate) names: Vec<String>,
     pub(crate) token_life: Duration,
     pub(crate) store: Store,
     pub(crate) git: Git,

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::exception::Exceptions;
 use crate::host::{Host, HostError};
+use crate::hosts::Hosts;
 use crate::rules::Rules;
 
 /// Answers beyond these are no name of an honest host.
@@ -129,25 +130,39 @@ impl Resolve for SystemResolver {
     }
 }
 
-/// Connects to `host` and `port` if `rules` name them and every address of the name may be reached. The name is looked up
-/// once, and what is dialled is an address that was judged. `timeout` is for everything together.
+/// What connections are judged by.
+#[derive(Debug, Clone, Copy)]
+pub struct Policy<'a> {
+    /// What the template allows.
+    pub rules: &'a Rules,
+    /// Addresses that are reachable although they are not public.
+    pub exceptions: &'a Exceptions,
+    /// Names that the deployment resolves itself.
+    pub hosts: &'a Hosts,
+}
+
+/// Connects to `host` and `port` if the template's rules name them and every address of the name may be reached. A name that the
+/// deployment resolves itself at this port leads where it says; any other is looked up once, and what is dialled is an address that
+/// was judged. `timeout` is for everything together.
 ///
 /// # Errors
 /// Where it is refused or cannot be reached.
 pub async fn connect(
     resolver: &impl Resolve,
-    rules: &Rules,
-    exceptions: &Exceptions,
+    policy: Policy<'_>,
     host: &str,
     port: u16,
     timeout: Duration,
 ) -> Result<(TcpStream, SocketAddr), Refusal> {
     let host = Host::parse(host)?;
-    if !rules.allows(&host, port) {
+    if !policy.rules.allows(&host, port) {
         return Err(Refusal::NoRule { host, port });
     }
     let deadline = Instant::now() + timeout;
-    let addresses = match tokio::time::timeout_at(deadline, judged(resolver, exceptions, &host)).await {
+    if let Some(address) = policy.hosts.address(&host, port) {
+        return dial(&[address], host, port, deadline).await;
+    }
+    let addresses = match tokio::time::timeout_at(deadline, judged(resolver, policy.exceptions, &host)).await {
         Ok(judged) => judged?,
         Err(_) => return Err(Refusal::TimedOut { host, port }),
     };

@@ -41,6 +41,14 @@ impl BaseUrl {
     /// # Errors
     /// Where it is none, or is plain http to another machine.
     pub fn parse(text: &str) -> Result<Self, BaseUrlError> {
+        Self::parse_with(text, |_, _| false)
+    }
+
+    /// The same; `is_here` says of a host and port whether they lead to this machine although the host's name does not tell.
+    ///
+    /// # Errors
+    /// As [`BaseUrl::parse`].
+    pub fn parse_with(text: &str, is_here: impl FnOnce(&str, u16) -> bool) -> Result<Self, BaseUrlError> {
         if text.contains('#') {
             return Err(BaseUrlError::Parts);
         }
@@ -52,7 +60,8 @@ impl BaseUrl {
         if authority.as_str().contains('@') || path.as_ref().is_some_and(|path| path.query().is_some()) {
             return Err(BaseUrlError::Parts);
         }
-        let plain = scheme == Scheme::HTTP && is_loopback(authority.host());
+        let here = || is_loopback(authority.host()) || is_here(authority.host(), authority.port_u16().unwrap_or(80));
+        let plain = scheme == Scheme::HTTP && here();
         if scheme != Scheme::HTTPS && !plain {
             return Err(BaseUrlError::Scheme);
         }
@@ -60,9 +69,16 @@ impl BaseUrl {
         if path.split('/').any(|part| matches!(part, "." | "..")) || path.contains("//") {
             return Err(BaseUrlError::Malformed);
         }
+        // One way of writing an address: accounts that are linked there are found by it.
+        let host = authority.host().to_ascii_lowercase();
+        let ordinary = if scheme == Scheme::HTTPS { 443 } else { 80 };
+        let authority = match authority.port_u16().filter(|port| *port != ordinary) {
+            Some(port) => format!("{host}:{port}"),
+            None => host,
+        };
         Ok(Self {
             scheme,
-            authority,
+            authority: authority.parse().map_err(|_| BaseUrlError::Malformed)?,
             path,
         })
     }
@@ -198,6 +214,22 @@ mod tests {
         ] {
             assert_eq!(BaseUrl::parse(text), Err(BaseUrlError::Malformed), "{text}");
         }
+    }
+
+    #[test]
+    fn a_name_that_leads_to_this_machine_may_be_plain() {
+        let here = |host: &str, port| host == "forge.test" && port == 7070;
+        let parse = |text: &str| BaseUrl::parse_with(text, here).map(|base| base.to_string());
+        assert_eq!(parse("http://forge.test:7070/").unwrap(), "http://forge.test:7070");
+        for text in [
+            "http://forge.test",
+            "http://forge.test:7071",
+            "http://a.forge.test:7070",
+            "ftp://forge.test:7070",
+        ] {
+            assert_eq!(parse(text), Err(BaseUrlError::Scheme), "{text}");
+        }
+        assert_eq!(parse("http://a@forge.test:7070"), Err(BaseUrlError::Parts));
     }
 
     #[test]

@@ -19,6 +19,9 @@ const LONGEST_NAME: usize = 120;
 /// Models and policies that are listed; the rest is counted.
 const LISTED: usize = 12;
 
+/// What stands around Bailey's part of a merge request's description.
+const MARKS: (&str, &str) = ("<!-- bailey:provenance -->", "<!-- /bailey:provenance -->");
+
 /// What a status comment is found by when its id is lost: a marker in it that does not show. One run of one ticket has one key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct StatusKey(String);
@@ -38,6 +41,18 @@ impl StatusKey {
         } else {
             Err(StatusKeyError)
         }
+    }
+
+    /// A key of what of `text` may stand in one, at most the first 64 bytes.
+    pub fn of(text: &str) -> Self {
+        let mut key = String::with_capacity(64);
+        let allowed = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        for c in text.chars().filter(allowed) {
+            if key.len() < 64 && !(c == '-' && key.ends_with('-')) {
+                key.push(c);
+            }
+        }
+        Self(key)
     }
 
     /// The first line of the comment.
@@ -203,8 +218,13 @@ impl Provenance {
         }
     }
 
-    /// The merge request's description.
+    /// The merge request's description, within marks that do not show: what people write around them is theirs.
     pub fn render(&self) -> String {
+        let (begin, end) = MARKS;
+        format!("{begin}\n{}\n{end}", self.text())
+    }
+
+    fn text(&self) -> String {
         let mut out = String::new();
         if let Some(summary) = self.summary.as_deref().filter(|summary| !summary.trim().is_empty()) {
             line(&mut out, &markdown::quote(summary, LONGEST_QUOTE));
@@ -226,6 +246,19 @@ impl Provenance {
         row("Causal id", &markdown::code(&self.causal_id, LONGEST_NAME));
         bounded(out)
     }
+}
+
+/// A merge request's description with Bailey's part as it is in `ours`. `None` where it is so already, or where people have taken the part
+/// out: then it stays out.
+pub fn renewed(description: &str, ours: &str) -> Option<String> {
+    let (begin, end) = MARKS;
+    let (before, rest) = description.split_once(begin)?;
+    // The last one: a stranger's text within the part can have others.
+    let (_, after) = rest.rsplit_once(end)?;
+    let renewed = format!("{before}{ours}{after}");
+    // Forges write line ends in ways of their own.
+    let lines = |text: &str| text.trim_end().replace("\r\n", "\n");
+    (lines(&renewed) != lines(description)).then_some(renewed)
 }
 
 fn listed(names: &[String]) -> String {
@@ -374,6 +407,20 @@ mod tests {
             assert!(key().marks(&comment));
             assert!(body.contains("| Causal id |"));
         }
+    }
+
+    #[test]
+    fn what_people_write_around_it_is_theirs() {
+        let (old, new) = (provenance("old").render(), provenance("new").render());
+        assert_eq!(renewed(&old, &new), Some(new.clone()));
+        assert_eq!(renewed(&new, &new), None);
+        assert_eq!(renewed(&format!("{}\r\n", new.replace('\n', "\r\n")), &new), None);
+        let around = |part: &str| format!("- [ ] tried\n\n{part}\n\nSigned, Ada");
+        assert_eq!(renewed(&around(&old), &new), Some(around(&new)));
+        assert_eq!(renewed("All of it is mine", &new), None);
+        // A stranger's text ends nothing.
+        let hostile = provenance("<!-- /bailey:provenance -->").render();
+        assert_eq!(renewed(&around(&hostile), &new), Some(around(&new)));
     }
 
     proptest! {

@@ -28,6 +28,8 @@ pub struct Facts<'a> {
     pub ticket: Option<&'a Ticket>,
     /// Which labels came and went, oldest first; empty where the forge does not tell.
     pub history: &'a [LabelEvent],
+    /// What those may do in the project who put labels on, by the forge's ids of them. Who is not named may do nothing.
+    pub labellers: &'a [(i64, Access)],
     /// The label events that have been acted upon.
     pub handled: &'a [i64],
     /// The ticket's assignees, in its order.
@@ -47,11 +49,17 @@ pub struct Assignee {
 
 /// A person, and what they may do about this ticket.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is the answer to a question of its own"
+)]
 pub struct Person {
     /// Who.
     pub id: PersonId,
     /// Whether they are not suspended.
     pub active: bool,
+    /// Whether they have linked their account of this forge, so that their git gets in there.
+    pub linked: bool,
     /// Whether they may make a workspace in this way.
     pub may_start: bool,
     /// The template of the connection or repository.
@@ -191,10 +199,13 @@ fn merge_request(change: &MergeRequestChange, facts: &Facts<'_>) -> Result<Decis
 }
 
 fn message(event: &Event, comment: &CommentMade, ticket: &Ticket, facts: &Facts<'_>) -> Result<Decision, NoOp> {
-    person_sent(event, facts)?;
+    from_person(&event.sender, facts)?;
     let live = facts.live.ok_or(NoOp::NoRun)?;
     if comment.edited {
         return Err(NoOp::CommentEdited);
+    }
+    if comment.confidential && !ticket.confidential {
+        return Err(NoOp::CommentInternal);
     }
     if !live.has_chat {
         return Err(NoOp::NoChat);
@@ -214,7 +225,7 @@ fn message(event: &Event, comment: &CommentMade, ticket: &Ticket, facts: &Facts<
 }
 
 fn start(event: &Event, change: &TicketChange, ticket: &Ticket, facts: &Facts<'_>) -> Result<Decision, NoOp> {
-    person_sent(event, facts)?;
+    from_person(&event.sender, facts)?;
     let wanted = wanted(change, ticket, facts)?;
     if !ticket.open {
         return Err(NoOp::TicketClosed);
@@ -227,7 +238,12 @@ fn start(event: &Event, change: &TicketChange, ticket: &Ticket, facts: &Facts<'_
             label: wanted.label.to_owned(),
         });
     }
-    sender_may(event, facts)?;
+    may_start(&event.sender, facts.sender)?;
+    if let Some(labeller) = wanted.labeller {
+        let access = facts.labellers.iter().find(|(id, _)| *id == labeller.id);
+        from_person(labeller, facts)?;
+        may_start(labeller, access.map_or(Access::None, |(_, access)| *access))?;
+    }
     let (assignee, person) = assignee(facts)?;
     if !person.may_start {
         return Err(NoOp::NoPermission {
@@ -247,6 +263,11 @@ fn start(event: &Event, change: &TicketChange, ticket: &Ticket, facts: &Facts<'_
         Trigger::Workspace => None,
         Trigger::Agent { model } => choose_model(model.as_deref(), person)?,
     };
+    if wanted.trigger != Trigger::Workspace && !person.linked {
+        return Err(NoOp::AccountNotLinked {
+            name: assignee.name.clone(),
+        });
+    }
     if wanted.trigger != Trigger::Workspace && !person.budget_left {
         return Err(NoOp::Budget {
             name: assignee.name.clone(),
@@ -268,10 +289,12 @@ struct Wanted<'a> {
     trigger: Trigger,
     label: &'a str,
     arrival: Option<i64>,
+    /// Who put it on, where the forge tells: the event may be somebody else's, who assigned the ticket.
+    labeller: Option<&'a Actor>,
 }
 
 /// The label that decides: the one that arrived, of several the one that arrived last.
-fn wanted<'a>(change: &'a TicketChange, ticket: &'a Ticket, facts: &Facts<'_>) -> Result<Wanted<'a>, NoOp> {
+fn wanted<'a>(change: &'a TicketChange, ticket: &'a Ticket, facts: &Facts<'a>) -> Result<Wanted<'a>, NoOp> {
     let arrived = change.labels.arrived();
     let became_possible =
         !change.assigned.is_empty() || matches!(change.state, Some(StateChange::Opened | StateChange::Reopened));
@@ -288,11 +311,12 @@ fn wanted<'a>(change: &'a TicketChange, ticket: &'a Ticket, facts: &Facts<'_>) -
             match label::read(facts.prefix, label) {
                 Reading::Trigger(_) if !ticket.labels.contains(label) => gone = true,
                 Reading::Trigger(trigger) => {
-                    let arrival = arrival(facts.history, label).map(|event| event.id);
+                    let arrived = arrival(facts.history, label);
                     found.push(Wanted {
                         trigger,
                         label,
-                        arrival,
+                        arrival: arrived.map(|event| event.id),
+                        labeller: arrived.map(|event| &event.by),
                     });
                 }
                 Reading::Refused(why) => fault = Some(why),
@@ -378,25 +402,24 @@ fn choose_model(wanted: Option<&str>, person: &Person) -> Result<Option<String>,
 }
 
 /// Bailey's own doings and those of other programs start nothing, or two of them would talk for ever.
-fn person_sent(event: &Event, facts: &Facts<'_>) -> Result<(), NoOp> {
-    if event.sender.id == facts.myself {
+fn from_person(who: &Actor, facts: &Facts<'_>) -> Result<(), NoOp> {
+    if who.id == facts.myself {
         return Err(NoOp::Own);
     }
-    if event.sender.bot {
-        return Err(NoOp::Bot {
-            name: event.sender.name.clone(),
-        });
+    if who.bot {
+        return Err(NoOp::Bot { name: who.name.clone() });
     }
     Ok(())
 }
 
-fn sender_may(event: &Event, facts: &Facts<'_>) -> Result<(), NoOp> {
-    if facts.sender.can_write() {
+fn may_start(who: &Actor, access: Access) -> Result<(), NoOp> {
+    if access.can_write() {
         return Ok(());
     }
-    let name = event.sender.name.clone();
-    let member = facts.sender > Access::None;
-    Err(NoOp::SenderMayNot { name, member })
+    Err(NoOp::SenderMayNot {
+        name: who.name.clone(),
+        member: access > Access::None,
+    })
 }
 
 #[cfg(test)]

@@ -87,11 +87,11 @@ pub trait Forge: Send + Sync {
         from: &'a str,
     ) -> Answer<'a, Ensured<Branch>>;
 
-    /// The open merge request that brings in a branch of the same project.
+    /// The merge request that brings in a branch of the same project: the one that is open, else the newest.
     fn merge_request<'a>(&'a self, project: &'a ProjectRef, source_branch: &'a str)
     -> Answer<'a, Option<MergeRequest>>;
 
-    /// The open merge request that brings in a branch, made where there is none; its title and description are brought up to date.
+    /// The open merge request that brings in a branch, made where none is open; Bailey's part of its description is brought up to date.
     fn merge_request_ensure<'a>(
         &'a self,
         project: &'a ProjectRef,

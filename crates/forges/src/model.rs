@@ -175,6 +175,8 @@ pub struct Comment {
     pub body: String,
     /// Whether the forge itself wrote it.
     pub system: bool,
+    /// Whether only some of those may see it who see the ticket.
+    pub internal: bool,
     /// When it was written.
     pub created_at: Timestamp,
 }
@@ -226,6 +228,8 @@ pub struct MergeRequest {
     pub source_branch: String,
     /// The branch it is for.
     pub target_branch: String,
+    /// The commit at the tip of what it brings in; `None` where the forge does not say.
+    pub tip: Option<String>,
     /// How it stands.
     pub state: MergeRequestState,
     /// Its title.

@@ -196,6 +196,8 @@ fn read(root: &mut Section<'_>, file: Option<&Path>) -> Config {
         && models.iter().all(|model| model.tier.is_none());
     let server = root.section("server", sections::server);
     let tls = server.speaks_tls();
+    let egress = root.section("egress", apps::egress);
+    let external_auth = external_auth::external_auth(root, &egress.hosts);
     Config {
         file: file.map(Path::to_owned),
         server,
@@ -208,11 +210,11 @@ fn read(root: &mut Section<'_>, file: Option<&Path>) -> Config {
         prices: root.section("prices", prices::prices),
         bounds,
         apps: root.section("apps", |s| apps::apps(s, tls)),
-        egress: root.section("egress", apps::egress),
+        egress,
         workspaces: root.section("workspaces", workspaces::workspaces),
         chats: root.section("chats", chats::chats),
         sign_in: root.section("sign_in", sign_in::sign_in),
-        external_auth: external_auth::external_auth(root),
+        external_auth,
         templates: root.section("templates", templates::templates),
         defaults: root.section("defaults", |s| keys::defaults(s, any_tier)),
         providers,

@@ -4,12 +4,14 @@
 //! grant only; Bailey's own calls use a client of their own that never sees a provider's credential.
 
 mod body;
+mod connector;
 mod socket;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use bailey_egress::Hosts;
 use bytes::Bytes;
 use http_body::Body;
 use http_body_util::Full;
@@ -25,12 +27,13 @@ use rustls::pki_types::pem::PemObject;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use body::{StreamBody, channel};
+pub use connector::{Connector, port};
 pub use socket::{Arrived, Opened, Reader, SocketError, Writer, websocket};
 
 /// A client whose bodies are streams, and whose connections can be upgraded: HTTP/1.1 alone.
-pub type StreamClient = Legacy<HttpsConnector<HttpConnector>, StreamBody>;
+pub type StreamClient = Legacy<HttpsConnector<Connector>, StreamBody>;
 /// A client with a pool of connections.
-pub type Client = Legacy<HttpsConnector<HttpConnector>, Full<Bytes>>;
+pub type Client = Legacy<HttpsConnector<Connector>, Full<Bytes>>;
 
 /// How a client connects.
 #[derive(Debug, Clone)]
@@ -41,6 +44,8 @@ pub struct ClientOptions {
     pub pool_idle: Duration,
     /// Certificates trusted besides the system's, PEM.
     pub ca_file: Option<std::path::PathBuf>,
+    /// Names that the deployment resolves itself.
+    pub hosts: Hosts,
 }
 
 impl Default for ClientOptions {
@@ -49,6 +54,7 @@ impl Default for ClientOptions {
             connect_timeout: Duration::from_secs(5),
             pool_idle: Duration::from_mins(1),
             ca_file: None,
+            hosts: Hosts::default(),
         }
     }
 }
@@ -84,17 +90,17 @@ pub fn stream_client(options: &ClientOptions) -> Result<StreamClient, ClientErro
     Ok(pooled(options, https))
 }
 
-fn tcp(options: &ClientOptions) -> HttpConnector {
+fn tcp(options: &ClientOptions) -> Connector {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(options.connect_timeout));
     tcp.set_keepalive(Some(Duration::from_mins(1)));
-    tcp
+    Connector::new(tcp, options.hosts.clone())
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place that makes HTTP clients")]
-fn pooled<B>(options: &ClientOptions, https: HttpsConnector<HttpConnector>) -> Legacy<HttpsConnector<HttpConnector>, B>
+fn pooled<B>(options: &ClientOptions, https: HttpsConnector<Connector>) -> Legacy<HttpsConnector<Connector>, B>
 where
     B: Body<Data: Send> + Send,
 {

@@ -38,6 +38,7 @@ mod second_factor;
 mod sessions;
 mod sign_in;
 mod spend;
+mod tasks;
 mod templates;
 mod tickets;
 mod tokens;

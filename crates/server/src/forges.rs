@@ -7,8 +7,8 @@ use bailey_core::{ConnectionId, RunId, Secret};
 use bailey_forges::forge::Forge;
 use bailey_forges::model::ForgeKind;
 use bailey_forges::webhook::{HookSecret, Verifier};
-use bailey_forges::{ApiOptions, BaseUrl, GitLab};
-use bailey_runtime::http::{Client, ClientError, ClientOptions, client};
+use bailey_forges::{ApiOptions, BaseUrl, BaseUrlError, GitLab};
+use bailey_runtime::http::{Client, ClientError, ClientOptions, Hosts, client};
 use bailey_runtime::{Clock, ids};
 use bailey_store::ConnectionRecord;
 use serde::{Deserialize, Serialize};
@@ -24,11 +24,11 @@ pub struct Forges(Arc<Inner>);
 struct Inner {
     /// It has no credential but the connection's token, which each request brings along.
     client: Client,
+    /// Names that the deployment resolves itself.
+    hosts: Hosts,
     vault: Vault,
     known: Mutex<HashMap<ConnectionId, Known>>,
     wake: Notify,
-    /// Held while deliveries and runs are worked on: each step sees what the one before did.
-    working: tokio::sync::Mutex<()>,
     cloning: Mutex<HashSet<RunId>>,
 }
 
@@ -77,17 +77,21 @@ impl Secrets {
 }
 
 impl Forges {
-    /// Nothing is used yet.
+    /// Nothing is used yet. Forges are asked where `hosts` say.
     ///
     /// # Errors
     /// Where TLS cannot be set up.
-    pub fn new(key: &MasterKey) -> Result<Self, ClientError> {
+    pub fn new(key: &MasterKey, hosts: &Hosts) -> Result<Self, ClientError> {
+        let options = ClientOptions {
+            hosts: hosts.clone(),
+            ..ClientOptions::default()
+        };
         Ok(Self(Arc::new(Inner {
-            client: client(&ClientOptions::default())?,
+            client: client(&options)?,
+            hosts: hosts.clone(),
             vault: Vault::new(key, Purpose::Connections),
             known: Mutex::default(),
             wake: Notify::new(),
-            working: tokio::sync::Mutex::default(),
             cloning: Mutex::default(),
         })))
     }
@@ -117,6 +121,11 @@ impl Forges {
         verifier.map_err(|_| AppError::Vault(crate::identity::VaultError::Open))
     }
 
+    /// A forge's address. A name that the deployment leads to this machine is as good for plain http as this machine's own.
+    pub(crate) fn base_url(&self, text: &str) -> Result<BaseUrl, BaseUrlError> {
+        BaseUrl::parse_with(text, |host, port| self.0.hosts.is_loopback(host, port))
+    }
+
     /// The forge, as the connection's user.
     pub(crate) fn forge(&self, record: &ConnectionRecord, clock: &Clock) -> Result<Arc<dyn Forge>, AppError> {
         if let Some(known) = self.known().get(&record.id)
@@ -126,7 +135,9 @@ impl Forges {
             return Ok(Arc::clone(&known.forge));
         }
         let token = Secret::new(self.open(record)?.token);
-        let base = BaseUrl::parse(&record.base_url).map_err(|error| AppError::Forge(error.to_string()))?;
+        let base = self
+            .base_url(&record.base_url)
+            .map_err(|error| AppError::Forge(error.to_string()))?;
         let options = ApiOptions::default();
         let forge = GitLab::new(self.0.client.clone(), base, &token, clock.clone(), options);
         let forge: Arc<dyn Forge> = Arc::new(forge.map_err(|error| AppError::Forge(error.to_string()))?);
@@ -167,11 +178,6 @@ impl Forges {
     /// Waits until something is to be worked on.
     pub(crate) async fn woken(&self) {
         self.0.wake.notified().await;
-    }
-
-    /// A turn at working on what is due.
-    pub(crate) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.0.working.lock().await
     }
 
     /// Begins to clone for a run; `None` = that is under way.

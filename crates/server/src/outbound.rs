@@ -14,7 +14,7 @@ use std::time::Duration;
 use bailey_api::agent::GATE_PORT;
 use bailey_core::WorkspaceId;
 use bailey_core::template::EgressRule;
-use bailey_egress::{Exceptions, Refusal, Rules, SystemResolver};
+use bailey_egress::{Exceptions, Hosts, Policy, Refusal, Rules, SystemResolver};
 use bailey_gateway::metrics::Word;
 use bailey_gateway::{Body, Gateway};
 use bailey_runtime::config::EgressConfig;
@@ -105,6 +105,7 @@ struct Inner {
     options: ServeOptions,
     resolver: SystemResolver,
     exceptions: Exceptions,
+    hosts: Hosts,
     connections: usize,
     guests: Mutex<HashMap<WorkspaceId, Guest>>,
     decisions: Family<DecisionLabels, Counter>,
@@ -142,6 +143,7 @@ impl Outbound {
             },
             resolver: SystemResolver::default(),
             exceptions: Exceptions::new(limits.egress.allow_private.clone()),
+            hosts: limits.egress.hosts.clone(),
             connections: limits.connections,
             guests: Mutex::default(),
             decisions,
@@ -251,7 +253,12 @@ impl Outbound {
             Rules::default()
         });
         let inner = &self.0;
-        let made = bailey_egress::connect(&inner.resolver, &rules, &inner.exceptions, host, port, PATIENCE).await;
+        let policy = Policy {
+            rules: &rules,
+            exceptions: &inner.exceptions,
+            hosts: &inner.hosts,
+        };
+        let made = bailey_egress::connect(&inner.resolver, policy, host, port, PATIENCE).await;
         self.note(workspace, host, port, &made);
         let (stream, _) = made?;
         if let Err(error) = stream.set_nodelay(true) {

@@ -19,7 +19,7 @@ use bailey_core::authz::Role;
 use bailey_core::identity::rank;
 use bailey_core::{Secret, Timestamp};
 use bailey_runtime::config::{IdentityProviderConfig, IdentityProviderKind, SignInConfig};
-use bailey_runtime::http::ClientError;
+use bailey_runtime::http::{ClientError, Hosts};
 
 use crate::identity::{MasterKey, Purpose, Vault};
 pub use external::External;
@@ -169,7 +169,7 @@ pub(crate) struct Provider {
 
 impl Provider {
     fn new(config: &IdentityProviderConfig) -> Result<Self, ClientError> {
-        let fetcher = Fetcher::new(config.ca_file.as_deref())?;
+        let fetcher = Fetcher::new(config.ca_file.as_deref(), &Hosts::default())?;
         let speaks = match &config.kind {
             IdentityProviderKind::Oidc { issuer, .. } => Speaks::Oidc(Oidc::new(config, issuer, fetcher)),
             IdentityProviderKind::Github { base_url, api_url, .. } => {

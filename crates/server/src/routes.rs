@@ -23,6 +23,7 @@ mod roles;
 mod sessions;
 mod sign_in;
 mod spend;
+mod tasks;
 mod templates;
 mod tokens;
 mod users;
@@ -260,6 +261,10 @@ fn rows_of_chats() -> Vec<Row> {
         row(Needs(A::ChatWrite), routes!(chats::finish::handler)),
         row(Needs(A::ChatStop), routes!(chats::interrupt::handler)),
         row(Needs(A::ChatStop), routes!(chats::stop::handler)),
+        row(Needs(A::ChatWrite), routes!(tasks::list::handler)),
+        row(Needs(A::ChatWrite), routes!(tasks::run::handler)),
+        row(Needs(A::ChatRead), routes!(tasks::runs::handler)),
+        row(Needs(A::ChatRead), routes!(tasks::get::handler)),
     ]
 }
 

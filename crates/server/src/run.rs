@@ -139,7 +139,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         metrics: registry,
         fleet: fleet.clone(),
         apps: apps_options(&config, &listener, &key)?,
-        forges: Forges::new(&key).map_err(RunError::Forges)?,
+        forges: Forges::new(&key, &config.egress.hosts).map_err(RunError::Forges)?,
         identity: identity_options(&config, key)?,
         templates: folder.clone(),
         chats: config.chats.clone(),

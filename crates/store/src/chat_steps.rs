@@ -41,6 +41,9 @@ statements! {
     PREPARE = same("UPDATE chats SET system = $2 WHERE id = $1 AND system IS NULL");
     LAST = same("SELECT last FROM chats WHERE id = $1");
     PARTS = same("SELECT number, at, body FROM chat_parts WHERE chat = $1 AND number > $2 ORDER BY number LIMIT $3");
+    PARTS_BEFORE = same(
+        "SELECT number, at, body FROM chat_parts WHERE chat = $1 AND number < $2 ORDER BY number DESC LIMIT $3",
+    );
 }
 
 const INSERT_PARTS: Bulk = Bulk::insert("chat_parts", &["chat", "number", "at", "body"], "");
@@ -283,6 +286,14 @@ async fn save(tx: &mut Conn, chat: &Chat) -> Result<(), StoreError> {
     Ok(())
 }
 
+fn read_part(row: &Row) -> Result<LogPart, StoreError> {
+    Ok(LogPart {
+        number: row.get("number")?,
+        at: row.get("at")?,
+        part: row.json("body")?,
+    })
+}
+
 impl Store {
     /// Puts a message into a chat's queue; it reaches the model with the next step.
     pub async fn chat_message(
@@ -378,16 +389,15 @@ impl Store {
 
     /// Parts of a chat's log after a number, at most so many.
     pub async fn chat_parts(&self, chat: ChatId, after: u64, most: u32) -> Result<Vec<LogPart>, StoreError> {
-        let part = |row: &Row| {
-            Ok(LogPart {
-                number: row.get("number")?,
-                at: row.get("at")?,
-                part: row.json("body")?,
-            })
-        };
-        self.reader()
-            .await?
-            .read_all(PARTS.bind(chat).bind(after).bind(most), part)
-            .await
+        let parts = PARTS.bind(chat).bind(after).bind(most);
+        self.reader().await?.read_all(parts, read_part).await
+    }
+
+    /// Parts of a chat's log before a number, the last first, at most so many.
+    pub async fn chat_parts_before(&self, chat: ChatId, before: u64, most: u32) -> Result<Vec<LogPart>, StoreError> {
+        // What counts in the database has a sign.
+        let before = before.min(i64::MAX.unsigned_abs());
+        let parts = PARTS_BEFORE.bind(chat).bind(before).bind(most);
+        self.reader().await?.read_all(parts, read_part).await
     }
 }

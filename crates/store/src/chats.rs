@@ -4,6 +4,7 @@
 use bailey_core::chat::{
     Call, CallKind, CallState, Cause, Chat, ChatCall, ChatState, Engine, Event, Limits, PlanMode, Prompts, Run,
 };
+use bailey_core::template::TaskOrigin;
 use bailey_core::{CallId, ChatId, MessageId, PersonId, Timestamp, WorkspaceId};
 
 use crate::chat_steps::{Change, apply, lock};
@@ -21,7 +22,7 @@ macro_rules! select {
         concat!(
             "SELECT c.id, c.owner, c.workspace, c.title, c.engine, c.prompts, c.directory, c.system, c.state, c.cause, c.plan, \
              c.once, c.limits, c.steps, c.asking, c.losses, c.cost, c.active, c.since, c.last, c.generation, c.worker, \
-             c.created_at, c.changed_at FROM chats c",
+             c.task_origin, c.created_at, c.changed_at FROM chats c",
             $rest
         )
     };
@@ -41,8 +42,8 @@ macro_rules! call {
 statements! {
     INSERT = same(
         "INSERT INTO chats (id, owner, workspace, title, engine, prompts, directory, state, plan, once, limits, steps, asking, \
-         losses, cost, active, last, generation, created_at, changed_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, 0, 0, 0, 0, 0, $13, $13)",
+         losses, cost, active, last, generation, created_at, changed_at, task, task_origin) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, 0, 0, 0, 0, 0, $13, $13, $14, $15)",
     );
     GET = same(select!(" WHERE c.id = $1"));
     SET_TITLE = same("UPDATE chats SET title = $2 WHERE id = $1");
@@ -77,6 +78,8 @@ pub struct NewChat {
     pub once: bool,
     /// What it may take.
     pub limits: Limits,
+    /// The task that it is a run of.
+    pub task: Option<TaskOrigin>,
     /// The first message.
     pub message: Option<NewMessage>,
     /// Now.
@@ -103,6 +106,10 @@ pub struct ChatFilter {
     pub workspace: Option<WorkspaceId>,
     /// Those in this state.
     pub state: Option<ChatState>,
+    /// Those that are runs of tasks.
+    pub tasks: bool,
+    /// Those that are runs of a task of this name.
+    pub task: Option<String>,
     /// Those whose title has this in it, whatever its letters' case.
     pub text: Option<String>,
     /// Whose chats may be seen.
@@ -116,6 +123,8 @@ impl ChatFilter {
             owner: None,
             workspace: None,
             state: None,
+            tasks: false,
+            task: None,
             text: None,
             reach,
         }
@@ -128,6 +137,8 @@ pub(crate) fn read(row: &Row) -> Result<Chat, StoreError> {
     let cause = cause
         .map(|text| Cause::parse(&text).ok_or(StoreError::Corrupt { what: "cause" }))
         .transpose()?;
+    let task: Option<String> = row.get("task_origin")?;
+    let task = task.map(|text| serde_json::from_str(&text).map_err(|_| StoreError::Corrupt { what: "task_origin" }));
     Ok(Chat {
         id: row.get("id")?,
         owner: row.get("owner")?,
@@ -152,6 +163,7 @@ pub(crate) fn read(row: &Row) -> Result<Chat, StoreError> {
             calls: Vec::new(),
             queue: Vec::new(),
         },
+        task: task.transpose()?,
         last: row.get("last")?,
         generation: row.get("generation")?,
         created_at: row.get("created_at")?,
@@ -203,6 +215,7 @@ pub(crate) async fn fill(conn: &mut Conn, chats: &mut [Chat]) -> Result<(), Stor
 }
 
 async fn insert(tx: &mut Conn, owner: PersonId, new: &NewChat) -> Result<(), StoreError> {
+    let origin = new.task.as_ref().map(|task| json("task_origin", task)).transpose()?;
     let insert = INSERT
         .bind(new.id)
         .bind(owner)
@@ -216,7 +229,9 @@ async fn insert(tx: &mut Conn, owner: PersonId, new: &NewChat) -> Result<(), Sto
         .bind(new.once)
         .bind(json("limits", &new.limits)?)
         .bind(false)
-        .bind(new.created_at);
+        .bind(new.created_at)
+        .bind(new.task.as_ref().map(|task| task.name.as_str()))
+        .bind(origin.as_deref());
     tx.execute(insert).await.map(drop)
 }
 
@@ -289,7 +304,11 @@ impl Store {
             .when(" AND c.id < ", page.after)
             .when(" AND c.owner = ", filter.owner)
             .when(" AND c.workspace = ", filter.workspace)
-            .when(" AND c.state = ", filter.state.map(ChatState::as_str));
+            .when(" AND c.state = ", filter.state.map(ChatState::as_str))
+            .when(" AND c.task = ", filter.task.as_deref());
+        if filter.tasks {
+            query.push(" AND c.task IS NOT NULL");
+        }
         if let Some(text) = &filter.text {
             query.push(" AND ").contains("c.title", text);
         }

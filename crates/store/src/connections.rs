@@ -30,15 +30,18 @@ statements! {
     BY_NAME = same(select!(" WHERE name = $1"));
     ENABLED = same(select!(" WHERE enabled ORDER BY id"));
     UPDATE = same(
-        "UPDATE connections SET name = $2, base_url = $3, settings = $4, sealed = $5, signs = $6, enabled = $7 \
+        "UPDATE connections SET name = $2, base_url = $3, settings = $4, sealed = $5, enabled = $6 \
          WHERE id = $1",
     );
     SET_SIGNS = same("UPDATE connections SET signs = $2 WHERE id = $1");
     DELETE = same("DELETE FROM connections WHERE id = $1");
-    POLLED = same("SELECT path, polled_to FROM connection_polls WHERE connection = $1");
+    POLLED = same("SELECT path, polled_to, since FROM connection_polls WHERE connection = $1");
     SET_POLLED = same(
-        "INSERT INTO connection_polls (connection, path, polled_to) VALUES ($1, $2, $3) \
-         ON CONFLICT (connection, path) DO UPDATE SET polled_to = excluded.polled_to",
+        "UPDATE connection_polls SET polled_to = $3 WHERE connection = $1 AND path = $2",
+    );
+    BEGIN_POLLS = same(
+        "INSERT INTO connection_polls (connection, path, polled_to, since) VALUES ($1, $2, $3, $3) \
+         ON CONFLICT (connection, path) DO UPDATE SET polled_to = excluded.polled_to, since = excluded.since",
     );
 }
 
@@ -98,6 +101,8 @@ pub struct PollState {
     pub path: String,
     /// Changes up to here have been seen.
     pub polled_to: Timestamp,
+    /// The connection is for the project from then on: what stood on its tickets before asks for nothing.
+    pub since: Timestamp,
 }
 
 fn read(row: &Row) -> Result<ConnectionRecord, StoreError> {
@@ -164,7 +169,7 @@ impl Store {
         self.reader().await?.read_all(ENABLED.query(), read).await
     }
 
-    /// Replaces what can be changed of a connection.
+    /// Replaces what people can change of a connection; whether its forge signs is not theirs to say.
     pub async fn connection_update(&self, new: &ConnectionRecord) -> Result<(), StoreError> {
         let settings = json("settings", &new.settings)?;
         transaction!(self, async |tx| {
@@ -174,7 +179,6 @@ impl Store {
                 .bind(new.base_url.as_str())
                 .bind(settings.as_str())
                 .bind(new.sealed.as_slice())
-                .bind(new.signs)
                 .bind(new.enabled);
             match tx.execute(update).await? {
                 0 => Err(GONE),
@@ -199,12 +203,28 @@ impl Store {
         Ok(rows > 0)
     }
 
-    /// How far the polls of a connection's projects have come. A project that was never polled is not there.
+    /// Begins to look at projects of a connection: from now on, whatever was seen of them before.
+    pub async fn connection_polls_begin(
+        &self,
+        id: ConnectionId,
+        paths: &[String],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        transaction!(self, async |tx| {
+            for path in paths {
+                tx.execute(BEGIN_POLLS.bind(id).bind(path.as_str()).bind(now)).await?;
+            }
+            Ok(())
+        })
+    }
+
+    /// How far the polls of a connection's projects have come.
     pub async fn connection_polls(&self, id: ConnectionId) -> Result<Vec<PollState>, StoreError> {
         let read = |row: &Row| {
             Ok(PollState {
                 path: row.get("path")?,
                 polled_to: row.get("polled_to")?,
+                since: row.get("since")?,
             })
         };
         self.reader().await?.read_all(POLLED.bind(id), read).await

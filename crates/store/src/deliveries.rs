@@ -25,8 +25,14 @@ statements! {
         "INSERT INTO deliveries (connection, delivery, what, event, state, tries, reason, received_at, finished_at) \
          VALUES ($1, $2, $3, '', 'ignored', 0, $4, $5, $5) ON CONFLICT DO NOTHING",
     );
-    DUE = same(select!(" WHERE due_at <= $1 ORDER BY received_at, delivery LIMIT $2"));
-    NEXT_DUE = same("SELECT MIN(due_at) AS due_at FROM deliveries WHERE due_at IS NOT NULL");
+    DUE = same(select!(
+        " WHERE connection = $1 AND due_at <= $2 ORDER BY due_at, received_at, delivery LIMIT $3"
+    ));
+    CONNECTIONS_DUE = same(
+        "SELECT DISTINCT connection, 'deliveries' AS what FROM deliveries WHERE due_at <= $1 \
+         UNION ALL SELECT DISTINCT connection, 'runs' FROM ticket_runs WHERE due_at <= $1 \
+         UNION ALL SELECT DISTINCT connection, 'statuses' FROM ticket_status WHERE due_at <= $1",
+    );
     RETRY = same(
         "UPDATE deliveries SET tries = tries + 1, due_at = $3, reason = $4 WHERE connection = $1 AND delivery = $2",
     );
@@ -66,6 +72,28 @@ impl DeliveryState {
         [Self::Waiting, Self::Done, Self::Ignored, Self::Dead]
             .into_iter()
             .find(|state| state.as_str() == text)
+    }
+}
+
+/// What is to be done for a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Due {
+    /// Deliveries are to be worked on.
+    Deliveries,
+    /// Runs are to be taken further.
+    Runs,
+    /// Status comments are to be brought to the forge.
+    Statuses,
+}
+
+impl Due {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "deliveries" => Some(Self::Deliveries),
+            "runs" => Some(Self::Runs),
+            "statuses" => Some(Self::Statuses),
+            _ => None,
+        }
     }
 }
 
@@ -142,15 +170,21 @@ impl Store {
         Ok(rows > 0)
     }
 
-    /// Deliveries that are due, the oldest first.
-    pub async fn deliveries_due(&self, now: Timestamp, most: u32) -> Result<Vec<Delivery>, StoreError> {
-        self.reader().await?.read_all(DUE.bind(now).bind(most), read).await
+    /// The connections for which something is to be done now, and what.
+    pub async fn connections_due(&self, now: Timestamp) -> Result<Vec<(ConnectionId, Due)>, StoreError> {
+        let read = |row: &Row| Ok((row.get("connection")?, row.parse("what", Due::parse)?));
+        self.reader().await?.read_all(CONNECTIONS_DUE.bind(now), read).await
     }
 
-    /// When the next delivery is due; `None` = none waits.
-    pub async fn deliveries_next(&self) -> Result<Option<Timestamp>, StoreError> {
-        let row = self.reader().await?.fetch_optional(NEXT_DUE.query()).await?;
-        row.map_or(Ok(None), |row| row.get("due_at"))
+    /// Deliveries of a connection that are due: those that wait the longest first.
+    pub async fn deliveries_due(
+        &self,
+        connection: ConnectionId,
+        now: Timestamp,
+        most: u32,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let query = DUE.bind(connection).bind(now).bind(most);
+        self.reader().await?.read_all(query, read).await
     }
 
     /// Says that a delivery is to be worked on again, and why.

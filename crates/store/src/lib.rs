@@ -50,7 +50,7 @@ pub use builds::{LOG_BYTES, LOG_LINES, LOG_OWN, LOGS_KEPT, NewBuild, NewLine};
 pub use chat_steps::{ChatLease, NewCall, Stepped};
 pub use chats::{ChatFilter, NewChat, NewMessage};
 pub use connections::{ConnectionRecord, ConnectionSettings, PollState};
-pub use deliveries::{Delivery, DeliveryState};
+pub use deliveries::{Delivery, DeliveryState, Due};
 pub use error::{Fault, StoreError};
 pub use grants::GrantFilter;
 pub use identities::{Given, WaysIn};

@@ -41,6 +41,7 @@ pub(crate) const STEPS: &[Step] = steps! {
     11 "0011_chats";
     12 "0012_external_auth";
     13 "0013_forges";
+    14 "0014_tasks";
 };
 
 fn migrator(text: impl Fn(&Step) -> &'static str) -> Migrator {

@@ -14,8 +14,8 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, connection, project, path, ticket, arrival, number, label, person, assignee, assignee_name, agent, \
-             model, confidential, branch, workspace, workspace_name, chat, state, cause, tries, created_at, updated_at, \
-             finished_at FROM ticket_runs",
+             model, confidential, branch, workspace, workspace_name, chat, state, cause, merge_request, seen, tries, created_at, \
+             updated_at, finished_at FROM ticket_runs",
             $rest
         )
     };
@@ -33,12 +33,20 @@ statements! {
         " WHERE connection = $1 AND project = $2 AND ticket = $3 AND finished_at IS NULL"
     ));
     ARRIVALS = same("SELECT arrival FROM ticket_runs WHERE connection = $1 AND project = $2 AND ticket = $3");
-    DUE = same(select!(" WHERE due_at <= $1 ORDER BY due_at LIMIT $2"));
+    LIVE = same(select!(" WHERE connection = $1 AND finished_at IS NULL ORDER BY id"));
+    DUE = same(select!(" WHERE connection = $1 AND due_at <= $2 ORDER BY due_at LIMIT $3"));
+    CHATS_LEFT = same(
+        "SELECT r.chat FROM ticket_runs r JOIN chats c ON c.id = r.chat \
+         WHERE r.state IN ('failed', 'stopped') AND c.state NOT IN ('completed', 'failed', 'cancelled') LIMIT 100",
+    );
     CHANGE = same(
         "UPDATE ticket_runs SET state = $3, cause = $4, tries = 0, due_at = $5, updated_at = $6, finished_at = $7 \
          WHERE id = $1 AND state = $2",
     );
     LATER = same("UPDATE ticket_runs SET tries = tries + 1, due_at = $3 WHERE id = $1 AND state = $2");
+    SEEN = same(
+        "UPDATE ticket_runs SET seen = $3, merge_request = COALESCE($4, merge_request), tries = 0 WHERE id = $1 AND state = $2",
+    );
     MESSAGE = same(
         "INSERT INTO ticket_messages (run, comment, author, body, at, passed) VALUES ($1, $2, $3, $4, $5, $6) \
          ON CONFLICT DO NOTHING",
@@ -47,7 +55,6 @@ statements! {
         "SELECT comment, author, body, at FROM ticket_messages WHERE run = $1 AND NOT passed ORDER BY comment",
     );
     MESSAGE_PASSED = same("UPDATE ticket_messages SET passed = $3 WHERE run = $1 AND comment = $2");
-    MESSAGES = same("SELECT comment, author, body, at FROM ticket_messages WHERE run = $1 ORDER BY comment");
 }
 
 /// A run that is to be started.
@@ -94,6 +101,10 @@ pub struct TicketRun {
     pub state: RunState,
     /// Why it ended, or is stopped.
     pub cause: Option<String>,
+    /// The number of the merge request that was proposed last.
+    pub merge_request: Option<u64>,
+    /// How its chat stood when the ticket was last brought up to date.
+    pub seen: Option<String>,
     /// How often the step at hand was tried.
     pub tries: u32,
     /// When it was started.
@@ -167,6 +178,8 @@ fn read(row: &Row) -> Result<TicketRun, StoreError> {
         },
         state: row.parse("state", |text| text.parse().ok())?,
         cause: row.get("cause")?,
+        merge_request: row.get("merge_request")?,
+        seen: row.get("seen")?,
         tries: row.get("tries")?,
         created_at: row.get("created_at")?,
         updated_at: row.get("updated_at")?,
@@ -239,9 +252,43 @@ impl Store {
         self.reader().await?.read_all(query, read).await
     }
 
-    /// Runs that are to be looked at.
-    pub async fn ticket_runs_due(&self, now: Timestamp, most: u32) -> Result<Vec<TicketRun>, StoreError> {
-        self.reader().await?.read_all(DUE.bind(now).bind(most), read).await
+    /// The runs of a connection that have not ended, oldest first.
+    pub async fn ticket_runs_live(&self, connection: ConnectionId) -> Result<Vec<TicketRun>, StoreError> {
+        self.reader().await?.read_all(LIVE.bind(connection), read).await
+    }
+
+    /// Runs of a connection that are to be looked at.
+    pub async fn ticket_runs_due(
+        &self,
+        connection: ConnectionId,
+        now: Timestamp,
+        most: u32,
+    ) -> Result<Vec<TicketRun>, StoreError> {
+        let query = DUE.bind(connection).bind(now).bind(most);
+        self.reader().await?.read_all(query, read).await
+    }
+
+    /// Chats that go on although their runs have failed or were stopped: a server was killed between the one and the other.
+    pub async fn ticket_chats_left(&self) -> Result<Vec<ChatId>, StoreError> {
+        let read = |row: &Row| row.get("chat");
+        self.reader().await?.read_all(CHATS_LEFT.query(), read).await
+    }
+
+    /// Notes how a run's chat stood when its ticket was brought up to date, and the merge request, if one was proposed.
+    pub async fn ticket_run_seen(
+        &self,
+        run: &TicketRun,
+        seen: &str,
+        merge_request: Option<u64>,
+    ) -> Result<(), StoreError> {
+        transaction!(self, async |tx| {
+            let update = SEEN
+                .bind(run.new.id)
+                .bind(run.state.as_str())
+                .bind(seen)
+                .bind(merge_request);
+            tx.execute(update).await.map(drop)
+        })
     }
 
     /// Runs of a connection, or of all, newest first, and where to go on if there are more.
@@ -297,8 +344,13 @@ impl Store {
         })
     }
 
-    /// Keeps what somebody wrote for a run. `false` if it is there already.
-    pub async fn ticket_message_insert(&self, run: RunId, message: &TicketMessage) -> Result<bool, StoreError> {
+    /// Keeps what somebody wrote for a run; `passed` says that its chat has it. `false` if it is there already.
+    pub async fn ticket_message_insert(
+        &self,
+        run: RunId,
+        message: &TicketMessage,
+        passed: bool,
+    ) -> Result<bool, StoreError> {
         let rows = transaction!(self, async |tx| {
             let insert = MESSAGE
                 .bind(run)
@@ -306,7 +358,7 @@ impl Store {
                 .bind(message.author.as_str())
                 .bind(message.body.as_str())
                 .bind(message.at)
-                .bind(false);
+                .bind(passed);
             tx.execute(insert).await
         })?;
         Ok(rows > 0)
@@ -326,10 +378,5 @@ impl Store {
             let passed = MESSAGE_PASSED.bind(run).bind(comment).bind(true);
             tx.execute(passed).await.map(drop)
         })
-    }
-
-    /// What was written for a run, in the forge's order.
-    pub async fn ticket_messages(&self, run: RunId) -> Result<Vec<TicketMessage>, StoreError> {
-        self.reader().await?.read_all(MESSAGES.bind(run), read_message).await
     }
 }

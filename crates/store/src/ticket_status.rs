@@ -12,7 +12,9 @@ statements! {
     WANT = same(
         "INSERT INTO ticket_status (connection, project, ticket, path, wanted, shown, tries, due_at) \
          VALUES ($1, $2, $3, $4, $5, '', 0, $6) ON CONFLICT (connection, project, ticket) \
-         DO UPDATE SET path = excluded.path, wanted = excluded.wanted, no_op = NULL, tries = 0, due_at = excluded.due_at \
+         DO UPDATE SET path = excluded.path, wanted = excluded.wanted, no_op = NULL, \
+         tries = CASE WHEN ticket_status.due_at > excluded.due_at THEN ticket_status.tries ELSE 0 END, \
+         due_at = CASE WHEN ticket_status.due_at > excluded.due_at THEN ticket_status.due_at ELSE excluded.due_at END \
          WHERE ticket_status.wanted <> excluded.wanted",
     );
     NO_OP = same(
@@ -23,7 +25,7 @@ statements! {
     );
     DUE = same(
         "SELECT connection, project, ticket, path, comment, wanted, tries FROM ticket_status \
-         WHERE due_at <= $1 ORDER BY due_at LIMIT $2",
+         WHERE connection = $1 AND due_at <= $2 ORDER BY due_at LIMIT $3",
     );
     SHOWN = same(
         "UPDATE ticket_status SET comment = $4, shown = $5, tries = 0, \
@@ -31,10 +33,14 @@ statements! {
          WHERE connection = $1 AND project = $2 AND ticket = $3",
     );
     LATER = same(
-        "UPDATE ticket_status SET tries = tries + 1, due_at = $4 WHERE connection = $1 AND project = $2 AND ticket = $3",
+        "UPDATE ticket_status SET tries = tries + 1, \
+         due_at = CASE WHEN wanted = $5 THEN $4 ELSE COALESCE($4, due_at) END \
+         WHERE connection = $1 AND project = $2 AND ticket = $3",
+    );
+    AGAIN = same(
+        "UPDATE ticket_status SET tries = 0, due_at = $2 WHERE connection = $1 AND wanted <> shown",
     );
     NO_OP_IS = same("SELECT no_op FROM ticket_status WHERE connection = $1 AND project = $2 AND ticket = $3");
-    WANTED = same("SELECT wanted FROM ticket_status WHERE connection = $1 AND project = $2 AND ticket = $3");
 }
 
 /// A ticket of a forge.
@@ -63,7 +69,7 @@ pub struct StatusDue {
     pub tries: u32,
 }
 
-/// Says what a ticket's status comment is to say. The same again changes nothing.
+/// Says what a ticket's status comment is to say. The same again changes nothing; where the forge is to be left alone for a while, it is.
 pub(crate) async fn want(tx: &mut Conn, key: &TicketKey, wanted: &str, now: Timestamp) -> Result<(), StoreError> {
     let want = WANT
         .bind(key.connection)
@@ -79,13 +85,6 @@ impl Store {
     /// Says what a ticket's status comment is to say. The same again changes nothing.
     pub async fn ticket_status_want(&self, key: &TicketKey, wanted: &str, now: Timestamp) -> Result<(), StoreError> {
         transaction!(self, async |tx| want(tx, key, wanted, now).await)
-    }
-
-    /// What a ticket's status comment is to say; empty where it has none.
-    pub async fn ticket_status_wanted(&self, key: &TicketKey) -> Result<String, StoreError> {
-        let query = WANTED.bind(key.connection).bind(key.project).bind(key.ticket);
-        let row = self.reader().await?.fetch_optional(query).await?;
-        row.map_or(Ok(String::new()), |row| row.get("wanted"))
     }
 
     /// Whether that is why nothing was done about a ticket the last time.
@@ -110,8 +109,13 @@ impl Store {
         Ok(rows > 0)
     }
 
-    /// Status comments that are to be brought to their forges.
-    pub async fn ticket_statuses_due(&self, now: Timestamp, most: u32) -> Result<Vec<StatusDue>, StoreError> {
+    /// Status comments that are to be brought to a connection's forge.
+    pub async fn ticket_statuses_due(
+        &self,
+        connection: ConnectionId,
+        now: Timestamp,
+        most: u32,
+    ) -> Result<Vec<StatusDue>, StoreError> {
         let read = |row: &Row| {
             Ok(StatusDue {
                 key: TicketKey {
@@ -125,7 +129,10 @@ impl Store {
                 tries: row.get("tries")?,
             })
         };
-        self.reader().await?.read_all(DUE.bind(now).bind(most), read).await
+        self.reader()
+            .await?
+            .read_all(DUE.bind(connection).bind(now).bind(most), read)
+            .await
     }
 
     /// Notes that a status comment says what it was to say.
@@ -139,12 +146,20 @@ impl Store {
         })
     }
 
-    /// Says when it is tried again to change a status comment; `None` = never.
+    /// Has the status comments of a connection tried again that do not say what they are to say: its credential is another.
+    pub async fn ticket_statuses_again(&self, connection: ConnectionId, now: Timestamp) -> Result<(), StoreError> {
+        transaction!(self, async |tx| tx
+            .execute(AGAIN.bind(connection).bind(now))
+            .await
+            .map(drop))
+    }
+
+    /// Says when it is tried again to change a status comment; `None` = not until it is to say something else.
     pub async fn ticket_status_later(&self, due: &StatusDue, at: Option<Timestamp>) -> Result<(), StoreError> {
         transaction!(self, async |tx| {
             let key = &due.key;
             let later = LATER.bind(key.connection).bind(key.project).bind(key.ticket);
-            tx.execute(later.bind(at)).await.map(drop)
+            tx.execute(later.bind(at).bind(due.wanted.as_str())).await.map(drop)
         })
     }
 }

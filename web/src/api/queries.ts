@@ -209,6 +209,20 @@ export const chatOptions = (workspace: string, enabled: boolean) =>
     enabled,
   });
 
+export const tasks = (workspace: string, enabled: boolean) =>
+  queryOptions({
+    queryKey: ["workspaces", workspace, "tasks"],
+    queryFn: ({ signal }) => call(api.GET("/api/v1/workspaces/{id}/tasks", { params: { path: { id: workspace } }, signal })),
+    staleTime: 60_000,
+    enabled,
+  });
+
+export const taskRuns = (filter: { workspace?: string; task?: string }) =>
+  list(["task-runs", filter], (cursor, signal) => call(api.GET("/api/v1/task-runs", { params: { query: { ...filter, limit: 50, cursor } }, signal })), LIVE);
+
+export const taskRun = (id: string) =>
+  queryOptions({ queryKey: ["task-runs", id], queryFn: ({ signal }) => call(api.GET("/api/v1/task-runs/{id}", { params: { path: { id } }, signal })) });
+
 export const connections = list(["connections"], (cursor, signal) => call(api.GET("/api/v1/connections", { params: { query: { limit: 100, cursor } }, signal })));
 
 export const connection = (id: string) =>

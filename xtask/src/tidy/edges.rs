@@ -55,6 +55,7 @@ const EDGES: &[(&str, &[&str])] = &[
         &[
             "bailey-api",
             "bailey-core",
+            "bailey-demo-forge",
             "bailey-gate",
             "bailey-llm",
             "bailey-mock",

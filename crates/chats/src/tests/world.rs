@@ -276,6 +276,7 @@ impl World {
             planned: false,
             once: false,
             limits: Limits::default(),
+            task: None,
             message: Some((Some(ADA), "hello".into())),
         }
     }

@@ -10,6 +10,9 @@ use crate::workspace::WorkspaceError;
 const LOCAL_LIMIT: Duration = Duration::from_mins(2);
 const PUSH_LIMIT: Duration = Duration::from_mins(5);
 
+/// Commits are the person's, and say that they did not write them alone. The address is nobody's.
+const CO_AUTHOR: &str = "Co-authored-by: Bailey agent <agent@bailey.invalid>";
+
 /// What every command begins with: no pager, and nothing that waits for somebody at a keyboard.
 const GIT: [&str; 4] = ["git", "--no-pager", "-c", "core.askPass=true"];
 
@@ -39,7 +42,7 @@ fn commands(request: &Request) -> Vec<Vec<String>> {
             } else {
                 git(&["add", "--all", "--"], paths)
             };
-            let mut more = vec![format!("--message={message}")];
+            let mut more = vec![format!("--message={message}"), format!("--trailer={CO_AUTHOR}")];
             if !paths.is_empty() {
                 more.push("--".to_owned());
                 more.extend(paths.iter().cloned());

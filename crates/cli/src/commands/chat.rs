@@ -4,8 +4,8 @@ use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use bailey_api::chats::{Chat, ChatCreate, ChatEvent, ChatMessage, ChatPart, ChatPlanAnswer};
-use bailey_core::CallId;
 use bailey_core::chat::{CallKind, ChatState, Outcome};
+use bailey_core::{CallId, ChatId};
 use clap::Args;
 use serde_json::Value;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -69,18 +69,12 @@ pub(crate) async fn run(arguments: Arguments, env: &Env) -> Result<ExitStatus, F
     let place = format!("/workspaces/{}/chats", segment(&workspace.id.to_string()));
     let chat: Chat = understood(api.post(&place, &ask).await?)?;
     note(&format!("chat {} with {}", chat.id, table::plain(&chat.model)));
-    let interrupts = signal(SignalKind::interrupt())?;
-    let mut talk = Talk {
-        path: path(chat.id),
-        api,
-        lines,
-        once,
-        interrupts,
-        after: 0,
-        calls: Vec::new(),
-        at_line: true,
-    };
-    talk.follow().await
+    Talk::new(api, chat.id, lines, once)?.follow().await
+}
+
+/// Follows a chat that somebody has begun, up to the end of the agent's turn.
+pub(super) async fn follow(api: Api, id: ChatId) -> Result<ExitStatus, Failure> {
+    Talk::new(api, id, Lines::new(), true)?.follow().await
 }
 
 /// What comes of a look at the chat.
@@ -107,6 +101,19 @@ struct Talk {
 }
 
 impl Talk {
+    fn new(api: Api, id: ChatId, lines: Lines, once: bool) -> Result<Self, Failure> {
+        Ok(Self {
+            path: path(id),
+            api,
+            lines,
+            once,
+            interrupts: signal(SignalKind::interrupt())?,
+            after: 0,
+            calls: Vec::new(),
+            at_line: true,
+        })
+    }
+
     async fn follow(&mut self) -> Result<ExitStatus, Failure> {
         let events = format!("{}/events", self.path);
         let mut seen = Instant::now();
@@ -355,7 +362,7 @@ fn asked(arguments: &str) -> Option<String> {
 }
 
 /// What a model or a tool says, without what a terminal would obey.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     text.chars()
         .filter(|c| matches!(c, '\n' | '\t') || !c.is_control())
         .collect()

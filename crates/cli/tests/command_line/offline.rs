@@ -61,6 +61,7 @@ Commands:
   admin          Do what needs no running server
   config         Check or show the configuration
   doctor         Find out what is wrong with this machine or its configuration
+  demo           Show how a ticket becomes a merge request, on this machine alone
   mock           Run a scripted model provider
   openapi        Print the description of the HTTP API
   version        Print the version

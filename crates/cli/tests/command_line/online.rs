@@ -147,7 +147,12 @@ fn connections_are_managed() {
     // Bailey itself answers there, and is no GitLab.
     let check = place.run(&["connections", "check", "lab"]);
     assert_eq!(check.code, 1, "{}", check.stderr);
-    assert!(check.stderr.contains("forge_unavailable"), "{}", check.stderr);
+    assert!(check.stderr.contains("lacks something"), "{}", check.stderr);
+    assert!(
+        check.stdout.contains("no template") && check.stdout.contains("g/p"),
+        "{}",
+        check.stdout
+    );
     assert_eq!(place.ok(&["connections", "runs", "lab"]), "no runs\n");
     assert_eq!(place.ok(&["connections", "deliveries", "lab"]), "no deliveries\n");
     place.ok(&["connections", "delete", "lab"]);

@@ -22,6 +22,8 @@ mod offboarding;
 #[cfg(test)]
 mod relay;
 #[cfg(test)]
+mod tasks;
+#[cfg(test)]
 mod terminals;
 #[cfg(test)]
 mod world;

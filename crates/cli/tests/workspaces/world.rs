@@ -72,6 +72,7 @@ impl World {
             scenarios: vec![
                 Scenario::parse("endless", endless).unwrap(),
                 Scenario::parse("chats", crate::chats::SCENARIO).unwrap(),
+                Scenario::parse("tasks", crate::tasks::SCENARIO).unwrap(),
             ],
             ..MockConfig::default()
         };
@@ -138,7 +139,7 @@ allow_missing_limits = ["cpu", "memory", "processes", "io", "disk"]
 
     /// The text of the template: it writes down each start, and stays.
     fn manifest(&self, version: u32) -> String {
-        let mark = &self.mark;
+        let (mark, tasks) = (&self.mark, crate::tasks::TASKS);
         format!(
             r#"
 display_name = "Probe"
@@ -162,6 +163,7 @@ name = "stays"
 display_name = "Stays"
 port = 9999
 command = "sleep 86400; : {mark}"
+{tasks}
 "#
         )
     }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{CallKind, CallState, Run};
+use crate::template::TaskOrigin;
 use crate::{CallId, ChatId, PersonId, Timestamp, WorkspaceId};
 
 /// The model that a chat talks to. It stays the same for the whole chat: another one could not read its cache.
@@ -50,6 +51,8 @@ pub struct Chat {
     pub system: Option<String>,
     /// What it has come to.
     pub run: Run,
+    /// The task that it is a run of; `None` = somebody began it as a conversation.
+    pub task: Option<TaskOrigin>,
     /// The number of the last part of its log.
     pub last: u64,
     /// Counts up whenever a worker takes it.

@@ -6,7 +6,8 @@ use super::error::{Position, TemplateError};
 use super::parameter::{Parameter, Preset};
 use super::reader::{Reader, Section};
 use super::text::{Kind, Text};
-use super::{EgressRule, Sharing, When, cron, names, parameters, parts, resolve, units};
+use super::{EgressRule, Sharing, When, cron, names, parameters, parts, resolve, tasks, units};
+use crate::chat::Limits;
 
 /// The most bytes of a `template.toml`.
 pub const LONGEST_MANIFEST: usize = 256 * 1024;
@@ -147,7 +148,23 @@ pub(super) struct ChatEntry {
 pub(super) struct TaskEntry {
     pub(super) name: String,
     pub(super) display_name: String,
-    pub(super) prompt: Text,
+    pub(super) description: String,
+    pub(super) prompt: Vec<PromptEntry>,
+    /// Where the prompt stands, and what it is called in messages.
+    pub(super) place: (Position, String),
+    pub(super) parameters: Vec<Parameter>,
+    pub(super) model: Option<String>,
+    pub(super) plan: bool,
+    pub(super) limits: Limits,
+    pub(super) directory: Option<Text>,
+}
+
+/// A piece of a task's prompt.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum PromptEntry {
+    Text(Text),
+    /// The place of a parameter of the task.
+    Parameter(String),
 }
 
 impl Template {
@@ -200,6 +217,10 @@ fn read<'a>(reader: &mut Reader<'a>, root: &mut Section<'_, 'a>) -> Template {
     let display_name = root.string(reader, "display_name");
     let description = root.string(reader, "description").unwrap_or_default();
     let icon = parts::icon(reader, root);
+    let chat = root
+        .section(reader, "chat")
+        .map(|s| chat(reader, s))
+        .unwrap_or_default();
     let mut template = Template {
         display_name,
         description,
@@ -224,11 +245,8 @@ fn read<'a>(reader: &mut Reader<'a>, root: &mut Section<'_, 'a>) -> Template {
         scripts: parts::scripts(reader, root),
         metadata: parts::metadata(reader, root),
         apps: parts::apps(reader, root),
-        tasks: parts::tasks(reader, root),
-        chat: root
-            .section(reader, "chat")
-            .map(|s| chat(reader, s))
-            .unwrap_or_default(),
+        tasks: tasks::read(reader, root, &chat.models),
+        chat,
         enforcement: None,
         auto_stop: None,
         max_lifetime: None,

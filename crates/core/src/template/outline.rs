@@ -22,6 +22,8 @@ pub struct TaskOutline<'a> {
     pub name: &'a str,
     /// What people read.
     pub display_name: &'a str,
+    /// What it is for.
+    pub description: &'a str,
 }
 
 impl Template {
@@ -40,6 +42,7 @@ impl Template {
         self.tasks.iter().map(|task| TaskOutline {
             name: &task.name,
             display_name: &task.display_name,
+            description: &task.description,
         })
     }
 }

@@ -59,7 +59,7 @@ pub enum Monotonic {
 }
 
 /// One of the values to choose from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParameterOption {
     /// The value; of a list parameter, the value of one element.
     pub value: ParameterValue,
@@ -105,8 +105,11 @@ pub struct Parameter {
     pub form: Form,
 }
 
+// As with values: bounds are numbers that are some.
+impl Eq for Parameter {}
+
 /// A named set of values.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Preset {
     /// What people read.
     pub name: String,
@@ -307,6 +310,16 @@ pub fn check_values(
     given: &ParameterValues,
     former: Option<&ParameterValues>,
 ) -> Result<ParameterValues, Vec<ParameterError>> {
+    check_values_of("template", definitions, given, former)
+}
+
+/// [`check_values`] for parameters of what is called so.
+pub(super) fn check_values_of(
+    what: &str,
+    definitions: &[Parameter],
+    given: &ParameterValues,
+    former: Option<&ParameterValues>,
+) -> Result<ParameterValues, Vec<ParameterError>> {
     let mut errors = Vec::new();
     let mut values = ParameterValues::new();
     let error = |name: &str, message: String| ParameterError {
@@ -316,7 +329,7 @@ pub fn check_values(
     for name in given.keys() {
         if !definitions.iter().any(|definition| definition.name == *name) {
             let hint = hint(name, definitions.iter().map(|definition| definition.name.as_str()));
-            errors.push(error(&shown(name), format!("is not one of this template{hint}")));
+            errors.push(error(&shown(name), format!("is not one of this {what}{hint}")));
         }
     }
     for definition in definitions {

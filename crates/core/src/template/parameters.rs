@@ -6,14 +6,7 @@ use super::{ParameterValue, ParameterValues, names};
 
 /// Reads `[[parameters]]` and `[[presets]]`, and tells the reader which names there are.
 pub(super) fn read<'a>(reader: &mut Reader<'a>, root: &mut Section<'_, 'a>) -> (Vec<Parameter>, Vec<Preset>) {
-    let mut taken = Vec::new();
-    let mut parameters = Vec::new();
-    for mut section in root.sections(reader, "parameters", 100) {
-        if let Some(parameter) = parameter(reader, &mut section, &mut taken) {
-            parameters.push(parameter);
-        }
-        section.finish(reader);
-    }
+    let (mut parameters, taken) = definitions(reader, root, Of::Workspace);
     // Those with faults of their own, too: a text that refers to one has no fault.
     reader.parameters = taken;
     let presets = presets(reader, root, &parameters);
@@ -21,7 +14,38 @@ pub(super) fn read<'a>(reader: &mut Reader<'a>, root: &mut Section<'_, 'a>) -> (
     (parameters, presets)
 }
 
-fn parameter<'a>(reader: &mut Reader<'a>, section: &mut Section<'_, 'a>, taken: &mut Vec<String>) -> Option<Parameter> {
+/// What parameters belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Workspace,
+    Task,
+}
+
+/// Reads `[[tasks.parameters]]`: all that stand there, and the names of those with faults of their own, too.
+pub(super) fn of_task<'a>(reader: &mut Reader<'a>, task: &mut Section<'_, 'a>) -> (Vec<Parameter>, Vec<String>) {
+    let (mut parameters, taken) = definitions(reader, task, Of::Task);
+    parameters.sort_by_key(|parameter| parameter.order);
+    (parameters, taken)
+}
+
+fn definitions<'a>(reader: &mut Reader<'a>, within: &mut Section<'_, 'a>, of: Of) -> (Vec<Parameter>, Vec<String>) {
+    let (mut parameters, mut taken) = (Vec::new(), Vec::new());
+    let most = if of == Of::Task { 30 } else { 100 };
+    for mut section in within.sections(reader, "parameters", most) {
+        if let Some(parameter) = parameter(reader, &mut section, &mut taken, of) {
+            parameters.push(parameter);
+        }
+        section.finish(reader);
+    }
+    (parameters, taken)
+}
+
+fn parameter<'a>(
+    reader: &mut Reader<'a>,
+    section: &mut Section<'_, 'a>,
+    taken: &mut Vec<String>,
+    of: Of,
+) -> Option<Parameter> {
     let name = section.named(reader, names::identifier, taken);
     let kind = section.need(reader, "type").and_then(|value| {
         reader.choice(
@@ -50,17 +74,11 @@ fn parameter<'a>(reader: &mut Reader<'a>, section: &mut Section<'_, 'a>, taken: 
         reader.check(value.at, &value.path, compile(&pattern)).map(|_| pattern)
     });
     let error = section.string(reader, "error");
-    let monotonic = section.take(reader, "monotonic").and_then(|value| {
-        if !matches!(kind, None | Some(ParameterType::Number)) {
-            reader.error(value.at, &value.path, "belongs to numbers only");
-        }
-        let words = [
-            ("increasing", Monotonic::Increasing),
-            ("decreasing", Monotonic::Decreasing),
-        ];
-        reader.choice(&value, &words)
-    });
-    let mutable = section.bool(reader, "mutable").unwrap_or(true);
+    // A task's values are given once for each run: they do not change.
+    let (monotonic, mutable) = match of {
+        Of::Workspace => changes(reader, section, kind),
+        Of::Task => (None, true),
+    };
     let order = section
         .take(reader, "order")
         .and_then(|value| reader.integer(&value, -1_000_000, 1_000_000));
@@ -84,6 +102,25 @@ fn parameter<'a>(reader: &mut Reader<'a>, section: &mut Section<'_, 'a>, taken: 
     };
     consistent(reader, section, &parameter, default.as_ref(), form.as_ref());
     Some(parameter)
+}
+
+/// How the value of a workspace's parameter may change.
+fn changes<'a>(
+    reader: &mut Reader<'a>,
+    section: &mut Section<'_, 'a>,
+    kind: Option<ParameterType>,
+) -> (Option<Monotonic>, bool) {
+    let monotonic = section.take(reader, "monotonic").and_then(|value| {
+        if !matches!(kind, None | Some(ParameterType::Number)) {
+            reader.error(value.at, &value.path, "belongs to numbers only");
+        }
+        let words = [
+            ("increasing", Monotonic::Increasing),
+            ("decreasing", Monotonic::Decreasing),
+        ];
+        reader.choice(&value, &words)
+    });
+    (monotonic, section.bool(reader, "mutable").unwrap_or(true))
 }
 
 fn usual_form(kind: ParameterType, options: bool) -> Form {

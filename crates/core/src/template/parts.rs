@@ -1,6 +1,6 @@
-//! Reading the lists of a template: files, scripts, figures, apps and tasks.
+//! Reading the lists of a template: files, scripts, figures and apps.
 
-use super::manifest::{AppEntry, AppTarget, Content, FileEntry, ProbeEntry, ProbeSource, ScriptEntry, TaskEntry};
+use super::manifest::{AppEntry, AppTarget, Content, FileEntry, ProbeEntry, ProbeSource, ScriptEntry};
 use super::manifest::{duration, when};
 use super::names;
 use super::reader::{Reader, Section, Value};
@@ -250,25 +250,4 @@ fn target<'a>(reader: &mut Reader<'a>, section: &mut Section<'_, 'a>) -> Option<
             None
         }
     }
-}
-
-pub(super) fn tasks<'a>(reader: &mut Reader<'a>, root: &mut Section<'_, 'a>) -> Vec<TaskEntry> {
-    let (mut taken, mut tasks) = (Vec::new(), Vec::new());
-    for mut section in root.sections(reader, "tasks", 100) {
-        let name = section.named(reader, names::identifier, &mut taken);
-        let display_name = section.string(reader, "display_name");
-        let prompt = section
-            .need(reader, "prompt")
-            .and_then(|value| reader.text(&value, Kind::Plain));
-        section.finish(reader);
-        if let (Some(name), Some(prompt)) = (name, prompt) {
-            let display_name = display_name.unwrap_or_else(|| name.clone());
-            tasks.push(TaskEntry {
-                name,
-                display_name,
-                prompt,
-            });
-        }
-    }
-    tasks
 }

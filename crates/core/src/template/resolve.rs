@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::error::TemplateError;
-use super::manifest::{AppTarget, ChatEntry, Content, ProbeSource, Template};
+use super::manifest::{AppTarget, ChatEntry, Content, ProbeSource, PromptEntry, TaskEntry, Template};
 use super::text::Text;
 use super::{
-    App, Base, ChatDefaults, EnforcementLevel, ManagedFile, ParameterValues, Probe, ProbeKind, Resolved, Resources,
-    Root, Script, Target, Task, units,
+    App, Base, ChatDefaults, EnforcementLevel, ManagedFile, ParameterValues, Probe, ProbeKind, Prompt, PromptPiece,
+    Resolved, Resources, Root, Script, Target, Task, units,
 };
 use crate::WorkspaceId;
 
@@ -16,6 +16,8 @@ const AUTO_STOP: u64 = 30 * 60;
 
 /// The longest instructions for agents, in bytes.
 const LONGEST_PROMPT: usize = 64 * 1024;
+/// The longest path of a directory, in bytes.
+const LONGEST_PATH: usize = 1024;
 
 /// What is known of a workspace beside its parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -377,15 +379,60 @@ impl<'v> Filler<'v> {
     fn tasks(&mut self, template: &Template) -> Vec<Task> {
         let mut tasks = Vec::new();
         for task in &template.tasks {
-            if let Some(prompt) = self.text(&task.prompt) {
-                let (name, display_name) = (task.name.clone(), task.display_name.clone());
+            let directory = task.directory.as_ref().map(|text| self.directory(text));
+            if let (Some(prompt), None | Some(Some(_))) = (self.prompt(task), &directory) {
                 tasks.push(Task {
-                    name,
-                    display_name,
+                    name: task.name.clone(),
+                    display_name: task.display_name.clone(),
+                    description: task.description.clone(),
                     prompt,
+                    parameters: task.parameters.clone(),
+                    model: task.model.clone(),
+                    plan: task.plan,
+                    limits: task.limits,
+                    directory: directory.flatten(),
                 });
             }
         }
         tasks
+    }
+
+    fn prompt(&mut self, task: &TaskEntry) -> Option<Prompt> {
+        let (mut pieces, mut bytes) = (Vec::new(), 0);
+        for piece in &task.prompt {
+            pieces.push(match piece {
+                PromptEntry::Text(text) => {
+                    let filled = self.text(text)?;
+                    bytes += filled.len();
+                    PromptPiece::Text(filled)
+                }
+                PromptEntry::Parameter(name) => PromptPiece::Parameter(name.clone()),
+            });
+        }
+        if bytes <= LONGEST_PROMPT {
+            return Some(pieces.into());
+        }
+        let (at, path) = &task.place;
+        self.errors.push(TemplateError {
+            line: at.line,
+            column: at.column,
+            path: path.clone(),
+            message: format!("comes to more than {LONGEST_PROMPT} bytes"),
+        });
+        None
+    }
+
+    fn directory(&mut self, text: &Text) -> Option<String> {
+        let directory = self.text(text)?;
+        let is_good =
+            !directory.is_empty() && directory.len() <= LONGEST_PATH && !directory.chars().any(char::is_control);
+        if !is_good {
+            self.error(
+                text,
+                format!("must be a path of at most {LONGEST_PATH} bytes without control characters"),
+            );
+            return None;
+        }
+        Some(directory)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EnforcementLevel, Sharing};
+use super::{EnforcementLevel, Sharing, Task};
 
 /// Everything that a workspace is made of, after parameters and facts of the workspace are filled in.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -226,16 +226,4 @@ pub struct EgressRule {
     pub host: String,
     /// The port.
     pub port: u16,
-}
-
-/// A named job for an AI agent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Task {
-    /// Its name.
-    pub name: String,
-    /// What people read.
-    pub display_name: String,
-    /// What the agent is told.
-    pub prompt: String,
 }

@@ -159,7 +159,7 @@ fn a_whole_template_comes_to_a_whole_workspace() {
     assert_eq!(resolved.chat.models, ["large", "small"]);
     assert!(resolved.browser_only);
     assert_eq!(resolved.base.layers, ["ab"]);
-    assert_eq!(resolved.tasks[0].prompt, "Review the work of ada");
+    assert_eq!(resolved.tasks[0].prompt.shown(), "Review the work of ada");
 }
 
 #[test]

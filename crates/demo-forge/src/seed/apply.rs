@@ -231,12 +231,15 @@ pub(crate) fn plan(state: &State, branches: &[(i64, String)], seed: &Seed) -> Ve
         let seeded = seed.projects.iter().find(|seeded| &seeded.path == path);
         let tickets = seeded.map_or(0, |seeded| seeded.tickets.len());
         for issue in state.issues.iter().filter(|issue| issue.project == project.id) {
-            let notes = state.comments(On::Issue(issue.id));
+            let notes = match state.comments(On::Issue(issue.id)) {
+                1 => "1 comment".to_owned(),
+                notes => format!("{notes} comments"),
+            };
             let iid = issue.iid;
             if usize::try_from(iid).is_ok_and(|iid| iid <= tickets) {
-                lines.push(format!("put back ticket {path}#{iid}, without its {notes} comments"));
+                lines.push(format!("put back ticket {path}#{iid}, without its {notes}"));
             } else {
-                lines.push(format!("delete ticket {path}#{iid} and its {notes} comments"));
+                lines.push(format!("delete ticket {path}#{iid} and its {notes}"));
             }
         }
         for request in state

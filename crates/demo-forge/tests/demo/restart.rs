@@ -90,7 +90,7 @@ async fn a_reset_puts_the_seed_back_and_touches_nothing_else() {
 
     let plan = world.forge.reset_plan().await.unwrap();
     for line in [
-        "put back ticket demo/greeter#1, without its 1 comments",
+        "put back ticket demo/greeter#1, without its 1 comment",
         "delete ticket demo/greeter#2 and its 0 comments",
         "delete merge request demo/greeter!1",
         "put back branch main of demo/greeter",

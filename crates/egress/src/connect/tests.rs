@@ -45,6 +45,16 @@ fn rules(hosts: &[&str], port: u16) -> Rules {
     Rules::new(&rules).unwrap()
 }
 
+/// Without names of the deployment's own.
+fn policy<'a>(rules: &'a Rules, exceptions: &'a Exceptions) -> Policy<'a> {
+    static NONE: std::sync::LazyLock<Hosts> = std::sync::LazyLock::new(Hosts::default);
+    Policy {
+        rules,
+        exceptions,
+        hosts: &NONE,
+    }
+}
+
 /// Never answers.
 struct Never;
 
@@ -57,7 +67,7 @@ impl Resolve for Never {
 const PATIENCE: Duration = Duration::from_secs(5);
 
 async fn try_it(resolver: &Scripted, rules: &Rules, host: &str, port: u16) -> Result<SocketAddr, Refusal> {
-    connect(resolver, rules, &Exceptions::default(), host, port, PATIENCE)
+    connect(resolver, policy(rules, &Exceptions::default()), host, port, PATIENCE)
         .await
         .map(|(_, address)| address)
 }
@@ -140,13 +150,20 @@ async fn a_name_is_looked_up_once_and_the_judged_address_is_dialled() {
     let resolver = Scripted::new("mirror.example", &[&["127.0.0.2"], &["127.0.0.3"]]);
     let exceptions = Exceptions::new(vec!["127.0.0.2/32".parse().unwrap()]);
     let rules = rules(&["mirror.example"], port);
-    let connected = connect(&resolver, &rules, &exceptions, "Mirror.Example.", port, PATIENCE).await;
+    let connected = connect(
+        &resolver,
+        policy(&rules, &exceptions),
+        "Mirror.Example.",
+        port,
+        PATIENCE,
+    )
+    .await;
     let (stream, address) = connected.unwrap();
     assert_eq!(address, listener.local_addr().unwrap());
     assert_eq!(stream.peer_addr().unwrap(), address);
     assert_eq!(*resolver.asked.lock().unwrap(), ["mirror.example"]);
     // The name leads elsewhere now, outside of the exception.
-    let refused = connect(&resolver, &rules, &exceptions, "mirror.example", port, PATIENCE).await;
+    let refused = connect(&resolver, policy(&rules, &exceptions), "mirror.example", port, PATIENCE).await;
     assert_eq!(refused.unwrap_err().code(), "not_public");
 }
 
@@ -164,14 +181,14 @@ async fn failures_of_the_network_are_told_apart_from_denials() {
         ("empty.example", "no_address"),
         ("dead.example", "unreachable"),
     ] {
-        let refused = connect(&resolver, &rules, &exceptions, host, port, PATIENCE)
+        let refused = connect(&resolver, policy(&rules, &exceptions), host, port, PATIENCE)
             .await
             .unwrap_err();
         assert_eq!(refused.code(), code);
         assert!(!refused.is_denial());
     }
     let patience = Duration::from_millis(20);
-    let refused = connect(&Never, &rules, &exceptions, "slow.example", port, patience).await;
+    let refused = connect(&Never, policy(&rules, &exceptions), "slow.example", port, patience).await;
     assert_eq!(refused.unwrap_err().code(), "timed_out");
 }
 
@@ -180,12 +197,111 @@ async fn localhost_is_found_and_refused() {
     let rules = rules(&["localhost"], 22);
     let refused = connect(
         &SystemResolver::default(),
-        &rules,
-        &Exceptions::default(),
+        policy(&rules, &Exceptions::default()),
         "localhost.",
         22,
         PATIENCE,
     )
     .await;
     assert_eq!(refused.unwrap_err().code(), "not_public");
+}
+
+/// Rules of several hosts at several ports.
+fn many(list: &[(&str, u16)]) -> Rules {
+    let rule = |(host, port): &(&str, u16)| EgressRule {
+        host: (*host).to_owned(),
+        port: *port,
+    };
+    Rules::new(&list.iter().map(rule).collect::<Vec<_>>()).unwrap()
+}
+
+#[tokio::test]
+async fn a_name_of_the_deployment_leads_to_its_address_at_its_port_alone() {
+    let (forge, other) = (
+        TcpListener::bind("127.0.0.1:0").await.unwrap(),
+        TcpListener::bind("127.0.0.1:0").await.unwrap(),
+    );
+    let (port, beside) = (forge.local_addr().unwrap().port(), other.local_addr().unwrap().port());
+    let hosts = Hosts::new([(format!("forge.test:{port}").as_str(), "127.0.0.1")]).unwrap();
+    // Everything has a rule; what decides is where it leads.
+    let hostile = [
+        "forge.test",
+        "alias.test",
+        "localhost",
+        "127.0.0.1",
+        "::1",
+        "::ffff:127.0.0.1",
+        "*.forge.test",
+    ];
+    let rules = many(
+        &hostile
+            .iter()
+            .flat_map(|host| [(*host, port), (*host, beside)])
+            .collect::<Vec<_>>(),
+    );
+    let mut resolver = Scripted::new("forge.test", &[&["127.0.0.1"]]);
+    for name in ["alias.test", "localhost", "a.forge.test"] {
+        resolver.answers.insert(name, vec![vec!["127.0.0.1"]]);
+    }
+    let exceptions = Exceptions::default();
+    macro_rules! policy {
+        ($rules:expr) => {
+            Policy {
+                rules: $rules,
+                exceptions: &exceptions,
+                hosts: &hosts,
+            }
+        };
+    }
+    for name in ["forge.test", "FORGE.test."] {
+        let (_, address) = connect(&resolver, policy!(&rules), name, port, PATIENCE).await.unwrap();
+        assert_eq!(address, forge.local_addr().unwrap());
+    }
+    assert!(resolver.asked.lock().unwrap().is_empty(), "it is not looked up");
+    for (name, port) in [
+        ("forge.test", beside),
+        ("alias.test", port),
+        ("a.forge.test", port),
+        ("localhost", port),
+        ("127.0.0.1", port),
+        ("::1", port),
+        ("::ffff:127.0.0.1", port),
+    ] {
+        let refused = connect(&resolver, policy!(&rules), name, port, PATIENCE).await;
+        assert_eq!(refused.unwrap_err().code(), "not_public", "{name}:{port}");
+    }
+    // The template has to name it as well, at this port.
+    for rules in [
+        Rules::default(),
+        many(&[("forge.test", beside)]),
+        many(&[("127.0.0.1", port)]),
+    ] {
+        let refused = connect(&resolver, policy!(&rules), "forge.test", port, PATIENCE).await;
+        assert_eq!(refused.unwrap_err().code(), "no_rule");
+    }
+    // Where nothing listens, it is said as of any other host.
+    drop(forge);
+    let refused = connect(&resolver, policy!(&rules), "forge.test", port, PATIENCE).await;
+    assert_eq!(refused.unwrap_err().code(), "unreachable");
+}
+
+#[tokio::test]
+async fn one_name_at_two_ports_is_two_names() {
+    let (one, other) = (
+        TcpListener::bind("127.0.0.1:0").await.unwrap(),
+        TcpListener::bind("127.0.0.2:0").await.unwrap(),
+    );
+    let ports = [one.local_addr().unwrap().port(), other.local_addr().unwrap().port()];
+    let names = ports.map(|port| format!("forge.test:{port}"));
+    let hosts = Hosts::new([(names[0].as_str(), "127.0.0.1"), (names[1].as_str(), "127.0.0.2")]).unwrap();
+    let rules = many(&ports.map(|port| ("forge.test", port)));
+    let policy = Policy {
+        rules: &rules,
+        exceptions: &Exceptions::default(),
+        hosts: &hosts,
+    };
+    for (port, listener) in ports.into_iter().zip([&one, &other]) {
+        let (_, address) = connect(&Never, policy, "forge.test", port, PATIENCE).await.unwrap();
+        assert_eq!(address, listener.local_addr().unwrap());
+    }
 }

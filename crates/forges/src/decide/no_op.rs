@@ -47,6 +47,17 @@ pub enum NoOp {
         /// The commenter's user name.
         name: String,
     },
+    /// The comment is for some people alone, and what the agent makes of it would be for all.
+    #[error("internal comments are not passed on to the agent of a ticket that everybody sees")]
+    CommentInternal,
+    /// The assignee's git does not get into the forge.
+    #[error(
+        "{name} has not linked their account of this forge at Bailey, so that an agent could not push for them; they link it in their profile"
+    )]
+    AccountNotLinked {
+        /// The assignee's user name.
+        name: String,
+    },
     /// Nobody is assigned.
     #[error("nobody is assigned; assign the ticket to the person whose workspace it is to be")]
     NoAssignee,
@@ -139,6 +150,8 @@ impl NoOp {
             Self::Bot { .. } => "bot",
             Self::SenderMayNot { .. } => "sender_may_not",
             Self::CommenterMayNot { .. } => "commenter_may_not",
+            Self::CommentInternal => "comment_internal",
+            Self::AccountNotLinked { .. } => "account_not_linked",
             Self::NoAssignee => "no_assignee",
             Self::AssigneeUnknown { .. } => "assignee_unknown",
             Self::AssigneeSuspended { .. } => "assignee_suspended",
@@ -160,6 +173,15 @@ impl NoOp {
         }
     }
 
+    /// Whether somebody asked for something and did not get it.
+    pub const fn is_refusal(&self) -> bool {
+        self.is_told()
+            || matches!(
+                self,
+                Self::SenderMayNot { .. } | Self::CommenterMayNot { .. } | Self::CommentInternal | Self::Bot { .. }
+            )
+    }
+
     /// Whether it is said in the ticket too, once: where a person asked for something and can do something about it. The
     /// audit log has every one.
     ///
@@ -169,6 +191,7 @@ impl NoOp {
             Self::LabelRefused { .. }
             | Self::ConflictingLabels
             | Self::NoAssignee
+            | Self::AccountNotLinked { .. }
             | Self::AssigneeUnknown { .. }
             | Self::AssigneeSuspended { .. }
             | Self::Budget { .. }
@@ -192,6 +215,7 @@ impl NoOp {
             | Self::NoRun
             | Self::NoChat
             | Self::CommentEdited
+            | Self::CommentInternal
             | Self::CommentEmpty
             | Self::OtherBranch => false,
         }

@@ -27,6 +27,7 @@ fn labels(names: &[&str]) -> Vec<String> {
 struct Case {
     prefix: Prefix,
     sender: Access,
+    labellers: Vec<(i64, Access)>,
     ticket: Option<Ticket>,
     history: Vec<LabelEvent>,
     handled: Vec<i64>,
@@ -52,6 +53,7 @@ impl Case {
         let person = Person {
             id: person_id(),
             active: true,
+            linked: true,
             may_start: true,
             template: Template::Ready,
             models: labels(&["claude-sonnet-4", "claude-sonnet-4-5", "claude-opus-4-1"]),
@@ -65,6 +67,7 @@ impl Case {
         Self {
             prefix: Prefix::default(),
             sender: Access::Write,
+            labellers: vec![(9, Access::Write)],
             ticket: Some(ticket),
             history: vec![arrived(41, label)],
             handled: Vec::new(),
@@ -138,6 +141,7 @@ impl Case {
                 sender: self.sender,
                 ticket: self.ticket.as_ref(),
                 history: &self.history,
+                labellers: &self.labellers,
                 handled: &self.handled,
                 assignees: &self.assignees,
                 live: self.live.as_ref(),
@@ -274,6 +278,12 @@ fn every_reason_for_nothing_is_told_apart() {
     check("no_assignee", true, &|case| case.assignees.clear());
     check("assignee_unknown", true, &|case| case.assignees[0].person = None);
     check("assignee_suspended", true, &|case| case.person().active = false);
+    // Who put the label on, where the event is another's: a maintainer assigns a ticket that a reporter labelled.
+    check("sender_may_not", true, &|case| case.labellers = vec![(9, Access::Read)]);
+    check("sender_may_not", false, &|case| case.labellers.clear());
+    check("bot", false, &|case| case.history[0].by.bot = true);
+    check("own", false, &|case| case.history[0].by.id = 1);
+    check("account_not_linked", true, &|case| case.person().linked = false);
     check("already_handled", false, &|case| case.handled.push(41));
     check("budget", true, &|case| case.person().budget_left = false);
     check("no_permission", true, &|case| case.person().may_start = false);

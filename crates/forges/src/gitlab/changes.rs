@@ -5,9 +5,10 @@ use serde_json::json;
 use super::GitLab;
 use super::wire::{WireBranch, WireMergeRequest};
 use crate::branch::BranchName;
+use crate::comment;
 use crate::error::{Cause, ForgeError};
 use crate::forge::MergeRequestWanted;
-use crate::model::{Branch, Ensured, MergeRequest, ProjectRef};
+use crate::model::{Branch, Ensured, MergeRequest, MergeRequestState, ProjectRef};
 
 impl GitLab {
     pub(super) async fn read_branch(&self, project: &ProjectRef, name: &str) -> Result<Option<Branch>, ForgeError> {
@@ -44,7 +45,7 @@ impl GitLab {
         source_branch: &str,
     ) -> Result<Option<MergeRequest>, ForgeError> {
         let target = Self::of_project(project, &["merge_requests"])
-            .with("state", "opened")
+            .with("state", "all")
             .with("scope", "all")
             .with("source_branch", source_branch)
             .with("per_page", "20");
@@ -52,8 +53,9 @@ impl GitLab {
         // A fork can have a branch of the same name.
         let ours = found
             .into_iter()
-            .filter(|request| request.source_project_id == Some(project.id));
-        Ok(ours.min_by_key(|request| request.iid).map(MergeRequest::from))
+            .filter(|request| request.source_project_id == Some(project.id))
+            .map(MergeRequest::from);
+        Ok(ours.max_by_key(|request| (request.state == MergeRequestState::Open, request.number)))
     }
 
     pub(super) async fn ensure_merge_request(
@@ -62,7 +64,7 @@ impl GitLab {
         wanted: &MergeRequestWanted,
     ) -> Result<Ensured<MergeRequest>, ForgeError> {
         let source = wanted.source_branch.as_str();
-        if let Some(found) = self.read_merge_request(project, source).await? {
+        if let Some(found) = self.read_merge_request(project, source).await?.filter(is_open) {
             return self.merge_request_up_to_date(project, found, wanted).await;
         }
         let mut body = json!({
@@ -83,29 +85,36 @@ impl GitLab {
         {
             Ok(made) => Ok(Ensured::Created(made.into())),
             // Another worker was quicker, or the answer was lost.
-            Err(error) if error.may_be_done() => match self.read_merge_request(project, source).await? {
-                Some(found) => self.merge_request_up_to_date(project, found, wanted).await,
-                None => Err(error),
-            },
+            Err(error) if error.may_be_done() => {
+                match self.read_merge_request(project, source).await?.filter(is_open) {
+                    Some(found) => self.merge_request_up_to_date(project, found, wanted).await,
+                    None => Err(error),
+                }
+            }
             Err(error) => Err(error),
         }
     }
 
-    /// People may have changed the title and taken the draft's mark away; both are left to them. The description is Bailey's.
+    /// People may have changed the title and taken the draft's mark away; both are left to them. Of the description, what stands between
+    /// Bailey's marks is Bailey's.
     async fn merge_request_up_to_date(
         &self,
         project: &ProjectRef,
         found: MergeRequest,
         wanted: &MergeRequestWanted,
     ) -> Result<Ensured<MergeRequest>, ForgeError> {
-        if found.body.trim_end() == wanted.body.trim_end() {
+        let Some(description) = comment::renewed(&found.body, &wanted.body) else {
             return Ok(Ensured::Found(found));
-        }
+        };
         let target = Self::of_project(project, &["merge_requests", &found.number.to_string()]);
-        let body = json!({ "description": wanted.body });
+        let body = json!({ "description": description });
         let changed: WireMergeRequest = self.api.put("change the merge request", &target, &body).await?;
         Ok(Ensured::Updated(changed.into()))
     }
+}
+
+fn is_open(request: &MergeRequest) -> bool {
+    request.state == MergeRequestState::Open
 }
 
 fn title(wanted: &MergeRequestWanted) -> String {

@@ -217,6 +217,9 @@ pub(super) struct WireNote {
     author: WireUser,
     #[serde(default)]
     system: bool,
+    internal: Option<bool>,
+    /// What older versions call it.
+    confidential: Option<bool>,
     #[serde(deserialize_with = "time")]
     created_at: Timestamp,
 }
@@ -228,6 +231,7 @@ impl From<WireNote> for Comment {
             author: note.author.actor(),
             body: note.body.unwrap_or_default(),
             system: note.system,
+            internal: note.internal == Some(true) || note.confidential == Some(true),
             created_at: note.created_at,
         }
     }
@@ -294,6 +298,7 @@ pub(super) struct WireMergeRequest {
     source_branch: String,
     pub(super) source_project_id: Option<i64>,
     target_branch: String,
+    sha: Option<String>,
     state: String,
     title: String,
     description: Option<String>,
@@ -306,6 +311,7 @@ impl From<WireMergeRequest> for MergeRequest {
             url: request.web_url,
             source_branch: request.source_branch,
             target_branch: request.target_branch,
+            tip: request.sha,
             state: match request.state.as_str() {
                 "merged" => MergeRequestState::Merged,
                 "closed" => MergeRequestState::Closed,

@@ -67,6 +67,7 @@ fn person(name: &str) -> Option<Person> {
     (name == "ada").then(|| Person {
         id,
         active: true,
+        linked: true,
         may_start: true,
         template: Template::Ready,
         models: vec!["claude-sonnet-4".to_owned(), "claude-sonnet-4-5".to_owned()],
@@ -97,6 +98,7 @@ async fn work(forge: &GitLab, event: &Event, kept: &mut Kept) -> Decision {
             sender,
             ticket: ticket.as_ref(),
             history: &history,
+            labellers: &[(event.sender.id, sender)],
             handled: &kept.handled,
             assignees: &assignees,
             live: kept.live.as_ref(),

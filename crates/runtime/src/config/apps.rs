@@ -1,10 +1,11 @@
 //! `[apps]` and `[egress]`: what leads into workspaces, and what out of them.
 
 use bailey_core::template::Sharing;
-use bailey_egress::Net;
+use bailey_egress::{Hosts, Net};
 use serde::{Serialize, Serializer};
 
-use super::reader::{Section, boolean, list, parsed};
+use super::reader::{Section, boolean, list, parsed, text};
+use super::tree::Value;
 
 /// `[apps]`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -23,6 +24,14 @@ pub struct EgressConfig {
     /// Blocks of addresses that workspaces may reach although they are not public, where a template names a host there.
     #[serde(serialize_with = "as_text")]
     pub allow_private: Vec<Net>,
+    /// Names that the server resolves itself, each for one port: for workspaces, where a template names them, and for the server's own
+    /// questions to forges.
+    #[serde(serialize_with = "as_entries")]
+    pub hosts: Hosts,
+}
+
+fn as_entries<S: Serializer>(hosts: &Hosts, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(hosts.entries())
 }
 
 pub(super) fn as_text<S: Serializer>(nets: &[Net], serializer: S) -> Result<S::Ok, S::Error> {
@@ -78,5 +87,36 @@ pub(super) fn egress(s: &mut Section<'_>) -> EgressConfig {
     let net = |node: &super::tree::Node| parsed(str::parse::<Net>)(node);
     EgressConfig {
         allow_private: s.or("allow_private", Vec::new(), |node| list(node, net)),
+        hosts: hosts(s),
     }
+}
+
+/// `[egress.hosts]`: each entry by itself, so that every mistake is told where it is.
+fn hosts(s: &mut Section<'_>) -> Hosts {
+    let Some(node) = s.take("hosts") else {
+        return Hosts::default();
+    };
+    let Value::Table(table) = node.value else {
+        s.note(
+            "hosts",
+            "expected a table of addresses, such as \"forge.example.test:8080\" = \"10.1.2.3\"",
+        );
+        return Hosts::default();
+    };
+    let mut good: Vec<(String, String)> = Vec::new();
+    for (from, node) in table {
+        let read = text(&node).and_then(|to| {
+            let before = good.iter().map(|(from, to)| (from.as_str(), to.as_str()));
+            let with = Hosts::new(before.chain([(from.as_str(), to.as_str())]));
+            with.map(|_| to).map_err(|error| error.to_string())
+        });
+        match read {
+            Ok(to) => good.push((from, to)),
+            Err(message) => {
+                s.cx.note(format!("{}.\"{from}\"", s.path_of("hosts")), Some(node.origin), message);
+            }
+        }
+    }
+    // Each of them was read already.
+    Hosts::new(good.iter().map(|(from, to)| (from.as_str(), to.as_str()))).unwrap_or_default()
 }

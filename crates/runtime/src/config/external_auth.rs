@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use bailey_egress::Hosts;
 use http::Uri;
 use serde::Serialize;
 
-use super::identity_providers::{address, filled, path_name, scope};
+use super::identity_providers::{address_with, filled, path_name, scope};
 use super::reader::{Section, list, parsed};
 use super::secret::{self, Credential, SecretKeys};
 
@@ -20,6 +21,9 @@ pub struct ExternalAuthConfig {
     pub kind: ExternalAuthKind,
     /// Where it is: scheme, host and port, without a slash at the end.
     pub base_url: String,
+    /// Where browsers find it, where that is another address than the server's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub browser_url: Option<String>,
     /// Where its API is, without a slash at the end.
     pub api_url: String,
     /// What Bailey is called there.
@@ -71,17 +75,17 @@ impl ExternalAuthKind {
     /// What it takes to clone, to push, and to say who somebody is.
     const fn scopes(self) -> &'static [&'static str] {
         match self {
-            Self::Gitlab => &["api", "read_user", "write_repository"],
+            Self::Gitlab => &["read_user", "write_repository"],
             Self::Github => &["repo", "read:user", "user:email"],
         }
     }
 }
 
 /// Reads all of them.
-pub(super) fn external_auth(root: &mut Section<'_>) -> Vec<ExternalAuthConfig> {
+pub(super) fn external_auth(root: &mut Section<'_>, hosts: &Hosts) -> Vec<ExternalAuthConfig> {
     let mut before: Vec<ExternalAuthConfig> = Vec::new();
     root.listed("external_auth", |s| {
-        let read = one(s)?;
+        let read = one(s, hosts)?;
         if before.iter().any(|other| other.name == read.name) {
             s.note("name", format!("another one is called `{}`", read.name));
         }
@@ -93,7 +97,7 @@ pub(super) fn external_auth(root: &mut Section<'_>) -> Vec<ExternalAuthConfig> {
     })
 }
 
-fn one(s: &mut Section<'_>) -> Option<ExternalAuthConfig> {
+fn one(s: &mut Section<'_>, hosts: &Hosts) -> Option<ExternalAuthConfig> {
     const KEYS: SecretKeys = SecretKeys {
         inline: "client_secret",
         file: "client_secret_file",
@@ -103,7 +107,12 @@ fn one(s: &mut Section<'_>) -> Option<ExternalAuthConfig> {
     let written = s.required("kind", parsed(known_kind));
     // Without a kind the rest is still read, so that its mistakes are told too.
     let kind = written.unwrap_or(ExternalAuthKind::Gitlab);
-    let base_url = s.or("base_url", kind.base_url().to_owned(), parsed(origin));
+    let base_url = s.or(
+        "base_url",
+        kind.base_url().to_owned(),
+        parsed(|text: &str| origin(text, hosts)),
+    );
+    let browser_url = s.get("browser_url", parsed(|text: &str| origin(text, hosts)));
     let api_url = kind.api_url(&base_url);
     let client_id = s.required("client_id", filled);
     let client_secret = secret::read(s, KEYS);
@@ -113,7 +122,7 @@ fn one(s: &mut Section<'_>) -> Option<ExternalAuthConfig> {
             "missing; write client_secret_file, client_secret_env or client_secret",
         );
     }
-    let trimmed = |text: &str| address(text).map(|text| text.trim_end_matches('/').to_owned());
+    let trimmed = |text: &str| address_with(text, hosts).map(|text| text.trim_end_matches('/').to_owned());
     let display_name = s.get("display_name", filled).or_else(|| name.clone());
     let api_url = s.or("api_url", api_url, parsed(trimmed));
     let scopes = kind.scopes().iter().map(|&scope| scope.to_owned()).collect();
@@ -125,6 +134,7 @@ fn one(s: &mut Section<'_>) -> Option<ExternalAuthConfig> {
         display_name: display_name?,
         kind,
         base_url,
+        browser_url,
         api_url,
         client_id: client_id?,
         client_secret: client_secret?,
@@ -142,8 +152,8 @@ fn known_kind(text: &str) -> Result<ExternalAuthKind, String> {
 }
 
 /// An address without a path. Git is given a token for a host, and a path would be shared with whatever else is at that host.
-fn origin(text: &str) -> Result<String, String> {
-    let text = address(text)?;
+fn origin(text: &str, hosts: &Hosts) -> Result<String, String> {
+    let text = address_with(text, hosts)?;
     let uri: Uri = text
         .parse()
         .map_err(|error| format!("`{text}` is no address ({error})"))?;

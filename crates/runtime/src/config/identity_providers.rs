@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use bailey_core::authz::Role;
 use bailey_core::people::valid_name;
+use bailey_egress::Hosts;
 use http::Uri;
 use serde::Serialize;
 
@@ -300,6 +301,11 @@ fn map<T>(node: &Node, value: impl Fn(&str) -> Result<T, String>) -> Result<BTre
 
 /// An https address; plain http where the traffic stays on this machine.
 pub(super) fn address(text: &str) -> Result<String, String> {
+    address_with(text, &Hosts::default())
+}
+
+/// The same; `hosts` are names that may be this machine's as well.
+pub(super) fn address_with(text: &str, hosts: &Hosts) -> Result<String, String> {
     let example = "write it as https://HOST or https://HOST/PATH";
     let uri: Uri = text
         .parse()
@@ -313,6 +319,7 @@ pub(super) fn address(text: &str) -> Result<String, String> {
     match uri.scheme_str() {
         Some("https") => Ok(text.to_owned()),
         Some("http") if is_loopback(authority.host()) => Ok(text.to_owned()),
+        Some("http") if hosts.is_loopback(authority.host(), authority.port_u16().unwrap_or(80)) => Ok(text.to_owned()),
         _ => Err(format!(
             "`{text}` is not https: whoever is in between could sign in as anybody; {example}"
         )),

@@ -303,9 +303,63 @@ fn apps_and_company_addresses_are_read() {
         ("[apps]\nmax_sharing = \"everyone\"\n", "expected owner"),
         ("[egress]\nallow_private = [\"10.1.2.3/24\"]\n", "beyond the length"),
         ("[egress]\nallow_private = [\"10.1.2.3\"]\n", "such as 10.1.2.0/24"),
+        ("[egress]\nhosts = []\n", "expected a table of addresses"),
+        (
+            "[egress.hosts]\n\"forge.test\" = \"127.0.0.1\"\n",
+            "line 2: egress.hosts.\"forge.test\": `forge.test` names no port",
+        ),
+        ("[egress.hosts]\n\"forge.test:80\" = 5\n", "expected text"),
+        (
+            "[egress.hosts]\n\"forge.test:80\" = \"169.254.169.254\"\n",
+            "may not be reached",
+        ),
+        (
+            "[egress.hosts]\n\"f.test:80\" = \"10.0.0.1\"\n\"F.test:80\" = \"10.0.0.2\"\n",
+            "another way",
+        ),
     ] {
         let errors = errors(text);
         assert!(errors.len() == 1 && errors[0].contains(wrong), "{errors:?}");
+    }
+}
+
+#[test]
+fn names_of_the_deployment_are_read_and_written() {
+    let text = "[egress.hosts]\n\"Forge.test:7070\" = \"127.0.0.1\"\n\"far.test:7070\" = \"10.0.0.1\"\n";
+    let config = load(text).unwrap();
+    assert!(config.egress.hosts.is_loopback("forge.test", 7070) && !config.egress.hosts.is_loopback("far.test", 7070));
+    let again = load(&config.to_toml().unwrap()).unwrap();
+    assert_eq!(again.egress, config.egress);
+    let two = errors("[egress.hosts]\n\"a\" = \"10.0.0.1\"\n\"b\" = \"10.0.0.1\"\n");
+    assert_eq!(two.len(), 2, "{two:?}");
+    // A forge there may be asked in plain http; one that leads elsewhere, or at another port, may not.
+    let forge = |url: &str, browser: &str| {
+        let forge = FORGE.replace("https://GitLab.example.com:443/", url);
+        format!("{text}{forge}browser_url = \"{browser}\"\n")
+    };
+    let config = load(&forge("http://forge.test:7070", "http://127.0.0.1:7070")).unwrap();
+    let read = &config.external_auth[0];
+    assert_eq!(
+        (
+            read.base_url.as_str(),
+            read.api_url.as_str(),
+            read.browser_url.as_deref()
+        ),
+        (
+            "http://forge.test:7070",
+            "http://forge.test:7070/api/v4",
+            Some("http://127.0.0.1:7070")
+        )
+    );
+    for (url, browser) in [
+        ("http://forge.test", "https://x.test"),
+        ("http://forge.test:7071", "https://x.test"),
+        ("http://far.test:7070", "https://x.test"),
+        ("http://a.forge.test:7070", "https://x.test"),
+        ("https://x.test", "http://x.test"),
+        ("https://x.test", "https://x.test/a"),
+    ] {
+        assert_eq!(errors(&forge(url, browser)).len(), 1, "{url} {browser}");
     }
 }
 
@@ -480,7 +534,7 @@ fn forges_are_read_whole_and_written_without_secrets() {
             ("http://127.0.0.1:9", "http://127.0.0.1:9/api/v3", "ghes"),
         ]
     );
-    assert_eq!(config.external_auth[0].scopes, ["api", "read_user", "write_repository"]);
+    assert_eq!(config.external_auth[0].scopes, ["read_user", "write_repository"]);
     assert_eq!(config.external_auth[2].scopes, ["repo"]);
     let written = config.to_toml().unwrap();
     assert!(

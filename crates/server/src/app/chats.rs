@@ -2,7 +2,7 @@
 
 pub(super) mod begin;
 pub(crate) mod follow;
-mod view;
+pub(super) mod view;
 
 use bailey_api::chats::{self as wire, ChatLimitsInput, ChatListQuery, ChatPlanAnswer, ChatUpdate};
 use bailey_api::{Code, Page};
@@ -31,7 +31,7 @@ impl From<InvalidTransition> for AppError {
 }
 
 /// What went wrong, where a text of the body at `pointer` is looked at.
-fn chat_error(error: ChatError, pointer: &str) -> AppError {
+pub(super) fn chat_error(error: ChatError, pointer: &str) -> AppError {
     match error {
         ChatError::Invalid(invalid) => invalid.into(),
         error @ (ChatError::Empty | ChatError::TooLong) => AppError::field(pointer, error.to_string()),
@@ -48,44 +48,52 @@ fn resource(chat: &Chat) -> Resource {
 impl App {
     /// Chats within reach, newest first.
     pub async fn chats_list(&self, caller: &Caller, query: ChatListQuery) -> Result<Page<wire::Chat>, AppError> {
-        let reach = self.people_within(caller).await?;
         let page = cursor::page(CURSOR, query.limit, query.cursor.as_deref(), ChatId::from_uuid)?;
-        let nothing = Page {
-            items: Vec::new(),
-            next_cursor: None,
+        let places = (query.owner.as_deref(), query.workspace.as_deref());
+        let Some(filter) = self.chat_filter(caller, places, query.state.as_deref()).await? else {
+            return Ok(Page {
+                items: Vec::new(),
+                next_cursor: None,
+            });
         };
-        let owner = match &query.owner {
-            Some(text) => match self.find_person(text, &reach).await? {
-                Some(person) => Some(person.id),
-                None => return Ok(nothing),
-            },
-            None => None,
-        };
-        let workspace = match &query.workspace {
-            Some(text) => match text.parse::<WorkspaceId>() {
-                Ok(id) => Some(id),
-                Err(_) => return Ok(nothing),
-            },
-            None => None,
-        };
-        let state = query.state.as_deref().map(|text| {
-            ChatState::parse(text).ok_or_else(|| AppError::Query {
-                parameter: "state",
-                detail: "is no state of a chat".to_owned(),
-            })
-        });
         let filter = ChatFilter {
-            owner,
-            workspace,
-            state: state.transpose()?,
             text: query.q,
-            reach,
+            ..filter
         };
         let (found, next) = self.store().chats_list(&filter, page).await?;
         Ok(Page {
             items: self.chats_view(found).await?,
             next_cursor: cursor::next(CURSOR, next.map(ChatId::uuid)),
         })
+    }
+
+    /// Which chats within reach are asked for; `None` = there is no such person or workspace, and so no such chat.
+    pub(super) async fn chat_filter(
+        &self,
+        caller: &Caller,
+        (owner, workspace): (Option<&str>, Option<&str>),
+        state: Option<&str>,
+    ) -> Result<Option<ChatFilter>, AppError> {
+        let mut filter = ChatFilter::within(self.people_within(caller).await?);
+        if let Some(text) = owner {
+            match self.find_person(text, &filter.reach).await? {
+                Some(person) => filter.owner = Some(person.id),
+                None => return Ok(None),
+            }
+        }
+        if let Some(text) = workspace {
+            match text.parse::<WorkspaceId>() {
+                Ok(id) => filter.workspace = Some(id),
+                Err(_) => return Ok(None),
+            }
+        }
+        if let Some(text) = state {
+            filter.state = Some(ChatState::parse(text).ok_or_else(|| AppError::Query {
+                parameter: "state",
+                detail: "is no state of a chat".to_owned(),
+            })?);
+        }
+        Ok(Some(filter))
     }
 
     /// One chat.
@@ -228,7 +236,7 @@ impl App {
 
     /// The chat of this id, if it is within reach. What a chat shows of a workspace that only the browser leads into, it shows in
     /// Bailey's own pages alone.
-    async fn chat_within(&self, caller: &Caller, id: ChatId) -> Result<Chat, AppError> {
+    pub(super) async fn chat_within(&self, caller: &Caller, id: ChatId) -> Result<Chat, AppError> {
         let reach = self.people_within(caller).await?;
         let chat = self.store().chat_get(id).await?;
         let chat = chat
@@ -238,7 +246,7 @@ impl App {
         Ok(chat)
     }
 
-    async fn chat_in_browser(&self, caller: &Caller, workspace: WorkspaceId) -> Result<(), AppError> {
+    pub(super) async fn chat_in_browser(&self, caller: &Caller, workspace: WorkspaceId) -> Result<(), AppError> {
         if caller.actor.session.is_some() {
             return Ok(());
         }
@@ -269,7 +277,7 @@ impl App {
 }
 
 /// The smaller of a limit that is asked for and one that holds anyway.
-fn least<T: Ord>(asked: Option<T>, most: Option<T>) -> Option<T> {
+pub(super) fn least<T: Ord>(asked: Option<T>, most: Option<T>) -> Option<T> {
     match (asked, most) {
         (Some(asked), Some(most)) => Some(asked.min(most)),
         (asked, most) => asked.or(most),
@@ -277,7 +285,7 @@ fn least<T: Ord>(asked: Option<T>, most: Option<T>) -> Option<T> {
 }
 
 /// What is asked for, within what the deployment allows.
-fn within(asked: &ChatLimitsInput, most: &Limits) -> Limits {
+pub(super) fn within(asked: &ChatLimitsInput, most: &Limits) -> Limits {
     Limits {
         steps: least(asked.steps, most.steps),
         seconds: least(asked.seconds, most.seconds),
@@ -286,7 +294,7 @@ fn within(asked: &ChatLimitsInput, most: &Limits) -> Limits {
 }
 
 /// Mistakes of limits that are asked for.
-fn check_limits(checks: &mut Checks, pointer: &str, asked: &ChatLimitsInput) {
+pub(super) fn check_limits(checks: &mut Checks, pointer: &str, asked: &ChatLimitsInput) {
     checks.not_zero(&format!("{pointer}/steps"), asked.steps.map(u64::from));
     checks.not_zero(&format!("{pointer}/seconds"), asked.seconds);
     if asked.cost.is_some_and(|cost| cost.0 <= Money::ZERO) {

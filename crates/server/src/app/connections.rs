@@ -2,12 +2,14 @@
 
 mod check;
 
+use std::collections::BTreeMap;
+
 use bailey_api::Page;
 use bailey_api::connections::{
     Connection, ConnectionCreate, ConnectionUpdate, Delivery, DeliveryList, ListQuery, TicketRun,
 };
+use bailey_core::authz::Action;
 use bailey_core::{ConnectionId, RunId};
-use bailey_forges::BaseUrl;
 use bailey_forges::label::Prefix;
 use bailey_forges::model::ForgeKind;
 use bailey_runtime::ids::NewId;
@@ -35,7 +37,7 @@ impl App {
         if ask.kind != ForgeKind::GitLab.as_str() {
             return Err(AppError::field("/kind", "must be `gitlab`; other forges come later"));
         }
-        let base_url = ask.base_url.trim_end_matches('/').to_owned();
+        let base = self.forges().base_url(&ask.base_url);
         let settings = ConnectionSettings {
             projects: ask.projects,
             prefix: ask.label_prefix.unwrap_or_else(|| Prefix::default().to_string()),
@@ -46,10 +48,16 @@ impl App {
             identity_providers: ask.identity_providers,
         };
         let mut checks = self.checked(&ask.name, &settings, Some(&ask.token));
-        if let Err(error) = BaseUrl::parse(&base_url) {
-            checks.wrong("/base_url", error.to_string());
-        }
+        let base_url = match &base {
+            Ok(base) => base.to_string(),
+            Err(error) => {
+                checks.wrong("/base_url", error.to_string());
+                ask.base_url
+            }
+        };
         checks.done()?;
+        vouches(caller, None, &settings)?;
+        self.others_projects(None, &base_url, &settings).await?;
         let now = self.now();
         let id = ConnectionId::new_at(now);
         let record = ConnectionRecord {
@@ -68,6 +76,8 @@ impl App {
         let change = Change::new("connections.create", resource(&record)).after(&shown);
         caller.record(change).await?;
         self.store().connection_insert(&record).await?;
+        let projects = &record.settings.projects;
+        self.store().connection_polls_begin(record.id, projects, now).await?;
         Ok(shown)
     }
 
@@ -100,7 +110,12 @@ impl App {
         settings.projects = ask.projects.or_old(&old.settings.projects);
         settings.prefix = ask.label_prefix.or_old(&old.settings.prefix);
         settings.template = ask.template.or(old.settings.template.clone());
-        settings.parameters = ask.parameters.or_old(&old.settings.parameters);
+        // Another template has parameters of its own.
+        settings.parameters = match ask.parameters {
+            Some(parameters) => parameters,
+            None if settings.template == old.settings.template => old.settings.parameters.clone(),
+            None => BTreeMap::new(),
+        };
         settings.models = ask.models.or(old.settings.models.clone());
         settings.default_model = ask.default_model.or(old.settings.default_model.clone());
         settings.identity_providers = ask.identity_providers.or_old(&old.settings.identity_providers);
@@ -108,6 +123,11 @@ impl App {
         record.enabled = ask.enabled.unwrap_or(record.enabled);
         self.checked(&record.name, &record.settings, ask.token.as_deref())
             .done()?;
+        vouches(caller, Some(&old.settings), &record.settings)?;
+        if record.enabled {
+            self.others_projects(Some(old.id), &old.base_url, &record.settings)
+                .await?;
+        }
         let new_token = ask.token.is_some();
         if let Some(token) = ask.token {
             let secrets = self.forges().open(&old)?.with_token(token);
@@ -119,14 +139,63 @@ impl App {
             .after(&json!({ "connection": shown, "new_credential": new_token }));
         caller.record(change).await?;
         self.store().connection_update(&record).await?;
+        self.connection_changed(&old, &record, new_token).await?;
         Ok(shown)
     }
 
-    /// Deletes a connection and the records of its runs. Their workspaces stay.
+    /// What follows from a change: runs end that nothing is done for any more, and projects are looked at from now on that were not before.
+    async fn connection_changed(
+        &self,
+        old: &ConnectionRecord,
+        new: &ConnectionRecord,
+        new_token: bool,
+    ) -> Result<(), AppError> {
+        let (now, before) = (self.now(), &old.settings.projects);
+        let fresh = |path: &&String| !old.enabled || !before.contains(path);
+        let fresh: Vec<String> = new.settings.projects.iter().filter(fresh).cloned().collect();
+        self.store().connection_polls_begin(new.id, &fresh, now).await?;
+        if new_token {
+            self.store().ticket_statuses_again(new.id, now).await?;
+        }
+        self.runs_end(new).await
+    }
+
+    /// Refuses projects that another connection with the same labels is for: a ticket would start two runs.
+    async fn others_projects(
+        &self,
+        own: Option<ConnectionId>,
+        base_url: &str,
+        settings: &ConnectionSettings,
+    ) -> Result<(), AppError> {
+        let mut checks = Checks::default();
+        for other in self.store().connections_enabled().await? {
+            if own == Some(other.id) || other.base_url != base_url || other.settings.prefix != settings.prefix {
+                continue;
+            }
+            for (i, path) in settings.projects.iter().enumerate() {
+                if other
+                    .settings
+                    .projects
+                    .iter()
+                    .any(|theirs| theirs.eq_ignore_ascii_case(path))
+                {
+                    let what = format!(
+                        "is a project of the connection `{}` already; take it out there, or give one of them another label prefix",
+                        other.name
+                    );
+                    checks.wrong(format!("/projects/{i}"), what);
+                }
+            }
+        }
+        checks.done()
+    }
+
+    /// Deletes a connection and the records of its runs. Their agents and workspaces are stopped, and the homes stay.
     pub async fn connection_delete(&self, caller: &Caller, text: &str) -> Result<(), AppError> {
         let record = self.connection_named(text).await?;
         let change = Change::new("connections.delete", resource(&record)).before(&self.connection_view(&record));
         caller.record(change).await?;
+        self.runs_abandon(&record).await?;
         self.store().connection_delete(record.id).await?;
         self.forges().forget(record.id);
         Ok(())
@@ -260,6 +329,19 @@ impl App {
         }
         checks
     }
+}
+
+/// Refuses to let a forge vouch for who people are, unless the caller may say that themselves: whoever runs the forge could name anybody.
+fn vouches(caller: &Caller, old: Option<&ConnectionSettings>, new: &ConnectionSettings) -> Result<(), AppError> {
+    let before = old.map_or_else(BTreeMap::new, |old| old.identity_providers.clone());
+    if new.identity_providers.is_empty()
+        || new.identity_providers == before
+        || caller.actor.may(Action::PersonWrite).is_ok()
+    {
+        return Ok(());
+    }
+    let what = "says whom the forge may vouch for, which takes `users.write`";
+    Err(AppError::field("/identity_providers", what))
 }
 
 /// The old value where nothing is said.

@@ -3,7 +3,7 @@
 mod access;
 mod layer;
 mod push;
-mod view;
+pub(super) mod view;
 
 use bailey_api::templates::{
     self as wire, TemplateDetail, TemplateListQuery, TemplatePromote, TemplateVersion, TemplateVersionDetail,

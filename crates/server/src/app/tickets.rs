@@ -6,15 +6,19 @@ mod clone;
 mod facts;
 mod hook;
 mod poll;
+mod propose;
 mod run;
 mod status;
 mod work;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use bailey_core::Timestamp;
+use bailey_core::{ConnectionId, Timestamp};
 use bailey_forges::ForgeError;
-use bailey_store::StoreError;
+use bailey_store::{Due, StoreError};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
 
 use super::{App, AppError};
@@ -75,18 +79,21 @@ fn said(done: Result<(), AppError>) {
 }
 
 impl App {
-    /// Works on deliveries and runs, until `stop`.
-    pub(crate) async fn work_on_tickets(self, stop: CancellationToken) {
+    /// Works on deliveries, runs and status comments, until `stop`. Each connection has turns of its own, so that a forge which does not
+    /// answer holds up nobody else, and of one connection a comment that cannot be written holds up no run.
+    pub async fn work_on_tickets(self, stop: CancellationToken) {
+        let mut turns = FuturesUnordered::new();
+        let mut busy = HashSet::new();
         loop {
-            let done = async {
-                while self.tickets_step().await? {}
-                Ok::<(), AppError>(())
-            };
-            tokio::select! {
-                done = done => said(done),
-                () = stop.cancelled() => return,
+            match self.store().connections_due(self.now()).await {
+                Ok(due) => {
+                    let fresh = due.into_iter().filter(|turn| busy.insert(*turn));
+                    turns.extend(fresh.map(|turn| self.turn(turn)));
+                }
+                Err(error) => said(Err(error.into())),
             }
             tokio::select! {
+                Some(turn) = turns.next() => drop(busy.remove(&turn)),
                 () = tokio::time::sleep(LOOK) => {}
                 () = self.forges().woken() => {}
                 () = stop.cancelled() => return,
@@ -94,10 +101,28 @@ impl App {
         }
     }
 
+    /// What is due, and a pause where what came of it cannot be stored: it would be due again at once.
+    async fn turn(&self, turn: (ConnectionId, Due)) -> (ConnectionId, Due) {
+        if let Err(error) = self.due_step(turn).await {
+            said(Err(error));
+            tokio::time::sleep(LOOK).await;
+        }
+        turn
+    }
+
+    async fn due_step(&self, (connection, due): (ConnectionId, Due)) -> Result<(), AppError> {
+        match due {
+            Due::Deliveries => self.deliveries_step(connection).await,
+            Due::Runs => self.runs_step(connection).await,
+            Due::Statuses => self.statuses_step(connection).await,
+        }
+    }
+
     /// Asks forges what has changed, until `stop`: at once, too, since what was told while no server ran was told to nobody.
     pub(crate) async fn poll_tickets(self, stop: CancellationToken) {
         loop {
             let done = async {
+                self.chats_left_end().await?;
                 self.tickets_poll().await?;
                 let before = self.now().plus_seconds(-KEPT);
                 self.store().deliveries_forget(before).await?;
@@ -119,10 +144,15 @@ impl App {
     /// # Errors
     /// Where the store fails; what was begun is taken up the next time.
     pub async fn tickets_step(&self) -> Result<bool, AppError> {
-        let _turn = self.forges().turn().await;
-        let mut any = self.deliveries_step().await?;
-        any |= self.runs_step().await?;
-        any |= self.statuses_step().await?;
+        let mut any = false;
+        for kind in [Due::Deliveries, Due::Runs, Due::Statuses] {
+            for turn in self.store().connections_due(self.now()).await? {
+                if turn.1 == kind {
+                    any = true;
+                    self.due_step(turn).await?;
+                }
+            }
+        }
         Ok(any)
     }
 }

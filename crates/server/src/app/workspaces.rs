@@ -1,7 +1,7 @@
 //! Workspaces: what people ask for. What is done about it is the fleet's business.
 
 mod build;
-mod choice;
+pub(super) mod choice;
 mod create;
 pub(crate) mod follow;
 mod view;

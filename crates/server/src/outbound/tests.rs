@@ -79,6 +79,7 @@ fn test<F: Future<Output = ()>>(body: impl FnOnce(Rig) -> F) {
         };
         let egress = EgressConfig {
             allow_private: vec!["127.0.0.2/32".parse().unwrap()],
+            hosts: Hosts::default(),
         };
         let mut registry = Registry::default();
         let outbound = Outbound::new(

@@ -11,7 +11,7 @@ use bailey_core::identity::ExternalAccount;
 use bailey_core::mask::Secrets;
 use bailey_core::{PersonId, Secret, Timestamp, WorkspaceId};
 use bailey_runtime::config::{ExternalAuthConfig, ExternalAuthKind};
-use bailey_runtime::http::ClientError;
+use bailey_runtime::http::{ClientError, Hosts};
 use serde::{Deserialize, Serialize};
 
 use super::ProviderError;
@@ -122,14 +122,14 @@ struct Inner {
 }
 
 impl External {
-    /// The forges of a configuration. Their tokens are encrypted with a key that is derived from `key`.
+    /// The forges of a configuration, asked where `hosts` say. Their tokens are encrypted with a key that is derived from `key`.
     ///
     /// # Errors
     /// Where the certificates that one is to be trusted by cannot be read.
-    pub fn new(config: &[ExternalAuthConfig], key: &MasterKey) -> Result<Self, ClientError> {
+    pub fn new(config: &[ExternalAuthConfig], hosts: &Hosts, key: &MasterKey) -> Result<Self, ClientError> {
         let forge = |config: &ExternalAuthConfig| {
             Ok(Forge {
-                fetcher: Fetcher::new(config.ca_file.as_deref())?,
+                fetcher: Fetcher::new(config.ca_file.as_deref(), hosts)?,
                 config: config.clone(),
             })
         };
@@ -152,6 +152,11 @@ impl External {
     pub(crate) fn get(&self, name: &str) -> Result<&Forge, ProviderError> {
         let found = self.0.all.iter().find(|forge| forge.config.name == name);
         found.ok_or(ProviderError::Unknown)
+    }
+
+    /// Whether accounts of a forge at this address can be linked.
+    pub(crate) fn links_at(&self, base_url: &str) -> bool {
+        self.all().iter().any(|forge| forge.config.base_url == base_url)
     }
 
     /// The one at this scheme and host.
@@ -234,7 +239,12 @@ mod tests {
         );
         let environment = [("HOME".to_owned(), "/nowhere".to_owned())];
         let config = Config::from_text(&text, None, environment.into_iter(), &Overrides::default()).unwrap();
-        External::new(&config.external_auth, &MasterKey::new(Secret::new([7; 32]))).unwrap()
+        External::new(
+            &config.external_auth,
+            &config.egress.hosts,
+            &MasterKey::new(Secret::new([7; 32])),
+        )
+        .unwrap()
     }
 
     #[test]

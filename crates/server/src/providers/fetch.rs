@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bailey_runtime::config::is_loopback;
-use bailey_runtime::http::{Client, ClientError, ClientOptions, client};
+use bailey_runtime::http::{self as web, Client, ClientError, ClientOptions, Hosts, client};
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderValue, Request, Response, Uri};
@@ -45,25 +45,33 @@ pub(super) enum FetchError {
 }
 
 /// Asks one provider.
-pub(super) struct Fetcher(Client);
+pub(super) struct Fetcher {
+    client: Client,
+    hosts: Hosts,
+}
 
 impl Fetcher {
-    pub(super) fn new(ca_file: Option<&Path>) -> Result<Self, ClientError> {
+    /// Trusts the certificates of `ca_file` besides the system's; `hosts` are names that the deployment resolves itself.
+    pub(super) fn new(ca_file: Option<&Path>, hosts: &Hosts) -> Result<Self, ClientError> {
         let options = ClientOptions {
             ca_file: ca_file.map(Path::to_owned),
+            hosts: hosts.clone(),
             ..ClientOptions::default()
         };
-        client(&options).map(Self)
+        Ok(Self {
+            client: client(&options)?,
+            hosts: hosts.clone(),
+        })
     }
 
     /// Sends a request, and reads the whole answer.
     pub(super) async fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, FetchError> {
-        let place = check(request.uri())?;
+        let place = check_with(request.uri(), &self.hosts)?;
         let (mut parts, body) = request.into_parts();
         parts.headers.insert(USER_AGENT, HeaderValue::from_static("bailey"));
         let request = Request::from_parts(parts, Full::new(Bytes::from(body)));
         let whole = async {
-            let answer = self.0.request(request).await;
+            let answer = self.client.request(request).await;
             let answer = answer.map_err(|error| FetchError::Connect(place.clone(), chain(&error)))?;
             let (parts, body) = answer.into_parts();
             let body = Limited::new(body, MOST).collect().await;
@@ -111,10 +119,16 @@ impl Fetcher {
 
 /// The place that an address leads to, if it is one that providers are asked at.
 pub(super) fn check(uri: &Uri) -> Result<String, FetchError> {
+    check_with(uri, &Hosts::default())
+}
+
+/// The same; `hosts` are names that may be this machine's as well.
+fn check_with(uri: &Uri, hosts: &Hosts) -> Result<String, FetchError> {
     let place = || format!("{}{}", uri.authority().map_or("", |a| a.as_str()), uri.path());
     match (uri.scheme_str(), uri.host()) {
         (Some("https"), Some(_)) => Ok(place()),
         (Some("http"), Some(host)) if is_loopback(host) => Ok(place()),
+        (Some("http"), Some(host)) if web::port(uri).is_some_and(|port| hosts.is_loopback(host, port)) => Ok(place()),
         (Some("http"), Some(_)) => Err(FetchError::Plain(uri.to_string())),
         _ => Err(FetchError::Address(uri.to_string())),
     }
@@ -153,6 +167,16 @@ mod tests {
             "http://localhost.evil.example/",
         ] {
             assert!(check(&bad.parse().unwrap()).is_err(), "{bad}");
+        }
+        let hosts = Hosts::new([("forge.test:7070", "127.0.0.1"), ("far.test:7070", "10.0.0.1")]).unwrap();
+        assert!(check_with(&"http://forge.test:7070/x".parse().unwrap(), &hosts).is_ok());
+        for bad in [
+            "http://forge.test/x",
+            "http://forge.test:7071/",
+            "http://far.test:7070/",
+            "http://a.forge.test:7070/",
+        ] {
+            assert!(check_with(&bad.parse().unwrap(), &hosts).is_err(), "{bad}");
         }
     }
 }

@@ -89,7 +89,7 @@ pub(super) fn identity_options(config: &Config, key: MasterKey) -> Result<Identi
         public_url: config.server.public_url.clone(),
         proxies: config.server.trusted_proxies.clone(),
         providers: Providers::new(&config.sign_in, &key)?,
-        external: External::new(&config.external_auth, &key)?,
+        external: External::new(&config.external_auth, &config.egress.hosts, &key)?,
         key,
     })
 }

@@ -307,8 +307,10 @@ async fn dial_with(
 
 /// Runs the command that a stream asks for, with nothing of the environment but a path and a home.
 async fn command(stream: Stream, home: PathBuf) {
-    let Ok((Purpose::Exec(start), pending)) = bailey_link::accept::<Purpose>(stream).await else {
-        return;
+    let (start, pending) = match bailey_link::accept::<Purpose>(stream).await {
+        Ok((Purpose::Exec(start), pending)) => (start, pending),
+        Ok((_, pending)) => return pending.refuse("commands are all that it does").await,
+        Err(_) => return,
     };
     std::fs::create_dir_all(&home).unwrap();
     let (_reader, mut writer) = bailey_link::frames(pending.accept().await.unwrap(), 1 << 20);
@@ -319,12 +321,11 @@ async fn command(stream: Stream, home: PathBuf) {
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("HOME", &home)
             .envs(&start.environment)
-            .current_dir(
-                start
-                    .directory
-                    .as_ref()
-                    .map_or_else(|| home.clone(), |directory| home.join(directory)),
-            )
+            .current_dir(start.directory.as_ref().map_or_else(
+                || home.clone(),
+                // What is the home directory inside is another one here.
+                |directory| home.join(directory.trim_start_matches("/home/dev/")),
+            ))
             .stdin(std::process::Stdio::null())
             .output()
     });

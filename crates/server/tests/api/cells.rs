@@ -13,7 +13,7 @@ use bailey_core::identity::{Session, SignInMethod};
 use bailey_core::key::{Key, KeyScope, ModelAccess};
 use bailey_core::people::Group;
 use bailey_core::period::Period;
-use bailey_core::template::Resolved;
+use bailey_core::template::{ParameterValues, Resolved, TaskOrigin};
 use bailey_core::workspace::{Build, BuildState, Quota, Transition};
 use bailey_core::{
     BudgetId, BuildId, ChatId, GrantId, GroupId, KeyId, Money, PersonId, SessionId, TemplateId, TemplateVersionId,
@@ -59,6 +59,7 @@ fn kind(path: &str) -> Option<&'static str> {
         "workspaces",
         "homes",
         "chats",
+        "task-runs",
         "users",
         "groups",
         "roles",
@@ -80,6 +81,7 @@ fn body(route: &str) -> Option<Value> {
         "PATCH /api/v1/budgets/{id}" => json!({"limit": "1"}),
         "POST /api/v1/templates/{id}/promote" => json!({"version": 1}),
         "POST /api/v1/chats/{id}/messages" | "POST /api/v1/chats/{id}/calls/{call}/answer" => json!({"text": "t"}),
+        "POST /api/v1/workspaces/{id}/task-runs" => json!({"task": "t"}),
         "POST /api/v1/chats/{id}/calls/{call}/plan" => json!({"accept": true}),
         "PUT /api/v1/templates/{id}/access" => json!({"everyone": true}),
         _ => {
@@ -313,7 +315,7 @@ impl Maker<'_> {
                 store.build_end(&build, Ok(()), T0).await.unwrap();
                 id.to_string()
             }
-            "chats" => {
+            "chats" | "task-runs" => {
                 let workspace = self.workspace(person).await;
                 let new = NewChat {
                     id: ChatId::new_at(T0),
@@ -331,6 +333,12 @@ impl Maker<'_> {
                     plan: PlanMode::Off,
                     once: false,
                     limits: Limits::default(),
+                    task: (kind == "task-runs").then(|| TaskOrigin {
+                        name: "t".into(),
+                        display_name: "T".into(),
+                        version: TemplateVersionId::new_at(T0),
+                        parameters: ParameterValues::new(),
+                    }),
                     message: None,
                     created_at: T0,
                 };
@@ -404,7 +412,10 @@ impl Maker<'_> {
             template,
             version,
             parameters: BTreeMap::new(),
-            resolved: Resolved::default(),
+            resolved: Resolved {
+                tasks: vec![serde_json::from_value(json!({"name": "t", "display_name": "T", "prompt": "p"})).unwrap()],
+                ..Resolved::default()
+            },
             auto_stop: None,
             created_at: T0,
         };
@@ -659,7 +670,7 @@ fn every_list_shows_what_is_within_reach() {
     test(async |app| {
         let running = app.run().await;
         let mut maker = prepare(&app).await;
-        let lists: [(&str, &str, Action); 12] = [
+        let lists: [(&str, &str, Action); 13] = [
             ("keys", "", Action::KeyRead),
             ("budgets", "", Action::BudgetRead),
             ("tokens", "", Action::TokenRead),
@@ -667,6 +678,7 @@ fn every_list_shows_what_is_within_reach() {
             ("requests", "", Action::LedgerRead),
             ("workspaces", "", Action::WorkspaceRead),
             ("chats", "", Action::ChatRead),
+            ("task-runs", "", Action::ChatRead),
             ("users", "", Action::PersonRead),
             ("groups", "", Action::GroupRead),
             ("templates", "", Action::TemplateRead),

@@ -48,19 +48,28 @@ rules:
 "#;
 
 /// An application whose worker runs, and a person with a workspace.
-struct Desk {
-    app: TestApp,
+pub(crate) struct Desk {
+    pub(crate) app: TestApp,
     running: Running,
-    inside: Inside,
-    ann: Client,
-    workspace: WorkspaceId,
+    pub(crate) inside: Inside,
+    pub(crate) ann: Client,
+    pub(crate) workspace: WorkspaceId,
     stop: CancellationToken,
 }
 
 fn desk<F: Future<Output = ()>>(chats: &str, body: impl FnOnce(Desk) -> F) {
+    desk_of((SCENARIO, "[base]\nroot = \"host\"\n"), chats, body);
+}
+
+/// A desk with a scripted model and a template for its workspace.
+pub(crate) fn desk_of<F: Future<Output = ()>>(
+    (scenario, template): (&str, &str),
+    chats: &str,
+    body: impl FnOnce(Desk) -> F,
+) {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("scenario.yaml");
-    std::fs::write(&file, SCENARIO).unwrap();
+    std::fs::write(&file, scenario).unwrap();
     let models = format!(
         "[providers.demo]\nkind = \"mock\"\nscenarios = \"{}\"\n\
          [[models]]\nname = \"large\"\nmax_output = 2000\nroutes = [{{ provider = \"demo\", price = {{ input = \"3\", output = \"15\" }} }}]\n\
@@ -71,7 +80,7 @@ fn desk<F: Future<Output = ()>>(chats: &str, body: impl FnOnce(Desk) -> F) {
         let running = app.run().await;
         let inside = Inside::default();
         running.agents.serve(&inside);
-        app.template("plain", "[base]\nroot = \"host\"\n").await;
+        app.template("plain", template).await;
         let ann = app.person("ann", Role::Member).await;
         let workspace = app.workspace(&ann, "plain", "dev").await;
         let stop = CancellationToken::new();
@@ -98,7 +107,7 @@ impl Desk {
         made["id"].as_str().unwrap().to_owned()
     }
 
-    async fn until(&self, chat: &str, state: &str) -> Value {
+    pub(crate) async fn until(&self, chat: &str, state: &str) -> Value {
         let began = Instant::now();
         loop {
             let found = self.ann.get(&format!("/api/v1/chats/{chat}")).await.ok(200);
@@ -113,12 +122,12 @@ impl Desk {
         }
     }
 
-    async fn events(&self, chat: &str) -> Vec<Value> {
+    pub(crate) async fn events(&self, chat: &str) -> Vec<Value> {
         let page = self.ann.get(&format!("/api/v1/chats/{chat}/events")).await.ok(200);
         page["items"].as_array().unwrap().clone()
     }
 
-    async fn act(&self, chat: &str, what: &str, body: Value) -> crate::harness::Reply {
+    pub(crate) async fn act(&self, chat: &str, what: &str, body: Value) -> crate::harness::Reply {
         self.ann.post(&format!("/api/v1/chats/{chat}/{what}"), body).await
     }
 

@@ -139,7 +139,7 @@ fn identity(config: &Config) -> IdentityOptions {
     let key = MasterKey::new(bailey_core::Secret::new([7; 32]));
     IdentityOptions {
         providers: Providers::new(&config.sign_in, &key).unwrap(),
-        external: External::new(&config.external_auth, &key).unwrap(),
+        external: External::new(&config.external_auth, &config.egress.hosts, &key).unwrap(),
         config: config.sign_in.clone(),
         public_url: None,
         proxies: vec!["10.0.0.0/8".parse().unwrap()],
@@ -258,7 +258,7 @@ impl TestApp {
             chats: config.chats.clone(),
             audit: audit.clone(),
             anchors: anchors.clone(),
-            forges: Forges::new(&MasterKey::new(bailey_core::Secret::new([7; 32]))).unwrap(),
+            forges: Forges::new(&MasterKey::new(bailey_core::Secret::new([7; 32])), &config.egress.hosts).unwrap(),
         });
         Self {
             router: bailey_server::routes::router(&app),

@@ -48,11 +48,14 @@ mod sign_in;
 #[cfg(test)]
 mod table;
 #[cfg(test)]
+mod tasks;
+#[cfg(test)]
 mod templates;
 #[cfg(test)]
 mod tickets;
 #[cfg(test)]
 mod tickets_agent;
+mod tickets_guards;
 #[cfg(test)]
 mod tickets_world;
 #[cfg(test)]

@@ -200,6 +200,10 @@ fn expected_of_workspaces() -> BTreeMap<&'static str, Needs> {
         ("POST /api/v1/chats/{id}/finish", To(A::ChatWrite)),
         ("POST /api/v1/chats/{id}/interrupt", To(A::ChatStop)),
         ("POST /api/v1/chats/{id}/stop", To(A::ChatStop)),
+        ("GET /api/v1/workspaces/{id}/tasks", To(A::ChatWrite)),
+        ("POST /api/v1/workspaces/{id}/task-runs", To(A::ChatWrite)),
+        ("GET /api/v1/task-runs", To(A::ChatRead)),
+        ("GET /api/v1/task-runs/{id}", To(A::ChatRead)),
         ("GET /api/v1/health", To(A::HealthRead)),
         ("GET /api/v1/models", To(A::ModelRead)),
         ("GET /api/v1/prices", To(A::ModelRead)),
@@ -255,6 +259,7 @@ pub(crate) fn request(operation: &str) -> (Method, String) {
         ("workspaces", "ws"),
         ("homes", "ws"),
         ("chats", "ch"),
+        ("task-runs", "ch"),
         ("connections", "con"),
     ];
     let kinds = if path.contains("/identities/") {

@@ -146,7 +146,10 @@ fn what_is_pushed_is_read_back() {
             json!([{"name": "Large", "description": "A lot.", "parameters": {"disk": 50, "size": "l"}}])
         );
         assert_eq!(content["apps"][0]["sharing"], "authenticated");
-        assert_eq!(content["tasks"], json!([{"name": "review", "display_name": "Review"}]));
+        assert_eq!(
+            content["tasks"],
+            json!([{"name": "review", "display_name": "Review", "description": ""}])
+        );
         assert_eq!(content["egress"], json!([{"host": "*.example.com", "port": 443}]));
         assert_eq!(
             (&content["browser_only"], &content["needs_layer"], &content["own_root"]),

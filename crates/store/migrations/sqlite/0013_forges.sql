@@ -15,11 +15,12 @@ CREATE TABLE connections (
 CREATE UNIQUE INDEX connections_name ON connections (name);
 CREATE INDEX connections_created_by ON connections (created_by);
 
--- How far the poll of a connection's project has come.
+-- How far the poll of a connection's project has come. `since`: the connection is for it from then on.
 CREATE TABLE connection_polls (
     connection BLOB    NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
     path       TEXT    NOT NULL,
     polled_to  INTEGER NOT NULL,
+    since      INTEGER NOT NULL,
     PRIMARY KEY (connection, path)
 ) STRICT, WITHOUT ROWID;
 
@@ -37,11 +38,12 @@ CREATE TABLE deliveries (
     finished_at INTEGER,
     PRIMARY KEY (connection, delivery)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX deliveries_due ON deliveries (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX deliveries_due ON deliveries (connection, due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX deliveries_finished ON deliveries (finished_at) WHERE finished_at IS NOT NULL;
 
 -- Runs of tickets. One is live until it has ended; what asked for it starts one run and never another. `workspace` and `chat` are
--- named before they are made.
+-- named before they are made. `merge_request` is the one that was proposed last, `seen` how its chat stood when the ticket
+-- was last brought up to date.
 CREATE TABLE ticket_runs (
     id             BLOB    NOT NULL PRIMARY KEY,
     connection     BLOB    NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
@@ -63,6 +65,8 @@ CREATE TABLE ticket_runs (
     chat           BLOB,
     state          TEXT    NOT NULL,
     cause          TEXT,
+    merge_request  INTEGER,
+    seen           TEXT,
     tries          INTEGER NOT NULL,
     due_at         INTEGER,
     created_at     INTEGER NOT NULL,
@@ -71,7 +75,7 @@ CREATE TABLE ticket_runs (
 ) STRICT;
 CREATE UNIQUE INDEX ticket_runs_arrival ON ticket_runs (connection, project, ticket, arrival);
 CREATE UNIQUE INDEX ticket_runs_live ON ticket_runs (connection, project, ticket) WHERE finished_at IS NULL;
-CREATE INDEX ticket_runs_due ON ticket_runs (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX ticket_runs_due ON ticket_runs (connection, due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX ticket_runs_person ON ticket_runs (person);
 
 -- What people wrote on a ticket while its run was under way; `passed` says that its chat has it.
@@ -100,4 +104,4 @@ CREATE TABLE ticket_status (
     due_at     INTEGER,
     PRIMARY KEY (connection, project, ticket)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX ticket_status_due ON ticket_status (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX ticket_status_due ON ticket_status (connection, due_at) WHERE due_at IS NOT NULL;

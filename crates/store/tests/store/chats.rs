@@ -7,6 +7,7 @@ use bailey_core::chat::{
     CallKind, CallState, Cause, Channel, Chat, ChatState, Engine, Event, InvalidTransition, Limits, LogPart, Outcome,
     Part, PlanMode, Prompts, Stop,
 };
+use bailey_core::template::{ParameterValue, TaskOrigin};
 use bailey_core::workspace::{Quota, Transition};
 use bailey_core::{CallId, ChatId, MessageId, Money, PersonId, Timestamp, WorkerId, WorkspaceId};
 use bailey_store::{
@@ -62,6 +63,7 @@ fn new(name: &str, workspace: WorkspaceId, message: Option<NewMessage>) -> NewCh
             cost: Some(Money::usd(1)),
             ..Limits::default()
         },
+        task: None,
         message,
         created_at: T0,
     }
@@ -457,6 +459,76 @@ async fn lists_show_what_is_within_reach(db: TestDb) {
     assert_eq!(list(&text, ListPage::first(9)).await.0.len(), 2);
 }
 
+async fn a_run_of_a_task_says_what_it_was_begun_from(db: TestDb) {
+    let store = with_people(&db).await;
+    let ada = person("ada").id;
+    let (workspace, build) = create(&store, "a", ada).await;
+    let origin = |name: &str| TaskOrigin {
+        name: name.into(),
+        display_name: "A task".into(),
+        version: workspace.version,
+        parameters: [
+            ("scope".to_owned(), ParameterValue::Text("`'\"; {{x}} \u{1f680}".into())),
+            ("depth".to_owned(), ParameterValue::Number(2.0)),
+        ]
+        .into(),
+    };
+    for (name, task) in [("aa", None), ("ab", Some("review")), ("ac", Some("tests"))] {
+        let new = NewChat {
+            task: task.map(origin),
+            ..new(name, workspace.id, None)
+        };
+        let made = store.chat_create(&new).await.unwrap();
+        assert_eq!(made.task, new.task);
+    }
+    let names = async |filter: ChatFilter| {
+        let (found, _) = store.chats_list(&filter, ListPage::first(9)).await.unwrap();
+        found
+            .into_iter()
+            .map(|chat| chat.task.map(|task| task.name))
+            .collect::<Vec<_>>()
+    };
+    let all = ChatFilter::within(LedgerReach::All);
+    assert_eq!(
+        names(all.clone()).await,
+        [Some("tests".into()), Some("review".into()), None]
+    );
+    let runs = ChatFilter { tasks: true, ..all };
+    assert_eq!(
+        names(runs.clone()).await,
+        [Some("tests".to_owned()), Some("review".into())]
+    );
+    let reviews = ChatFilter {
+        task: Some("review".into()),
+        ..runs
+    };
+    assert_eq!(names(reviews.clone()).await, [Some("review".to_owned())]);
+    // It stays when its workspace goes.
+    store.build_end(&build, Ok(()), at(1)).await.unwrap();
+    let (_, delete) = begin(&store, &workspace, Transition::Delete).await;
+    store.build_end(&delete, Ok(()), at(2)).await.unwrap();
+    assert_eq!(names(reviews).await, [Some("review".to_owned())]);
+    assert_eq!(
+        store.chat_get(chat("ab")).await.unwrap().unwrap().task,
+        Some(origin("review"))
+    );
+}
+
+async fn a_log_is_read_from_its_end(db: TestDb) {
+    let store = with_people(&db).await;
+    let made = one(&store, "a").await;
+    assert!(made.last >= 2, "{}", made.last);
+    let forth = store.chat_parts(made.id, 0, 100).await.unwrap();
+    let mut back = store.chat_parts_before(made.id, u64::MAX, 100).await.unwrap();
+    assert_eq!(
+        store.chat_parts_before(made.id, made.last, 1).await.unwrap(),
+        back[1..2]
+    );
+    assert!(store.chat_parts_before(made.id, 1, 1).await.unwrap().is_empty());
+    back.reverse();
+    assert_eq!(back, forth);
+}
+
 bailey_testkit::db_tests!(
     a_lost_worker_is_replaced_and_its_calls_are_unknown,
     a_step_that_was_cut_off_is_marked_and_done_again,
@@ -466,4 +538,6 @@ bailey_testkit::db_tests!(
     a_suspended_owner_has_no_open_chats_and_a_new_one_gets_them,
     a_deleted_workspace_ends_its_chats,
     lists_show_what_is_within_reach,
+    a_run_of_a_task_says_what_it_was_begun_from,
+    a_log_is_read_from_its_end,
 );

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use bailey_core::ticket::RunState;
 use bailey_core::{ConnectionId, PersonId, RunId, Timestamp, WorkspaceId};
 use bailey_store::{
-    ConnectionRecord, ConnectionSettings, DeliveryState, ListPage, NewRun, RunBegun, RunChange, Store, StoreError,
-    TicketKey, TicketMessage,
+    ConnectionRecord, ConnectionSettings, DeliveryState, Due, ListPage, NewRun, RunBegun, RunChange, Store, StoreError,
+    TicketKey, TicketMessage, TicketRun,
 };
 use bailey_testkit::db::TestDb;
 use uuid::Uuid;
@@ -97,20 +97,32 @@ async fn connections_are_kept_changed_and_deleted(db: TestDb) {
     one.signs = true;
     assert_eq!(store.connection_get(one.id).await.unwrap(), Some(one.clone()));
     assert_eq!(store.connections_enabled().await.unwrap(), vec![two.clone()]);
-    store.connection_polled(two.id, "g/p", NOW).await.unwrap();
+    let paths = ["g/p".to_owned()];
+    store.connection_polls_begin(two.id, &paths, NOW).await.unwrap();
     store
         .connection_polled(two.id, "g/p", NOW.plus_seconds(1))
         .await
         .unwrap();
     let polls = store.connection_polls(two.id).await.unwrap();
-    assert_eq!((polls.len(), polls[0].polled_to), (1, NOW.plus_seconds(1)));
+    assert_eq!(
+        (polls.len(), polls[0].polled_to, polls[0].since),
+        (1, NOW.plus_seconds(1), NOW)
+    );
+    store
+        .connection_polls_begin(two.id, &paths, NOW.plus_seconds(9))
+        .await
+        .unwrap();
+    assert_eq!(
+        store.connection_polls(two.id).await.unwrap()[0].since,
+        NOW.plus_seconds(9)
+    );
     store
         .delivery_insert(two.id, ("d", "Issue Hook"), "{}", NOW)
         .await
         .unwrap();
     assert!(store.connection_delete(two.id).await.unwrap());
     assert!(!store.connection_delete(two.id).await.unwrap());
-    assert_eq!(store.deliveries_due(NOW, 9).await.unwrap(), []);
+    assert_eq!(store.deliveries_due(two.id, NOW, 9).await.unwrap(), []);
 }
 
 async fn a_delivery_is_kept_once_and_ends_once(db: TestDb) {
@@ -127,7 +139,9 @@ async fn a_delivery_is_kept_once_and_ends_once(db: TestDb) {
             .unwrap()
     );
     assert!(!store.delivery_ignore(one.id, ("d1", "x"), "y", NOW).await.unwrap());
-    let due = store.deliveries_due(NOW, 9).await.unwrap();
+    let all_due = async |at| store.connections_due(at).await.unwrap();
+    assert_eq!(all_due(NOW).await, [(one.id, Due::Deliveries)]);
+    let due = store.deliveries_due(one.id, NOW, 9).await.unwrap();
     assert_eq!(due.len(), 1);
     assert_eq!(
         (due[0].event.as_str(), due[0].state),
@@ -135,9 +149,9 @@ async fn a_delivery_is_kept_once_and_ends_once(db: TestDb) {
     );
     let later = NOW.plus_seconds(5);
     store.delivery_retry(&due[0], later, "the forge is away").await.unwrap();
-    assert_eq!(store.deliveries_due(NOW, 9).await.unwrap(), []);
-    assert_eq!(store.deliveries_next().await.unwrap(), Some(later));
-    let again = store.deliveries_due(later, 9).await.unwrap();
+    assert_eq!(store.deliveries_due(one.id, NOW, 9).await.unwrap(), []);
+    assert_eq!((all_due(NOW).await, all_due(later).await.len()), (vec![], 1));
+    let again = store.deliveries_due(one.id, later, 9).await.unwrap();
     assert_eq!(again[0].tries, 1);
     store
         .delivery_end(&again[0], DeliveryState::Dead, Some("too often"), later)
@@ -148,7 +162,7 @@ async fn a_delivery_is_kept_once_and_ends_once(db: TestDb) {
         .delivery_end(&again[0], DeliveryState::Done, None, later)
         .await
         .unwrap();
-    assert_eq!(store.deliveries_next().await.unwrap(), None);
+    assert_eq!(all_due(later).await, []);
     let all = store.deliveries_recent(one.id, 9).await.unwrap();
     let first = all.iter().find(|delivery| delivery.delivery == "d1").unwrap();
     assert_eq!(
@@ -157,6 +171,39 @@ async fn a_delivery_is_kept_once_and_ends_once(db: TestDb) {
     );
     assert_eq!(first.reason.as_deref(), Some("too often"));
     assert_eq!(store.deliveries_forget(later.plus_seconds(1)).await.unwrap(), 2);
+}
+
+/// A run that is being built: looked at again, brought up to date, and failed.
+async fn goes_on_and_ends(store: &Store, live: &TicketRun, change: RunChange<'_>) {
+    let first = &live.new;
+    let building = store.ticket_run_get(first.id).await.unwrap().unwrap();
+    store.ticket_run_later(&building, NOW.plus_seconds(9)).await.unwrap();
+    assert_eq!(store.ticket_run_get(first.id).await.unwrap().unwrap().tries, 1);
+    store.ticket_run_seen(&building, "7", Some(4)).await.unwrap();
+    store.ticket_run_seen(&building, "8", None).await.unwrap();
+    store.ticket_run_seen(live, "9", None).await.unwrap();
+    let seen = store.ticket_run_get(first.id).await.unwrap().unwrap();
+    assert_eq!(
+        (seen.seen.as_deref(), seen.merge_request, seen.tries),
+        (Some("8"), Some(4), 0)
+    );
+    let over = RunChange {
+        to: RunState::Failed,
+        cause: Some("why"),
+        due_at: None,
+        status: Some("failed"),
+    };
+    assert!(store.ticket_run_change(&building, over, NOW).await.unwrap());
+    let ended = store.ticket_run_get(first.id).await.unwrap().unwrap();
+    assert_eq!(
+        (ended.state, ended.cause.as_deref(), ended.finished_at),
+        (RunState::Failed, Some("why"), Some(NOW))
+    );
+    assert!(
+        !store.ticket_run_change(&ended, change, NOW).await.unwrap(),
+        "what has ended stays so"
+    );
+    assert_eq!(store.ticket_run_live(&first.key).await.unwrap(), None);
 }
 
 async fn what_asks_for_a_run_starts_it_once(db: TestDb) {
@@ -187,7 +234,9 @@ async fn what_asks_for_a_run_starts_it_once(db: TestDb) {
     );
     let live = store.ticket_run_live(&first.key).await.unwrap().unwrap();
     assert_eq!((live.new.clone(), live.state), (first.clone(), RunState::Starting));
-    assert_eq!(store.ticket_runs_due(NOW, 9).await.unwrap().len(), 3);
+    assert_eq!(store.ticket_runs_due(one.id, NOW, 9).await.unwrap().len(), 2);
+    assert_eq!(store.ticket_runs_due(two.id, NOW, 9).await.unwrap().len(), 1);
+    assert_eq!(store.ticket_runs_live(one.id).await.unwrap().len(), 2);
     let change = RunChange {
         to: RunState::Building,
         cause: None,
@@ -199,26 +248,7 @@ async fn what_asks_for_a_run_starts_it_once(db: TestDb) {
         !store.ticket_run_change(&live, change, NOW).await.unwrap(),
         "it has gone on"
     );
-    let building = store.ticket_run_get(first.id).await.unwrap().unwrap();
-    store.ticket_run_later(&building, NOW.plus_seconds(9)).await.unwrap();
-    assert_eq!(store.ticket_run_get(first.id).await.unwrap().unwrap().tries, 1);
-    let over = RunChange {
-        to: RunState::Failed,
-        cause: Some("why"),
-        due_at: None,
-        status: Some("failed"),
-    };
-    assert!(store.ticket_run_change(&building, over, NOW).await.unwrap());
-    let ended = store.ticket_run_get(first.id).await.unwrap().unwrap();
-    assert_eq!(
-        (ended.state, ended.cause.as_deref(), ended.finished_at),
-        (RunState::Failed, Some("why"), Some(NOW))
-    );
-    assert!(
-        !store.ticket_run_change(&ended, change, NOW).await.unwrap(),
-        "what has ended stays so"
-    );
-    assert_eq!(store.ticket_run_live(&first.key).await.unwrap(), None);
+    goes_on_and_ends(&store, &live, change).await;
     // The same label event again starts nothing; another one does.
     assert_eq!(
         begin(&NewRun {
@@ -241,7 +271,7 @@ async fn a_ticket_has_one_status(db: TestDb) {
     let one = record("one", 1);
     store.connection_insert(&one).await.unwrap();
     let key = key(&one, 1);
-    let due = async || store.ticket_statuses_due(NOW, 9).await.unwrap();
+    let due = async || store.ticket_statuses_due(one.id, NOW, 9).await.unwrap();
     assert!(store.ticket_no_op(&key, "no_assignee").await.unwrap());
     assert!(!store.ticket_no_op(&key, "no_assignee").await.unwrap());
     assert!(due().await.is_empty(), "a reason for the audit log alone");
@@ -258,10 +288,34 @@ async fn a_ticket_has_one_status(db: TestDb) {
         .await
         .unwrap();
     assert!(due().await.is_empty());
+    // Another text does not make the forge be asked sooner.
+    store.ticket_status_want(&key, "c", NOW).await.unwrap();
+    assert!(due().await.is_empty());
+    let third = store
+        .ticket_statuses_due(one.id, NOW.plus_seconds(9), 9)
+        .await
+        .unwrap()
+        .pop()
+        .unwrap();
+    assert_eq!((third.wanted.as_str(), third.tries), ("c", 1));
+    // Given up, until it is to say something else or the credential is another.
+    store.ticket_status_later(&third, None).await.unwrap();
+    assert!(
+        store
+            .ticket_statuses_due(one.id, NOW.plus_seconds(99), 9)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    store.ticket_statuses_again(one.id, NOW).await.unwrap();
+    assert_eq!(due().await.len(), 1);
+    store.ticket_status_want(&key, "b", NOW).await.unwrap();
+    // What was wanted meanwhile is not given up with what was tried.
+    store.ticket_status_later(&third, None).await.unwrap();
+    assert_eq!(due().await.pop().unwrap().wanted, "b");
     store.ticket_status_shown(&second, 31).await.unwrap();
     store.ticket_status_want(&key, "b", NOW).await.unwrap();
     assert!(due().await.is_empty(), "it says so already");
-    assert_eq!(store.ticket_status_wanted(&key).await.unwrap(), "b");
 }
 
 async fn a_message_is_kept_once(db: TestDb) {
@@ -277,13 +331,36 @@ async fn a_message_is_kept_once(db: TestDb) {
         body: body.to_owned(),
         at: NOW,
     };
-    assert!(store.ticket_message_insert(new.id, &message(2, "b")).await.unwrap());
-    assert!(store.ticket_message_insert(new.id, &message(1, "a")).await.unwrap());
-    assert!(!store.ticket_message_insert(new.id, &message(2, "c")).await.unwrap());
+    assert!(
+        store
+            .ticket_message_insert(new.id, &message(2, "b"), false)
+            .await
+            .unwrap()
+    );
+    assert!(
+        store
+            .ticket_message_insert(new.id, &message(1, "a"), false)
+            .await
+            .unwrap()
+    );
+    assert!(
+        !store
+            .ticket_message_insert(new.id, &message(2, "c"), false)
+            .await
+            .unwrap()
+    );
     assert_eq!(
-        store.ticket_messages(new.id).await.unwrap(),
+        store.ticket_messages_left(new.id).await.unwrap(),
         [message(1, "a"), message(2, "b")]
     );
+    assert!(
+        store
+            .ticket_message_insert(new.id, &message(3, "c"), true)
+            .await
+            .unwrap()
+    );
+    store.ticket_message_passed(new.id, 1).await.unwrap();
+    assert_eq!(store.ticket_messages_left(new.id).await.unwrap(), [message(2, "b")]);
 }
 
 bailey_testkit::db_tests!(

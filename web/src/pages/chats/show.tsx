@@ -48,6 +48,7 @@ function Figures({ chat }: { chat: Chat }) {
   const { limits } = chat;
   const of = (most: string | null) => (most ? <Text span size="sm" c="dimmed"> of {most}</Text> : null);
   const figures: [string, React.ReactNode][] = [
+    ...(chat.task ? [["Task", <TextLink to="/workspaces/$id" params={{ id: chat.workspace.id }} search={{ tab: "tasks" }} inherit>{chat.task.display_name}</TextLink>] satisfies [string, React.ReactNode]] : []),
     ["Model", chat.model],
     ["Cost", <>{dollars(chat.cost)}{of(limits.cost ? dollars(limits.cost) : null)}</>],
     ["Steps", <>{count(chat.steps)}{of(limits.steps != null ? count(limits.steps) : null)}</>],

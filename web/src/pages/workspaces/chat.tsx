@@ -16,7 +16,7 @@ import { ChatTable } from "../chats/table";
 type Workspace = Schemas["Workspace"];
 
 /** What a chat takes before a person is asked, in words. */
-function most(limits: Schemas["ChatLimits"]): string {
+export function most(limits: Schemas["ChatLimits"]): string {
   const parts = [limits.steps != null ? `${limits.steps} steps` : null, limits.seconds != null ? `${span(limits.seconds)} of work` : null, limits.cost ? dollars(limits.cost) : null].filter(Boolean);
   return parts.length > 0 ? `After ${parts.join(", ")} it pauses and you are asked.` : "It has no limit of its own; budgets hold all the same.";
 }

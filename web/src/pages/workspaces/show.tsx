@@ -17,6 +17,7 @@ import { Builds } from "./builds";
 import { WorkspaceChats } from "./chat";
 import { Overview } from "./overview";
 import { Settings } from "./settings";
+import { WorkspaceTasks } from "./tasks";
 
 // xterm.js is large: it is loaded with the first terminal.
 const Terminals = lazy(() => import("./terminal").then((module) => ({ default: module.Terminals })));
@@ -68,12 +69,14 @@ export function WorkspacePage() {
           <Tabs.Tab value="overview">Overview</Tabs.Tab>
           {access ? <Tabs.Tab value="terminal">Terminal</Tabs.Tab> : null}
           {may(me, "chats.read") ? <Tabs.Tab value="chat">Chat</Tabs.Tab> : null}
+          {may(me, "chats.read") ? <Tabs.Tab value="tasks">Tasks</Tabs.Tab> : null}
           <Tabs.Tab value="builds">Builds</Tabs.Tab>
           <Tabs.Tab value="settings">Settings</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="overview"><Overview workspace={workspace} /></Tabs.Panel>
         {access ? <Tabs.Panel value="terminal"><Suspense fallback={<Rows />}><Terminals workspace={workspace} /></Suspense></Tabs.Panel> : null}
         {may(me, "chats.read") ? <Tabs.Panel value="chat"><WorkspaceChats workspace={workspace} /></Tabs.Panel> : null}
+        {may(me, "chats.read") ? <Tabs.Panel value="tasks"><WorkspaceTasks workspace={workspace} /></Tabs.Panel> : null}
         <Tabs.Panel value="builds"><Builds workspace={workspace} /></Tabs.Panel>
         <Tabs.Panel value="settings"><Settings workspace={workspace} /></Tabs.Panel>
       </Tabs>

@@ -57,7 +57,11 @@ async fn parameters(api: &Api, template: &str, version: Option<u64>) -> Result<V
     Ok(content.map(|content| content.parameters).unwrap_or_default())
 }
 
-fn map(pairs: Vec<Pair>, parameters: &[TemplateParameter]) -> Result<BTreeMap<String, ParameterValue>, Failure> {
+/// The values by name, each read as its definition wants it.
+pub(crate) fn map(
+    pairs: Vec<Pair>,
+    parameters: &[TemplateParameter],
+) -> Result<BTreeMap<String, ParameterValue>, Failure> {
     let mut values = BTreeMap::new();
     for Pair(name, text) in pairs {
         let kind = parameters.iter().find(|parameter| parameter.name == name);

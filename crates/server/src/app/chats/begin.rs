@@ -66,11 +66,7 @@ impl App {
         if let Some(title) = &ask.title {
             checks.text("/title", title);
         }
-        if let Some(directory) = &ask.directory
-            && (directory.is_empty() || directory.len() > DIRECTORY || directory.contains('\0'))
-        {
-            checks.wrong("/directory", format!("must be a path of at most {DIRECTORY} bytes"));
-        }
+        check_directory(&mut checks, ask.directory.as_deref());
         checks.done()?;
         let model = self.model_of(&workspace, ask.model.as_deref()).await?;
         let limits = within(&limits, &self.chats_config().limits());
@@ -95,6 +91,7 @@ impl App {
             planned: ask.plan.unwrap_or(false),
             once: ask.once.unwrap_or(false),
             limits,
+            task: None,
             message: ask.message.map(|text| (Some(caller.person()), text)),
         };
         let made = self.chats().create(start).await;
@@ -130,13 +127,14 @@ impl App {
             planned: false,
             once: false,
             limits,
+            task: None,
             message: Some((None, begin.message)),
         };
         let made = self.chats().create(start).await;
         made.map(drop).map_err(|error| chat_error(error, "/message"))
     }
 
-    fn engine(&self, model: &ChatModel) -> Engine {
+    pub(in crate::app) fn engine(&self, model: &ChatModel) -> Engine {
         let context = model.context.unwrap_or(self.chats_config().context);
         Engine {
             model: model.name.clone(),
@@ -180,7 +178,12 @@ impl App {
         named.or_else(|| models.first())
     }
 
-    async fn model_of(&self, workspace: &Workspace, name: Option<&str>) -> Result<ChatModel, AppError> {
+    /// The model of this name, or the one that chats in this workspace get.
+    pub(in crate::app) async fn model_of(
+        &self,
+        workspace: &Workspace,
+        name: Option<&str>,
+    ) -> Result<ChatModel, AppError> {
         let models = self.models_for(workspace).await?;
         let found = match name {
             Some(name) => models.iter().find(|model| model.name == name),
@@ -198,6 +201,13 @@ impl App {
             };
             AppError::field("/model", detail)
         })
+    }
+}
+
+/// What is wrong with a directory that is asked for.
+pub(in crate::app) fn check_directory(checks: &mut Checks, directory: Option<&str>) {
+    if directory.is_some_and(|path| path.is_empty() || path.len() > DIRECTORY || path.contains('\0')) {
+        checks.wrong("/directory", format!("must be a path of at most {DIRECTORY} bytes"));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use bailey_api::chats::{self as wire, ChatAwaited, ChatEvent, ChatPart};
+use bailey_api::chats::{self as wire, ChatAwaited, ChatEvent, ChatPart, ChatTask};
 use bailey_api::{Named, Time};
 use bailey_core::WorkspaceId;
 use bailey_core::chat::{Chat, Limits, LogPart, Part};
@@ -10,7 +10,7 @@ use bailey_core::chat::{Chat, Limits, LogPart, Part};
 use crate::app::names::Names;
 use crate::app::{App, AppError};
 
-pub(super) fn limits(limits: &Limits) -> wire::ChatLimits {
+pub(in crate::app) fn limits(limits: &Limits) -> wire::ChatLimits {
     wire::ChatLimits {
         steps: limits.steps,
         seconds: limits.seconds,
@@ -20,7 +20,7 @@ pub(super) fn limits(limits: &Limits) -> wire::ChatLimits {
 
 impl App {
     /// Chats as they are shown.
-    pub(super) async fn chats_view(&self, chats: Vec<Chat>) -> Result<Vec<wire::Chat>, AppError> {
+    pub(in crate::app) async fn chats_view(&self, chats: Vec<Chat>) -> Result<Vec<wire::Chat>, AppError> {
         let mut names = Names::default();
         names.look_up(self, chats.iter().map(|chat| chat.owner)).await?;
         let mut workspaces = HashMap::new();
@@ -32,7 +32,7 @@ impl App {
     }
 
     /// A chat as it is shown.
-    pub(super) async fn chat_view(&self, chat: Chat, names: &mut Names) -> Result<wire::Chat, AppError> {
+    pub(in crate::app) async fn chat_view(&self, chat: Chat, names: &mut Names) -> Result<wire::Chat, AppError> {
         self.chat_view_with(chat, names, &mut HashMap::new()).await
     }
 
@@ -69,6 +69,10 @@ impl App {
             once: run.once,
             directory: chat.directory,
             limits: limits(&run.limits),
+            task: chat.task.map(|task| ChatTask {
+                name: task.name,
+                display_name: task.display_name,
+            }),
             steps: run.steps,
             cost: run.cost.into(),
             worked_seconds: run.active / 1_000_000,

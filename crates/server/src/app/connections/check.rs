@@ -5,7 +5,7 @@ use bailey_forges::forge::{Forge, HookWanted, Missing, ProjectKey};
 use bailey_store::ConnectionRecord;
 use serde_json::json;
 
-use super::{forge_error, resource};
+use super::resource;
 use crate::app::{App, AppError, Caller};
 use crate::audit::Change;
 
@@ -62,11 +62,23 @@ impl App {
             token_expires: None,
             hook_url: hook_url.clone(),
             projects: Vec::new(),
-            notes: self.notes(record).await?,
+            notes: Vec::new(),
         };
+        shown.ok &= self.notes(record, &mut shown.notes).await?;
         for path in &record.settings.projects {
-            let check = forge.check(ProjectKey::Path(path), &hook_url).await;
-            let check = check.map_err(|error| forge_error(&error))?;
+            let check = match forge.check(ProjectKey::Path(path), &hook_url).await {
+                Ok(check) => check,
+                // The others are looked at all the same.
+                Err(error) => {
+                    shown.ok = false;
+                    shown.projects.push(ProjectCheck {
+                        path: path.clone(),
+                        registered: false,
+                        missing: vec![error.to_string()],
+                    });
+                    continue;
+                }
+            };
             shown.ok &= check.missing.is_empty();
             shown.account = check.account.map(|account| account.actor.name).or(shown.account);
             shown.token_expires = check.expires.or(shown.token_expires);
@@ -76,13 +88,12 @@ impl App {
                 missing: check.missing.iter().map(Missing::to_string).collect(),
             });
         }
-        shown.ok &= record.settings.template.is_some();
         Ok(shown)
     }
 
-    /// What to look after on Bailey's side.
-    async fn notes(&self, record: &ConnectionRecord) -> Result<Vec<String>, AppError> {
-        let mut notes = Vec::new();
+    /// What to look after on Bailey's side. Says whether labels can start anything.
+    async fn notes(&self, record: &ConnectionRecord, notes: &mut Vec<String>) -> Result<bool, AppError> {
+        let mut works = record.enabled;
         if !self.is_public() {
             notes.push(format!(
                 "`server.public_url` is not set, so the webhook's address is that of the server's own machine ({}); the forge reaches it only from there",
@@ -90,16 +101,33 @@ impl App {
             ));
         }
         match &record.settings.template {
-            None => notes.push("no template is named, so that no label starts anything".to_owned()),
-            Some(name) if self.find_template(name).await?.is_none() => {
-                notes.push(format!("there is no template `{name}`"));
+            None => {
+                works = false;
+                notes.push("no template is named, so that no label starts anything".to_owned());
             }
-            Some(_) => {}
+            Some(name) => match self.find_template(name).await? {
+                None => {
+                    works = false;
+                    notes.push(format!("there is no template `{name}`"));
+                }
+                Some(template) if template.active.is_none() => {
+                    works = false;
+                    notes.push(format!("the template `{name}` has no version in force; promote one"));
+                }
+                Some(_) => {}
+            },
+        }
+        let links = self.identity().external.links_at(&record.base_url);
+        if !links && record.settings.identity_providers.is_empty() {
+            notes.push(format!(
+                "nobody can link an account of this forge: no `[[external_auth]]` of the configuration has the address {}",
+                record.base_url
+            ));
         }
         if !record.enabled {
             notes.push("the connection is turned off; nothing is done for it".to_owned());
         }
-        Ok(notes)
+        Ok(works)
     }
 }
 

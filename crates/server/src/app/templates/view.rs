@@ -112,6 +112,7 @@ pub(super) fn content(template: &Template) -> TemplateContent {
             .map(|task| TemplateTask {
                 name: task.name.to_owned(),
                 display_name: task.display_name.to_owned(),
+                description: task.description.to_owned(),
             })
             .collect(),
         egress: template
@@ -128,7 +129,8 @@ pub(super) fn content(template: &Template) -> TemplateContent {
     }
 }
 
-fn parameter(parameter: &Parameter) -> TemplateParameter {
+/// A parameter as it is shown.
+pub(in crate::app) fn parameter(parameter: &Parameter) -> TemplateParameter {
     let option = |option: &bailey_core::template::ParameterOption| TemplateOption {
         value: option.value.clone(),
         name: option.name.clone(),

@@ -1,32 +1,33 @@
-//! The AI agent of a run: its chat is begun with the ticket's text, follow-up comments reach it, and what it pushes becomes a merge
-//! request. Everything is named by the run before it is made, so that each step can be done again.
+//! The AI agent of a run: its chat is begun with the ticket's text, follow-up comments reach it, and its ticket is
+//! told where it is. Everything is named by the run before it is made, so that each step can be done again.
+
+use std::time::Duration;
 
 use bailey_chats::ChatError;
 use bailey_core::authz::Action;
 use bailey_core::chat::{CallKind, Cause, Chat, ChatState, Part};
 use bailey_core::ticket::RunState;
 use bailey_core::{ChatId, MessageId};
-use bailey_forges::branch::BranchName;
-use bailey_forges::comment::{Phase, Provenance};
-use bailey_forges::forge::{MergeRequestWanted, ProjectKey};
+use bailey_forges::comment::Phase;
 use bailey_forges::frame::{self, Nonce, Untrusted};
-use bailey_forges::model::Ticket;
+use bailey_forges::model::Comment;
 use bailey_runtime::ids;
-use bailey_store::TicketRun;
-use serde_json::json;
+use bailey_store::{TicketMessage, TicketRun};
 use uuid::Uuid;
 
 use super::clone::folder;
 use super::facts::Work;
+use super::propose::Proposed;
 use super::run::Next;
-use super::work::{project, ticket};
-use super::{ACTOR, Trouble, status};
+use super::work::project;
+use super::{Trouble, status};
 use crate::app::chats::begin::Begin;
 use crate::app::{App, AppError};
-use crate::audit::Change;
 
-/// Seconds until a run is looked at again whose agent works.
-const WORKS: i64 = 1;
+/// How long until a run is looked at again whose agent works.
+const WORKS: Duration = Duration::from_secs(1);
+/// How long until one is looked at again whose agent waits for people.
+const SETTLED: Duration = Duration::from_secs(5);
 /// Comments that are passed on with a ticket, the newest.
 const COMMENTS: u8 = 30;
 /// Parts of a chat's log that are read at once.
@@ -43,17 +44,21 @@ impl App {
             return Ok(Err(format!("{name} may not begin chats")));
         };
         let Some(work) = self.work_of_run(run).await? else {
-            return Ok(Err("the connection was deleted".to_owned()));
+            return Ok(Err("the connection was turned off".to_owned()));
         };
         let project = project(&run.new.key);
         let Some(found) = work.forge.ticket(&project, run.new.key.ticket).await? else {
             return Ok(Err("the ticket is not there any more".to_owned()));
         };
         let said = work.forge.comments(&project, run.new.key.ticket, COMMENTS).await?;
-        let said = said
+        let confidential = run.new.confidential || found.confidential;
+        // What is for some people alone is not to come out in what the agent writes for all.
+        let read = |comment: &&Comment| {
+            !comment.system && comment.author.id != work.myself && (confidential || !comment.internal)
+        };
+        let said: Vec<Comment> = said.iter().filter(read).cloned().collect();
+        let texts: Vec<Untrusted<'_>> = said
             .iter()
-            .filter(|comment| !comment.system && comment.author.id != work.myself);
-        let said: Vec<Untrusted<'_>> = said
             .map(|comment| Untrusted {
                 author: &comment.author.name,
                 text: &comment.body,
@@ -64,19 +69,24 @@ impl App {
             text: &found.body,
         };
         let nonce = nonce()?;
-        let framed = frame::ticket(&nonce, found.number, &found.title, body, &said);
+        let framed = frame::ticket(&nonce, found.number, &found.title, body, &texts);
         let begin = Begin {
             id,
             title: format!("{}#{}", run.new.key.path, run.new.key.ticket),
             model: run.new.model.clone(),
             directory: folder(&run.new.key.path),
             rules: framed.rules,
-            message: format!("{}\n\n{}", task(run), framed.text),
+            message: format!("{}\n\n{}", task(run, confidential), framed.text),
         };
-        let begun = self.chat_begin(&caller, run.new.workspace, begin).await;
-        caller.trail.conclude(begun.as_ref().err()).await;
-        match begun {
-            Ok(()) => Ok(Ok(())),
+        let made = self.chat_begin(&caller, run.new.workspace, begin).await;
+        caller.trail.conclude(made.as_ref().err()).await;
+        match made {
+            Ok(()) => {
+                for comment in said {
+                    self.has_read(run, comment).await?;
+                }
+                Ok(Ok(()))
+            }
             Err(AppError::Invalid(errors)) => {
                 let errors: Vec<String> = errors.into_iter().map(|error| error.detail).collect();
                 Ok(Err(format!("no agent works: {}", errors.join("; "))))
@@ -87,15 +97,27 @@ impl App {
     }
 
     /// Looks how far a run's agent is: passes on what was written meanwhile, says in the ticket where it is, and proposes what it pushed.
+    /// The forge is asked only where the chat has moved since the last look.
     pub(super) async fn look_after_chat(&self, run: &TicketRun, id: ChatId) -> Result<Next, Trouble> {
         let Some(chat) = self.store().chat_get(id).await? else {
-            // It was said why none works.
-            return Ok(Next::Wait(super::run::REST));
+            return Ok(Next::failed("the agent's chat is not there"));
         };
-        if !chat.run.state.is_final() && self.pass_on(run, id).await? {
+        let state = chat.run.state;
+        if !state.is_final() && self.pass_on(run, id).await? {
             return Ok(Next::Wait(WORKS));
         }
-        match chat.run.state {
+        let works = matches!(state, ChatState::Running | ChatState::Tool);
+        let wait = Next::Wait(if works { WORKS } else { SETTLED });
+        let seen = if works {
+            format!("{state}:{}:{}", chat.run.steps, chat.run.cost)
+        } else {
+            format!("{state}:{}", chat.last)
+        };
+        if run.seen.as_deref() == Some(seen.as_str()) {
+            return Ok(wait);
+        }
+        let mut proposed = None;
+        match state {
             ChatState::Running | ChatState::Tool => self.show(run, &chat, Phase::Working { note: None }, None).await?,
             ChatState::RequiresAction => match self.plan_of(&chat).await? {
                 Some(plan) => self.show(run, &chat, Phase::Planned, Some(plan)).await?,
@@ -108,20 +130,29 @@ impl App {
                 let note = Some(format!("paused: {}", cause(chat.run.cause)));
                 self.show(run, &chat, Phase::Working { note }, None).await?;
             }
-            // It has not read what it was told, or has ended its turn.
-            ChatState::Waiting if !chat.run.queue.is_empty() || chat.run.steps == 0 => {}
-            ChatState::Waiting | ChatState::Completed => self.propose(run, &chat).await?,
+            // It has not read what it was told.
+            ChatState::Waiting if !chat.run.queue.is_empty() || chat.run.steps == 0 => return Ok(Next::Wait(WORKS)),
+            // It has ended its turn.
+            ChatState::Waiting | ChatState::Completed => match self.propose(run, &chat).await? {
+                Proposed::Open(number) => proposed = Some(number),
+                Proposed::Nothing => {}
+                Proposed::Merged(number) => {
+                    let said = format!("merge request {number} was merged");
+                    return Ok(Next::To(RunState::Done, Some(said.into())));
+                }
+            },
             ChatState::Failed => return Ok(Next::failed(format!("the agent failed: {}", cause(chat.run.cause)))),
             ChatState::Cancelled => {
                 let why = format!("the agent was stopped: {}", cause(chat.run.cause));
-                return Ok(Next::To(RunState::Stopped, Some(why)));
+                return Ok(Next::To(RunState::Stopped, Some(why.into())));
             }
         }
-        Ok(Next::Wait(WORKS))
+        self.store().ticket_run_seen(run, &seen, proposed).await?;
+        Ok(wait)
     }
 
     /// Ends the chat of a run that is being stopped.
-    pub(super) async fn stop_chat(&self, id: ChatId) -> Result<(), Trouble> {
+    pub(super) async fn stop_chat(&self, id: ChatId) -> Result<(), AppError> {
         let over = self
             .store()
             .chat_get(id)
@@ -129,6 +160,20 @@ impl App {
             .is_none_or(|chat| chat.run.state.is_final());
         if !over {
             self.chats().stop(id).await.map_err(told)?;
+        }
+        Ok(())
+    }
+
+    /// Notes that the chat has a comment: it is not passed on once more, whether it came before or comes yet.
+    async fn has_read(&self, run: &TicketRun, comment: Comment) -> Result<(), Trouble> {
+        let message = TicketMessage {
+            comment: comment.id,
+            author: comment.author.name,
+            body: comment.body,
+            at: comment.created_at,
+        };
+        if !self.store().ticket_message_insert(run.new.id, &message, true).await? {
+            self.store().ticket_message_passed(run.new.id, message.comment).await?;
         }
         Ok(())
     }
@@ -148,81 +193,6 @@ impl App {
             self.store().ticket_message_passed(run.new.id, message.comment).await?;
         }
         Ok(!left.is_empty())
-    }
-
-    /// Makes a merge request of what the agent has pushed, or brings the one that is there up to date.
-    async fn propose(&self, run: &TicketRun, chat: &Chat) -> Result<(), Trouble> {
-        let Some(work) = self.work_of_run(run).await? else {
-            return Ok(());
-        };
-        let at = project(&run.new.key);
-        if work.forge.branch(&at, &run.new.branch).await?.is_none() {
-            let note = "the agent has ended its turn and pushed nothing; its chat says why".to_owned();
-            return self.show(run, chat, Phase::Working { note: Some(note) }, None).await;
-        }
-        let (Some(branch), Some(found)) = (
-            BranchName::read(&work.prefix, &run.new.branch)
-                .map(|(number, run)| BranchName::of_ticket(&work.prefix, number, run)),
-            work.forge.ticket(&at, run.new.key.ticket).await?,
-        ) else {
-            return Ok(());
-        };
-        let base = work.forge.project(ProjectKey::Id(at.id)).await?;
-        let target = base.and_then(|project| project.default_branch).unwrap_or_default();
-        let provenance = self.provenance(run, chat, &found).await?;
-        let wanted = MergeRequestWanted {
-            source_branch: branch,
-            target_branch: target,
-            title: provenance.title(),
-            body: provenance.render(),
-            draft: false,
-            assignee: Some(run.new.assignee),
-        };
-        let known = work.forge.merge_request(&at, &run.new.branch).await?;
-        if known.is_none() {
-            let change = Change::new("tickets.propose", ticket(&run.new.key))
-                .after(&json!({ "run": run.new.id, "chat": chat.id, "branch": run.new.branch }));
-            self.audit().system(ACTOR, change).await.map_err(AppError::from)?;
-        }
-        let made = work.forge.merge_request_ensure(&at, &wanted).await?.into_inner();
-        self.show_with(run, chat, Phase::Proposed, None, Some((made.number, made.url)))
-            .await
-    }
-
-    async fn provenance(&self, run: &TicketRun, chat: &Chat, found: &Ticket) -> Result<Provenance, Trouble> {
-        let open = !run.new.confidential && !found.confidential;
-        let workspace = self.store().workspace_get(run.new.workspace).await?;
-        let policies = workspace
-            .map(|workspace| format!("template version {}", workspace.version))
-            .into_iter();
-        let summary = match open {
-            true => self.last_words(chat).await?,
-            false => None,
-        };
-        Ok(Provenance {
-            ticket: run.new.key.ticket,
-            title: open.then(|| found.title.clone()),
-            closes: true,
-            person: run.new.assignee_name.clone(),
-            models: vec![chat.engine.model.clone()],
-            cost: chat.run.cost,
-            policies: policies.collect(),
-            causal_id: run.new.id.to_string(),
-            summary,
-        })
-    }
-
-    /// What the agent said last.
-    async fn last_words(&self, chat: &Chat) -> Result<Option<String>, Trouble> {
-        let mut said = None;
-        self.each_part(chat.id, |part| match part {
-            Part::StepStarted { .. } => said = None,
-            Part::Text { text, .. } => said.get_or_insert_with(String::new).push_str(&text),
-            _ => {}
-        })
-        .await?;
-        let secrets = self.secrets_of(chat.owner).await?;
-        Ok(said.map(|said| secrets.mask(&said)))
     }
 
     /// The plan that waits to be accepted, if one does.
@@ -247,22 +217,30 @@ impl App {
         Ok(plan.map(|plan| secrets.mask(&plan)))
     }
 
-    async fn each_part(&self, id: ChatId, mut look: impl FnMut(Part) + Send) -> Result<(), Trouble> {
+    pub(super) async fn each_part(&self, id: ChatId, mut look: impl FnMut(Part) + Send) -> Result<(), Trouble> {
         let mut after = 0;
         loop {
             let parts = self.store().chat_parts(id, after, PARTS).await?;
             let Some(last) = parts.last() else { return Ok(()) };
             after = last.number;
-            parts.into_iter().for_each(|part| look(part.part));
+            for part in parts {
+                look(part.part);
+            }
         }
     }
 
-    async fn show(&self, run: &TicketRun, chat: &Chat, phase: Phase, plan: Option<String>) -> Result<(), Trouble> {
+    pub(super) async fn show(
+        &self,
+        run: &TicketRun,
+        chat: &Chat,
+        phase: Phase,
+        plan: Option<String>,
+    ) -> Result<(), Trouble> {
         self.show_with(run, chat, phase, plan, None).await
     }
 
     /// Says in the ticket how far the agent is.
-    async fn show_with(
+    pub(super) async fn show_with(
         &self,
         run: &TicketRun,
         chat: &Chat,
@@ -280,22 +258,30 @@ impl App {
         Ok(self.store().ticket_status_want(&run.new.key, &body, self.now()).await?)
     }
 
-    async fn work_of_run(&self, run: &TicketRun) -> Result<Option<Work>, Trouble> {
+    /// A run's connection, ready for work; `None` where it is gone or turned off.
+    pub(super) async fn work_of_run(&self, run: &TicketRun) -> Result<Option<Work>, Trouble> {
         match self.store().connection_get(run.new.key.connection).await? {
-            Some(record) => self.work_of(record).await.map(Some),
-            None => Ok(None),
+            Some(record) if record.enabled => self.work_of(record).await.map(Some),
+            _ => Ok(None),
         }
     }
 }
 
 /// What the agent is to do, in Bailey's own words.
-fn task(run: &TicketRun) -> String {
-    format!(
+fn task(run: &TicketRun, confidential: bool) -> String {
+    let mut task = format!(
         "Work on ticket {} of {}. The repository is in your directory, on the branch {}. Do what the ticket asks for, check it with what \
-         the project has for that, commit it and push this branch with `git_push`. Bailey opens the merge request when your turn is over, \
-         with what you say last as its description.",
+         the project has for that, commit it with `git_commit` and push this branch with `git_push`. Bailey opens the merge request when your \
+         turn is over, with what you say last as its description.",
         run.new.key.ticket, run.new.key.path, run.new.branch
-    )
+    );
+    if confidential {
+        task.push_str(
+            " The ticket is confidential, and what you push is not: put nothing of its text, or that tells what it is about, into names of \
+             files, comments in code or commit messages.",
+        );
+    }
+    task
 }
 
 fn told(error: ChatError) -> AppError {

@@ -23,6 +23,16 @@ const PATIENCE: Duration = Duration::from_mins(10);
 const KEPT: usize = 2_048;
 /// The longest reason, in characters.
 const REASON: usize = 400;
+/// The status that the script ends with where it would be the same again.
+const IN_THE_WAY: i32 = 3;
+/// What git says where the forge does not let it in. It would be the same again.
+const REFUSALS: [&str; 5] = [
+    "could not read Username",
+    "could not read Password",
+    "Authentication failed",
+    "not found",
+    "The requested URL returned error: 403",
+];
 /// What runs in the workspace. Done again it changes nothing: a clone that is there stays, and one that was cut off is removed.
 const SCRIPT: &str = include_str!("clone.sh");
 
@@ -83,7 +93,11 @@ impl App {
                     said => said,
                 };
                 entry.fail(why.clone());
-                Ok(Err(why))
+                if status == IN_THE_WAY || is_refusal(&said) {
+                    return Ok(Err(why));
+                }
+                // The network, the forge, or another clone of a server that was killed: it is tried again.
+                Err(AppError::Forge(why))
             }
             Err(error) => {
                 entry.fail(error.to_string());
@@ -124,6 +138,10 @@ impl App {
             Err(_) => Err(away()),
         }
     }
+}
+
+fn is_refusal(said: &str) -> bool {
+    REFUSALS.iter().any(|refusal| said.contains(refusal))
 }
 
 /// The folder of a repository in its workspace's home: the last part of its path.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use bailey_core::PersonId;
 use bailey_core::authz::Action;
 use bailey_core::budget::BudgetSubject;
+use bailey_core::identity::ExternalAccount;
 use bailey_core::key::{KeyScope, ModelAccess};
 use bailey_core::people::{Person as Record, PersonStatus};
 use bailey_forges::Decision;
 use bailey_forges::decide::{Assignee, LiveRun, Person, Template};
-use bailey_forges::event::{Event, What};
+use bailey_forges::event::{Event, What, arrival};
 use bailey_forges::forge::Forge;
 use bailey_forges::label::{self, Prefix, Reading};
 use bailey_forges::model::{Access, Actor, LabelEvent, Ticket};
@@ -20,6 +21,8 @@ use crate::app::{App, AppError, connections::forge_error};
 
 /// Assignees that are looked up.
 const ASSIGNEES: usize = 5;
+/// Labels whose givers are looked up.
+const LABELS: usize = 5;
 /// Budgets of one subject: one for each period.
 const BUDGETS: u32 = 16;
 
@@ -40,6 +43,9 @@ pub(super) struct Known {
     pub(super) arrivals: Vec<String>,
     history: Vec<LabelEvent>,
     sender: Access,
+    /// Whether the sender is a program by what the forge says of the account: an event tells no more than its name.
+    bot: bool,
+    labellers: Vec<(i64, Access)>,
     assignees: Vec<Assignee>,
 }
 
@@ -59,10 +65,16 @@ impl Known {
             sender: self.sender,
             ticket: self.ticket.as_ref(),
             history: &self.history,
+            labellers: &self.labellers,
             handled: &handled,
             assignees: &self.assignees,
             live: live.as_ref(),
         };
+        if self.bot && !event.sender.bot {
+            let mut event = event.clone();
+            event.sender.bot = true;
+            return bailey_forges::decide(&event, &facts);
+        }
         bailey_forges::decide(event, &facts)
     }
 }
@@ -100,6 +112,8 @@ impl App {
             arrivals,
             history: Vec::new(),
             sender: Access::None,
+            bot: false,
+            labellers: Vec::new(),
             assignees: Vec::new(),
         };
         let Some(ticket) = known.ticket.as_ref().filter(|ticket| ticket.open) else {
@@ -108,18 +122,45 @@ impl App {
         let own = event.sender.id == work.myself || event.sender.bot;
         match (&event.what, &known.live) {
             (What::Ticket(_), None) if !own && asks(&work.prefix, ticket) => {
-                known.sender = work.forge.access(project, event.sender.id).await?;
+                (known.sender, known.bot) = self.sender(work, event).await?;
                 known.history = work.forge.label_history(project, key.ticket).await?;
+                known.labellers = self.labellers(work, event, ticket, &known).await?;
                 for actor in ticket.assignees.iter().take(ASSIGNEES) {
                     known.assignees.push(self.assignee(work, actor).await?);
                 }
             }
             (What::Comment(_), Some(run)) if !own && run.new.agent => {
-                known.sender = work.forge.access(project, event.sender.id).await?;
+                (known.sender, known.bot) = self.sender(work, event).await?;
             }
             _ => {}
         }
         Ok(known)
+    }
+
+    async fn sender(&self, work: &Work, event: &Event) -> Result<(Access, bool), Trouble> {
+        let access = work.forge.access(&event.project, event.sender.id).await?;
+        let account = work.forge.account(event.sender.id).await?;
+        Ok((access, account.is_some_and(|account| account.actor.bot)))
+    }
+
+    /// What those may do who put on the labels that ask for something.
+    async fn labellers(
+        &self,
+        work: &Work,
+        event: &Event,
+        ticket: &Ticket,
+        known: &Known,
+    ) -> Result<Vec<(i64, Access)>, Trouble> {
+        let mut found = vec![(event.sender.id, known.sender)];
+        let asks = |label: &&String| matches!(label::read(&work.prefix, label), Reading::Trigger(_));
+        for label in ticket.labels.iter().filter(asks).take(LABELS) {
+            if let Some(arrived) = arrival(&known.history, label)
+                && found.iter().all(|(id, _)| *id != arrived.by.id)
+            {
+                found.push((arrived.by.id, work.forge.access(&event.project, arrived.by.id).await?));
+            }
+        }
+        Ok(found)
     }
 
     /// Who an assignee is at Bailey: by an account that they linked, or by the same identity at the same identity provider as the
@@ -197,9 +238,13 @@ impl App {
             settings.models.as_ref().is_none_or(|allowed| allowed.contains(model))
                 && (for_chats.is_empty() || for_chats.contains(model))
         };
+        let accounts = self.store().external_accounts_of(record.id).await?;
+        let base_url = &work.record.base_url;
+        let linked = |account: &ExternalAccount| account.base_url == *base_url && account.refused_at.is_none();
         Ok(Person {
             id: record.id,
             active: record.status == PersonStatus::Active,
+            linked: accounts.iter().any(linked),
             may_start,
             template,
             models: models.into_iter().filter(allowed).collect(),

@@ -1,17 +1,20 @@
 //! A run, from step to step. Each step can be done again: it looks first at what is there.
 
+use std::fmt;
+use std::time::Duration;
+
 use bailey_api::workspaces::WorkspaceCreate;
-use bailey_core::RequestId;
 use bailey_core::authz::Action;
 use bailey_core::people::PersonStatus;
 use bailey_core::ticket::RunState;
 use bailey_core::workspace::WorkspaceStatus;
+use bailey_core::{ConnectionId, RequestId, Timestamp};
 use bailey_forges::comment::Phase;
-use bailey_store::{RunChange, TicketRun};
+use bailey_store::{ConnectionRecord, RunChange, TicketRun};
 use futures_util::StreamExt as _;
 
 use super::clone::folder;
-use super::{TRIES, Trouble, again, status};
+use super::{LOOK, TRIES, Trouble, again};
 use crate::app::{App, AppError, Caller};
 use crate::audit::Causal;
 
@@ -19,70 +22,135 @@ use crate::audit::Causal;
 const MOST: u32 = 64;
 /// Runs that are taken further at the same time.
 const RUNS: usize = 8;
-/// Seconds until a run that waits for its workspace is looked at again.
-const SOON: i64 = 1;
-/// Seconds until a run is looked at again for whose workspace a repository is cloned: a server that was killed takes it up then.
-const CLONE: i64 = 10;
-/// Seconds until a run is looked at again in which somebody works.
-pub(super) const REST: i64 = 15;
-/// Looks at a workspace that runs and whose agent is not connected.
-const AWAY: u32 = 300;
+/// How long until a run that waits for its workspace is looked at again. Workspaces start in less than a second.
+const SOON: Duration = Duration::from_millis(100);
+/// The same for one whose repository is cloned: a server that was killed takes it up then.
+const CLONE: Duration = Duration::from_secs(10);
+/// The same for one in which somebody works.
+pub(super) const REST: Duration = Duration::from_secs(15);
+/// Looks at a workspace that runs and whose agent is not connected: five minutes of them.
+const AWAY: u32 = 3_000;
 
 /// Where a run goes from here.
 pub(super) enum Next {
-    /// It is looked at again after so many seconds.
-    Wait(i64),
+    /// It is looked at again after so long.
+    Wait(Duration),
     /// To another state.
-    To(RunState, Option<String>),
+    To(RunState, Option<Why>),
 }
 
 impl Next {
     pub(super) fn failed(why: impl Into<String>) -> Self {
-        Self::To(RunState::Failed, Some(why.into()))
+        Self::To(RunState::Failed, Some(why.into().into()))
+    }
+}
+
+/// Why a run ends or waits.
+pub(super) struct Why {
+    /// What the ticket is told, which everybody may be able to read.
+    told: String,
+    /// What is for the run's record alone: paths and addresses of Bailey's machine can be in it.
+    detail: Option<String>,
+}
+
+impl Why {
+    fn with(told: &str, detail: &str) -> Self {
+        Self {
+            told: told.to_owned(),
+            detail: Some(detail.to_owned()).filter(|detail| !detail.is_empty()),
+        }
+    }
+}
+
+impl From<String> for Why {
+    fn from(told: String) -> Self {
+        Self { told, detail: None }
+    }
+}
+
+impl From<&str> for Why {
+    fn from(told: &str) -> Self {
+        told.to_owned().into()
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.detail {
+            Some(detail) => write!(f, "{}: {detail}", self.told),
+            None => f.write_str(&self.told),
+        }
     }
 }
 
 impl App {
-    /// Takes runs further that are due.
-    pub(super) async fn runs_step(&self) -> Result<bool, AppError> {
-        let due = self.store().ticket_runs_due(self.now(), MOST).await?;
-        let any = !due.is_empty();
-        futures_util::stream::iter(due)
-            .for_each_concurrent(RUNS, |run| async move {
-                if let Err(error) = self.run_step(&run).await {
-                    tracing::error!(
-                        run.id = %run.new.id,
-                        error = &error as &dyn std::error::Error,
-                        "what came of a step cannot be stored"
-                    );
-                }
-            })
-            .await;
-        Ok(any)
+    /// Takes runs of a connection further that are due.
+    pub(super) async fn runs_step(&self, connection: ConnectionId) -> Result<(), AppError> {
+        let due = self.store().ticket_runs_due(connection, self.now(), MOST).await?;
+        let taken = futures_util::stream::iter(due).map(async |run| self.run_step(&run).await);
+        let done: Vec<Result<(), AppError>> = taken.buffer_unordered(RUNS).collect().await;
+        done.into_iter().collect()
+    }
+
+    /// Ends the live runs of a connection that nothing is done for any more, or not for their projects.
+    pub(in crate::app) async fn runs_end(&self, record: &ConnectionRecord) -> Result<(), AppError> {
+        for run in self.store().ticket_runs_live(record.id).await? {
+            let ours = |path: &String| path.eq_ignore_ascii_case(&run.new.key.path);
+            let cause = match record.settings.projects.iter().any(ours) {
+                _ if !record.enabled => "the connection was turned off",
+                false => "the project was taken out of the connection",
+                true => continue,
+            };
+            self.ticket_end(&run, cause).await?;
+        }
+        self.forges().wake();
+        Ok(())
+    }
+
+    /// Ends what the live runs of a connection have under way, which is about to be deleted with their records.
+    pub(in crate::app) async fn runs_abandon(&self, record: &ConnectionRecord) -> Result<(), AppError> {
+        for run in self.store().ticket_runs_live(record.id).await? {
+            if let Some(chat) = run.new.chat {
+                self.stop_chat(chat).await?;
+            }
+            if let Some(workspace) = self.store().workspace_get(run.new.workspace).await?
+                && workspace.status() == WorkspaceStatus::Running
+            {
+                let reason = format!("the connection of ticket {} was deleted", run.new.key.ticket);
+                self.fleet().stop_for(&workspace, reason).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends chats that go on although their runs are over.
+    pub(super) async fn chats_left_end(&self) -> Result<(), AppError> {
+        for chat in self.store().ticket_chats_left().await? {
+            self.stop_chat(chat).await?;
+        }
+        Ok(())
     }
 
     async fn run_step(&self, run: &TicketRun) -> Result<(), AppError> {
         let next = match run.state {
             RunState::Starting => self.start_workspace(run).await,
             RunState::Building => self.await_workspace(run).await,
-            RunState::Cloning => Ok(self.clone_or_wait(run)),
+            RunState::Cloning => self.clone_or_wait(run).await,
             RunState::Ready => self.look_after(run).await,
             RunState::Stopping => self.stop_workspace(run).await,
             RunState::Done | RunState::Failed | RunState::Stopped => return Ok(()),
         };
         match next {
-            Ok(Next::Wait(seconds)) => {
-                let due = self.now().plus_seconds(seconds);
-                Ok(self.store().ticket_run_later(run, due).await?)
+            Ok(Next::Wait(wait)) => {
+                self.store().ticket_run_later(run, after(self.now(), wait)).await?;
+                self.wake_after(wait);
+                Ok(())
             }
-            Ok(Next::To(state, cause)) => self.run_to(run, state, cause).await,
+            Ok(Next::To(state, cause)) => self.run_to(run, state, cause).await.map(drop),
             // Looks at what is under way count as tries, and are never too many.
             Err(error) if matches!(run.state, RunState::Building | RunState::Ready) => {
                 tracing::warn!(run.id = %run.new.id, error = &error as &dyn std::error::Error, "a run cannot be looked after");
-                Ok(self
-                    .store()
-                    .ticket_run_later(run, self.now().plus_seconds(REST))
-                    .await?)
+                Ok(self.store().ticket_run_later(run, after(self.now(), REST)).await?)
             }
             Err(error) if run.tries + 1 < TRIES || run.state == RunState::Stopping => {
                 tracing::warn!(run.id = %run.new.id, error = &error as &dyn std::error::Error, "a step of a run is tried again");
@@ -91,39 +159,63 @@ impl App {
             }
             Err(error) => {
                 let why = format!("given up after {TRIES} tries: {error}");
-                self.run_to(run, RunState::Failed, Some(why)).await
+                self.run_to(run, RunState::Failed, Some(why.into())).await.map(drop)
             }
         }
     }
 
-    /// Stores a run's next state, and with it what its ticket is told.
-    pub(super) async fn run_to(&self, run: &TicketRun, to: RunState, cause: Option<String>) -> Result<(), AppError> {
+    /// Stores a run's next state, and with it what its ticket is told. `false`, and nothing changes, if it has gone on meanwhile: it is
+    /// where it is to be.
+    pub(super) async fn run_to(&self, run: &TicketRun, to: RunState, why: Option<Why>) -> Result<bool, AppError> {
         let now = self.now();
-        let seconds = match to {
+        let wait = match to {
             RunState::Building => Some(SOON),
             RunState::Ready if run.new.chat.is_some() => Some(SOON),
             RunState::Ready => Some(REST),
-            RunState::Starting | RunState::Cloning | RunState::Stopping => Some(0),
+            RunState::Starting | RunState::Cloning | RunState::Stopping => Some(Duration::ZERO),
             RunState::Done | RunState::Failed | RunState::Stopped => None,
         };
-        let why = cause.clone().unwrap_or_default();
-        let phase = match to {
-            RunState::Ready => Some(Phase::Working { note: cause.clone() }),
-            RunState::Failed => Some(Phase::Failed { why }),
-            RunState::Stopped => Some(Phase::Stopped { why }),
-            RunState::Done => Some(Phase::Done),
-            RunState::Starting | RunState::Building | RunState::Cloning | RunState::Stopping => None,
+        let told = why.as_ref().map(|why| why.told.clone());
+        let phase = match (to, told.clone().unwrap_or_default()) {
+            (RunState::Ready, _) => Some(Phase::Working { note: told }),
+            (RunState::Failed, why) => Some(Phase::Failed { why }),
+            (RunState::Stopped, why) => Some(Phase::Stopped { why }),
+            (RunState::Done, _) => Some(Phase::Done),
+            (RunState::Starting | RunState::Building | RunState::Cloning | RunState::Stopping, _) => None,
         };
-        let status = phase.map(|phase| self.status(&run.new, phase).render(&status::key(&run.new.key)));
+        let status = match phase {
+            Some(phase) => Some(self.status_of(run, phase).await?),
+            None => None,
+        };
+        let cause = why.filter(|_| to != RunState::Ready).map(|why| why.to_string());
         let change = RunChange {
             to,
-            cause: cause.as_deref().filter(|_| to != RunState::Ready),
-            due_at: seconds.map(|seconds| now.plus_seconds(seconds)),
+            cause: cause.as_deref(),
+            due_at: wait.map(|wait| after(now, wait)),
             status: status.as_deref(),
         };
-        // One that has gone on meanwhile is where it is to be.
-        self.store().ticket_run_change(run, change, now).await?;
-        Ok(())
+        let changed = self.store().ticket_run_change(run, change, now).await?;
+        if let (true, RunState::Failed, Some(chat)) = (changed, to, run.new.chat) {
+            self.stop_chat(chat).await?;
+        }
+        if let Some(wait) = wait {
+            self.wake_after(wait);
+        }
+        Ok(changed)
+    }
+
+    /// Wakes the worker when a run is due that waits less than the worker sleeps.
+    fn wake_after(&self, wait: Duration) {
+        if wait > LOOK {
+            return;
+        }
+        let (forges, stopping) = (self.forges().clone(), self.gate().tasks().stopping().clone());
+        self.gate().tasks().spawn(async move {
+            tokio::select! {
+                () = tokio::time::sleep(wait) => forges.wake(),
+                () = stopping.cancelled() => {}
+            }
+        });
     }
 
     /// Makes the workspace, as its person would: by their role, their quota and the templates that they may use.
@@ -170,20 +262,26 @@ impl App {
             WorkspaceStatus::Failed => {
                 let build = self.store().build_get(id, workspace.build).await?;
                 let why = build.and_then(|build| build.error).unwrap_or_default();
-                Next::failed(format!("its workspace did not start: {why}"))
+                Next::To(RunState::Failed, Some(Why::with("its workspace did not start", &why)))
             }
             WorkspaceStatus::Stopping
             | WorkspaceStatus::Stopped
             | WorkspaceStatus::Deleting
             | WorkspaceStatus::Deleted => {
                 let why = "its workspace was stopped before it was ready".to_owned();
-                Next::To(RunState::Stopped, Some(why))
+                Next::To(RunState::Stopped, Some(why.into()))
             }
         })
     }
 
     /// Clones in a task of its own: it may take minutes, and others are not to wait for it.
-    fn clone_or_wait(&self, run: &TicketRun) -> Next {
+    async fn clone_or_wait(&self, run: &TicketRun) -> Result<Next, Trouble> {
+        if let Some(chat) = run.new.chat
+            && self.store().chat_get(chat).await?.is_some()
+        {
+            // It was begun, and the server killed before that was noted.
+            return Ok(Next::To(RunState::Ready, Some("the agent begins".into())));
+        }
         if let Some(turn) = self.forges().clone_begin(run.new.id) {
             let (app, run) = (self.clone(), run.clone());
             self.gate().tasks().spawn(async move {
@@ -194,44 +292,48 @@ impl App {
                 drop(turn);
             });
         }
-        Next::Wait(CLONE)
+        Ok(Next::Wait(CLONE))
     }
 
     async fn cloned(&self, run: &TicketRun) -> Result<(), AppError> {
-        match self.clone_into(run).await {
-            Ok(Ok(())) => {
-                let branch = &run.new.branch;
-                let mut said = format!(
-                    "the workspace {} is ready; the repository is in the folder {}, on the branch {branch}",
-                    run.new.workspace_name,
-                    folder(&run.new.key.path)
-                );
-                if let Some(chat) = run.new.chat {
-                    match self.start_chat(run, chat).await {
-                        Ok(Ok(())) => said = "the agent begins".to_owned(),
-                        Ok(Err(why)) => said = format!("{said}; {why}"),
-                        Err(error) if run.tries + 1 < TRIES => {
-                            tracing::warn!(run.id = %run.new.id, error = &error as &dyn std::error::Error, "beginning a chat is tried again");
-                            return Ok(());
-                        }
-                        Err(error) => said = format!("{said}; no agent works: {error}"),
-                    }
-                }
-                self.run_to(run, RunState::Ready, Some(said)).await
-            }
-            Ok(Err(why)) => {
-                let why = format!("the repository cannot be cloned: {why}");
-                self.run_to(run, RunState::Failed, Some(why)).await
-            }
+        let done = match self.clone_into(run).await {
+            Ok(Ok(())) => self.begun(run).await,
+            Ok(Err(why)) => Ok(Err(format!("the repository cannot be cloned: {why}"))),
+            Err(error) => Err(error),
+        };
+        let (state, why) = match done {
+            Ok(Ok(said)) => (RunState::Ready, said),
+            Ok(Err(why)) => (RunState::Failed, why),
             Err(error) if run.tries + 1 < TRIES => {
                 tracing::warn!(run.id = %run.new.id, error = &error as &dyn std::error::Error, "cloning is tried again");
-                Ok(())
+                return Ok(());
             }
-            Err(error) => {
-                let why = format!("the repository cannot be cloned: {error}");
-                self.run_to(run, RunState::Failed, Some(why)).await
-            }
+            Err(error) => (
+                RunState::Failed,
+                format!("the repository cannot be cloned, or the agent begun: {error}"),
+            ),
+        };
+        let changed = self.run_to(run, state, Some(why.into())).await?;
+        match run.new.chat {
+            // The run was stopped meanwhile, when there was no chat to stop.
+            Some(chat) if !changed => self.stop_chat(chat).await,
+            _ => Ok(()),
         }
+    }
+
+    /// Begins the chat of a run whose repository is there, if it is to have one; says what the ticket is told. The inner error is why no
+    /// agent works.
+    async fn begun(&self, run: &TicketRun) -> Result<Result<String, String>, Trouble> {
+        let Some(chat) = run.new.chat else {
+            return Ok(Ok(format!(
+                "the workspace {} is ready; the repository is in the folder {}, on the branch {}",
+                run.new.workspace_name,
+                folder(&run.new.key.path),
+                run.new.branch
+            )));
+        };
+        let begun = self.start_chat(run, chat).await?;
+        Ok(begun.map(|()| "the agent begins".to_owned()))
     }
 
     /// Looks whether the workspace is still there.
@@ -239,10 +341,7 @@ impl App {
         let workspace = self.store().workspace_get(run.new.workspace).await?;
         let gone = workspace.is_none_or(|workspace| workspace.deleted_at.is_some());
         match run.new.chat {
-            _ if gone => Ok(Next::To(
-                RunState::Stopped,
-                Some("its workspace was deleted".to_owned()),
-            )),
+            _ if gone => Ok(Next::To(RunState::Stopped, Some("its workspace was deleted".into()))),
             Some(chat) => self.look_after_chat(run, chat).await,
             None => Ok(Next::Wait(REST)),
         }
@@ -254,7 +353,7 @@ impl App {
             self.stop_chat(chat).await?;
         }
         let cause = run.cause.clone().unwrap_or_default();
-        let over = || Next::To(RunState::Stopped, Some(cause.clone()));
+        let over = || Next::To(RunState::Stopped, Some(cause.clone().into()));
         let Some(workspace) = self.store().workspace_get(run.new.workspace).await? else {
             return Ok(over());
         };
@@ -288,6 +387,11 @@ impl App {
         caller.trail = self.audit().trail(here, Some(causal));
         Ok(Some(caller))
     }
+}
+
+fn after(now: Timestamp, wait: Duration) -> Timestamp {
+    let micros = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX);
+    Timestamp::from_micros(now.micros().saturating_add(micros))
 }
 
 /// What cannot be done for this person or connection ends the run; everything else is tried again.

@@ -1,8 +1,9 @@
 //! The one status comment of a ticket: written from what is stored of its run, and brought to the forge.
 
+use bailey_core::ConnectionId;
 use bailey_forges::comment::{Phase, Status, StatusKey};
 use bailey_forges::forge::StatusWanted;
-use bailey_store::{NewRun, StatusDue, TicketKey};
+use bailey_store::{NewRun, StatusDue, TicketKey, TicketRun};
 use futures_util::StreamExt as _;
 
 use super::work::project;
@@ -20,15 +21,7 @@ pub(super) fn key(of: &TicketKey) -> StatusKey {
     // What is random of it: the numbers have room beside it.
     let connection = connection.get(16..).unwrap_or_default();
     let text = format!("t-{connection}-{}-{}", of.project.unsigned_abs(), of.ticket);
-    // Digits and letters, less than 64 of them.
-    StatusKey::parse(&text).unwrap_or_else(|_| fallback())
-}
-
-fn fallback() -> StatusKey {
-    match StatusKey::parse("t") {
-        Ok(key) => key,
-        Err(_) => fallback(),
-    }
+    StatusKey::of(&text)
 }
 
 /// The page of a merge request at a GitLab.
@@ -47,21 +40,34 @@ impl App {
         status
     }
 
-    /// Brings status comments to their forges.
-    pub(super) async fn statuses_step(&self) -> Result<bool, AppError> {
-        let due = self.store().ticket_statuses_due(self.now(), MOST).await?;
-        let any = !due.is_empty();
-        futures_util::stream::iter(due)
-            .for_each_concurrent(WRITTEN, |due| async move {
-                if let Err(error) = self.status_show(&due).await {
-                    tracing::error!(
-                        error = &error as &dyn std::error::Error,
-                        "what came of a status comment cannot be stored"
-                    );
+    /// What a run's status comment says in this phase, as far as it has come: with its merge request, and without a chat that was never
+    /// begun.
+    pub(super) async fn status_of(&self, run: &TicketRun, phase: Phase) -> Result<String, AppError> {
+        let mut status = self.status(&run.new, phase);
+        if let Some(number) = run.merge_request
+            && let Some(record) = self.store().connection_get(run.new.key.connection).await?
+        {
+            let page = page_of_merge_request(&record.base_url, &run.new.key.path, number);
+            status.merge_request = Some((number, page));
+        }
+        if let Some(chat) = run.new.chat {
+            match self.store().chat_get(chat).await? {
+                Some(chat) => {
+                    status.model = Some(chat.engine.model);
+                    status.cost = Some(chat.run.cost);
                 }
-            })
-            .await;
-        Ok(any)
+                None => status.chat = None,
+            }
+        }
+        Ok(status.render(&key(&run.new.key)))
+    }
+
+    /// Brings status comments to a connection's forge.
+    pub(super) async fn statuses_step(&self, connection: ConnectionId) -> Result<(), AppError> {
+        let due = self.store().ticket_statuses_due(connection, self.now(), MOST).await?;
+        let shown = futures_util::stream::iter(due).map(async |due| self.status_show(&due).await);
+        let done: Vec<Result<(), AppError>> = shown.buffer_unordered(WRITTEN).collect().await;
+        done.into_iter().collect()
     }
 
     async fn status_show(&self, due: &StatusDue) -> Result<(), AppError> {
@@ -113,7 +119,11 @@ mod tests {
             })
         };
         assert_eq!(of(1, 2, 3).marker(), "<!-- bailey:status:t-0000000000000001-2-3 -->");
-        assert_ne!(of(u128::MAX, i64::MAX, u64::MAX), fallback());
+        let longest = of(u128::MAX, i64::MIN, u64::MAX).marker();
+        assert!(
+            longest.ends_with(&format!("-{}-{} -->", i64::MIN.unsigned_abs(), u64::MAX)),
+            "{longest}"
+        );
         assert_ne!(of(1, 2, 3), of(1, 2, 4));
         assert_ne!(of(1, 2, 3), of(2, 2, 3));
     }

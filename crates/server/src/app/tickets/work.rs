@@ -1,11 +1,11 @@
 //! Deliveries, worked on: what each comes to is decided, stored and recorded.
 
 use bailey_core::ticket::RunState;
-use bailey_core::{ChatId, RunId, WorkspaceId};
+use bailey_core::{ChatId, ConnectionId, RunId, WorkspaceId};
 use bailey_forges::Decision;
 use bailey_forges::branch::BranchName;
 use bailey_forges::comment::{Phase, Status};
-use bailey_forges::decide::{NoOp, Start};
+use bailey_forges::decide::{NoOp, Start, StopCause};
 use bailey_forges::event::{Event, What};
 use bailey_forges::label::Trigger;
 use bailey_forges::model::{MergeRequestState, ProjectRef};
@@ -34,10 +34,9 @@ type About = (i64, String);
 type Told = (Delivery, Option<Event>);
 
 impl App {
-    /// Works on deliveries that are due: those of one ticket one after another.
-    pub(super) async fn deliveries_step(&self) -> Result<bool, AppError> {
-        let due = self.store().deliveries_due(self.now(), MOST).await?;
-        let any = !due.is_empty();
+    /// Works on deliveries of a connection that are due: those of one ticket one after another.
+    pub(super) async fn deliveries_step(&self, connection: ConnectionId) -> Result<(), AppError> {
+        let due = self.store().deliveries_due(connection, self.now(), MOST).await?;
         let mut groups: Vec<(Option<About>, Vec<Told>)> = Vec::new();
         for delivery in due {
             let event: Option<Event> = serde_json::from_str(&delivery.event).ok();
@@ -47,19 +46,15 @@ impl App {
                 None => groups.push((group, vec![(delivery, event)])),
             }
         }
-        futures_util::stream::iter(groups)
-            .for_each_concurrent(TICKETS, |(_, list)| async move {
-                for (delivery, event) in list {
-                    if let Err(error) = self.delivery_work(&delivery, event.as_ref()).await {
-                        tracing::error!(
-                            error = &error as &dyn std::error::Error,
-                            "what came of a delivery cannot be stored"
-                        );
-                    }
-                }
-            })
-            .await;
-        Ok(any)
+        let work = async |list: Vec<Told>| {
+            for (delivery, event) in list {
+                self.delivery_work(&delivery, event.as_ref()).await?;
+            }
+            Ok(())
+        };
+        let groups = futures_util::stream::iter(groups).map(|(_, list)| work(list));
+        let done: Vec<Result<(), AppError>> = groups.buffer_unordered(TICKETS).collect().await;
+        done.into_iter().collect()
     }
 
     async fn delivery_work(&self, delivery: &Delivery, event: Option<&Event>) -> Result<(), AppError> {
@@ -120,10 +115,12 @@ impl App {
                 };
                 let change = Change::new("tickets.message", ticket(&key))
                     .after(&json!({ "run": run.new.id, "comment": message.comment, "author": message.author }));
-                self.audit().system(ACTOR, change).await?;
-                self.store().ticket_message_insert(run.new.id, &message).await?;
+                if self.store().ticket_message_insert(run.new.id, &message, false).await? {
+                    self.audit().system(ACTOR, change).await?;
+                }
                 Ok("passed on to the run's agent".to_owned())
             }
+            (Decision::Stop(StopCause::Closed), Some(run)) => self.ticket_closed(&work, event, run).await,
             (Decision::Stop(cause), Some(run)) => self.ticket_end(run, &cause.to_string()).await,
             (Decision::MergeRequest { number, state }, Some(run)) => {
                 self.merge_request(&work, run, number, state).await
@@ -191,6 +188,17 @@ impl App {
         }
     }
 
+    /// A ticket is closed by merging its merge request as well, and either may be told first.
+    async fn ticket_closed(&self, work: &Work, event: &Event, run: &TicketRun) -> Result<String, Trouble> {
+        let proposed = work.forge.merge_request(&event.project, &run.new.branch).await?;
+        match proposed {
+            Some(made) if made.state == MergeRequestState::Merged => {
+                self.merge_request(work, run, made.number, made.state).await
+            }
+            _ => self.ticket_end(run, &StopCause::Closed.to_string()).await,
+        }
+    }
+
     /// Begins to stop a run; its workspace is stopped in the next step.
     pub(super) async fn ticket_end(&self, run: &TicketRun, cause: &str) -> Result<String, Trouble> {
         if run.state == RunState::Stopping {
@@ -247,7 +255,14 @@ impl App {
                 due_at: None,
                 status: Some(&status.render(&key)),
             };
-            self.store().ticket_run_change(run, change, now).await?;
+            if !self.store().ticket_run_change(run, change, now).await? {
+                // It has gone on meanwhile, and is looked at again.
+                return Err(AppError::Interrupted.into());
+            }
+            return Ok(said);
+        }
+        if state == MergeRequestState::Open && run.merge_request == Some(number) {
+            // Bailey made it, and has said so.
             return Ok(said);
         }
         if state == MergeRequestState::Closed {
@@ -274,9 +289,11 @@ impl App {
             // Nobody has asked anything: the poll has looked.
             return Ok(reason);
         }
-        // Recorded first: what was noted as said has been said.
+        // Recorded first: what was noted as said has been said. What somebody asked for is recorded each time; what nobody did, or a
+        // poll found once more, once.
         let seen = format!("{}: {reason}", no_op.code());
-        if self.store().ticket_no_op_is(key, &seen).await? {
+        let asked = no_op.is_refusal() && !poll::is_found(&event.delivery);
+        if !asked && self.store().ticket_no_op_is(key, &seen).await? {
             return Ok(reason);
         }
         let change = Change::new("tickets.no_op", ticket(key)).after(&json!({

@@ -86,6 +86,6 @@ fn unreadable(errors: &[TemplateError]) -> AppError {
 }
 
 /// A name as a part of a JSON pointer.
-fn pointer(name: &str) -> String {
+pub(in crate::app) fn pointer(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }

@@ -43,9 +43,10 @@ struct User {
 
 impl Forge {
     fn authorize_endpoint(&self) -> String {
+        let base = self.config.browser_url.as_ref().unwrap_or(&self.config.base_url);
         match self.config.kind {
-            ExternalAuthKind::Gitlab => format!("{}/oauth/authorize", self.config.base_url),
-            ExternalAuthKind::Github => format!("{}/login/oauth/authorize", self.config.base_url),
+            ExternalAuthKind::Gitlab => format!("{base}/oauth/authorize"),
+            ExternalAuthKind::Github => format!("{base}/login/oauth/authorize"),
         }
     }
 

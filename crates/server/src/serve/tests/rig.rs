@@ -290,7 +290,7 @@ async fn app(
     let app = App::new(AppParts {
         audit,
         anchors,
-        forges: crate::Forges::new(&key).unwrap(),
+        forges: crate::Forges::new(&key, &config.egress.hosts).unwrap(),
         gate,
         gateway,
         defaults: config.defaults.clone(),
@@ -304,7 +304,7 @@ async fn app(
         },
         identity: IdentityOptions {
             providers: Providers::new(&config.sign_in, &key).unwrap(),
-            external: External::new(&config.external_auth, &key).unwrap(),
+            external: External::new(&config.external_auth, &config.egress.hosts, &key).unwrap(),
             config: config.sign_in.clone(),
             public_url: config.server.public_url.clone(),
             proxies: config.server.trusted_proxies.clone(),

@@ -1,0 +1,6 @@
+//! Tasks and their runs.
+
+pub(super) mod get;
+pub(super) mod list;
+pub(super) mod run;
+pub(super) mod runs;
