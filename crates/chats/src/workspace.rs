@@ -29,7 +29,7 @@ pub enum WorkspaceError {
 /// A command to run, never through a shell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
-    /// The tool call that wants it: the same one is never begun twice.
+    /// The tool call that wants it. That none is begun twice is the machine's doing: a call that was begun is never begun again.
     pub key: CallId,
     /// Program and arguments.
     pub argv: Vec<String>,

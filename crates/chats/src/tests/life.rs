@@ -222,3 +222,23 @@ async fn what_changes_something_runs_alone_and_in_the_models_order() {
     assert_eq!(last, ["pause 30", "--all", "--message=both", "HEAD", "echo last"]);
     assert_eq!(world.results(id).await.len(), count);
 }
+
+#[tokio::test]
+async fn a_refusal_and_an_answer_that_was_cut_off_are_not_done() {
+    let refusal = (["refusal", "content_filter"], ChatState::Failed, Cause::Refused);
+    let cut = (["max_tokens", "length"], ChatState::Paused, Cause::ModelFailed);
+    let whole = (["end_turn", "stop"], ChatState::Completed, Cause::Done);
+    for (reasons, state, cause) in [refusal, cut, whole] {
+        for protocol in ["messages", "chat"] {
+            let world = World::new(protocol, vec![Say::Ends("I", reasons)]).await;
+            let start = Start {
+                once: true,
+                ..world.start()
+            };
+            let id = world.chats.create(start).await.unwrap().id;
+            world.rest().await;
+            let run = world.chat(id).await.run;
+            assert_eq!((run.state, run.cause), (state, Some(cause)), "{protocol} {reasons:?}");
+        }
+    }
+}

@@ -24,6 +24,8 @@ pub(crate) enum Say {
     Error(ModelError),
     /// The same, cut off at the longest that an answer may be.
     Cut(&'static str, Vec<(&'static str, String)>),
+    /// Text, and the reason for which it ends.
+    Ends(&'static str, [&'static str; 2]),
     /// An answer whose usage says that it read so many tokens.
     Used(&'static str, Vec<(&'static str, String)>, u64),
 }
@@ -95,6 +97,12 @@ impl Model for Script {
                 Say::Cut(text, calls) => events(request.protocol, (at, text, calls), 100, true)
                     .replace("\"stop_reason\":\"tool_use\"", "\"stop_reason\":\"max_tokens\"")
                     .replace("\"finish_reason\":\"tool_calls\"", "\"finish_reason\":\"length\""),
+                Say::Ends(text, [messages, chat]) => events(request.protocol, (at, text, &[]), 100, true)
+                    .replace(
+                        "\"stop_reason\":\"end_turn\"",
+                        &format!("\"stop_reason\":\"{messages}\""),
+                    )
+                    .replace("\"finish_reason\":\"stop\"", &format!("\"finish_reason\":\"{chat}\"")),
                 Say::Used(text, calls, used) => events(request.protocol, (at, text, calls), *used, true),
                 Say::Hang(text) | Say::BreakOff(text) => events(request.protocol, (at, text, &[]), 100, false),
             };

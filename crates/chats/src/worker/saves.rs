@@ -38,11 +38,7 @@ impl Saves {
     }
 
     #[cfg(not(test))]
-    #[expect(
-        clippy::unused_async,
-        clippy::unnecessary_wraps,
-        reason = "in tests it may fail or never return"
-    )]
+    #[expect(clippy::unused_async, reason = "in tests it may fail or never return")]
     async fn point(&self) -> Result<(), StoreError> {
         Ok(())
     }

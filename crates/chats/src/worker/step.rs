@@ -177,6 +177,7 @@ impl Job<'_> {
         let event = Event::StepFinished {
             calls: calls.iter().map(|call| (call.id, call.kind)).collect(),
             cost,
+            stop,
         };
         self.happened(event, &parts, &calls).await?;
         self.refresh().await

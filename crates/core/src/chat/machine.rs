@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CallKind, CallState, Cause, ChatState, Outcome, PlanMode};
+use super::{CallKind, CallState, Cause, ChatState, Outcome, PlanMode, Stop};
 use crate::time::MICROS_PER_SECOND;
 use crate::{CallId, MessageId, Money, Timestamp};
 
@@ -77,6 +77,8 @@ pub enum Event {
         calls: Vec<(CallId, CallKind)>,
         /// What the answer cost.
         cost: Money,
+        /// Why it ended.
+        stop: Stop,
     },
     /// A worker is about to run a tool.
     CallStarted(CallId),
@@ -300,7 +302,9 @@ impl Run {
                     effects.push(Effect::Deliver(std::mem::take(&mut self.queue)));
                 }
             }
-            (Running, Event::StepFinished { calls, cost }) if self.asking => self.finished(&calls, cost, effects),
+            (Running, Event::StepFinished { calls, cost, stop }) if self.asking => {
+                self.finished(&calls, (cost, stop), effects);
+            }
             (Tool, Event::CallStarted(id)) => {
                 self.call(id, name, |c| c.kind.is_run() && c.state == CallState::Pending)?
                     .state = CallState::Running;
@@ -358,7 +362,7 @@ impl Run {
         Ok(())
     }
 
-    fn finished(&mut self, calls: &[(CallId, CallKind)], cost: Money, effects: &mut Vec<Effect>) {
+    fn finished(&mut self, calls: &[(CallId, CallKind)], (cost, stop): (Money, Stop), effects: &mut Vec<Effect>) {
         self.asking = false;
         self.losses = 0;
         self.cost = self.cost.saturating_add(cost);
@@ -375,7 +379,12 @@ impl Run {
         if !self.calls.is_empty() || !self.queue.is_empty() {
             self.settle();
         } else if self.once {
-            self.set(ChatState::Completed, Some(Cause::Done));
+            match stop {
+                // What was not done is not called done.
+                Stop::Refusal => self.set(ChatState::Failed, Some(Cause::Refused)),
+                Stop::MaxTokens => self.set(ChatState::Paused, Some(Cause::ModelFailed)),
+                _ => self.set(ChatState::Completed, Some(Cause::Done)),
+            }
         } else {
             self.set(ChatState::Waiting, None);
         }

@@ -91,6 +91,7 @@ impl Books {
             Wish::StepFinished(kinds, cents) => Event::StepFinished {
                 calls: kinds.iter().map(|kind| (CallId::from_uuid(self.id()), *kind)).collect(),
                 cost: Money::cents(*cents),
+                stop: Stop::EndTurn,
             },
             Wish::CallStarted(n) => Event::CallStarted(pick(*n)),
             Wish::CallFinished(n) => Event::CallFinished(pick(*n)),
@@ -227,7 +228,7 @@ proptest! {
         }
         for _ in 0..40 {
             let event = match run.state {
-                ChatState::Running if run.asking => Event::StepFinished { calls: Vec::new(), cost: Money::ZERO },
+                ChatState::Running if run.asking => Event::StepFinished { calls: Vec::new(), cost: Money::ZERO, stop: Stop::EndTurn },
                 ChatState::Running => Event::StepStarted,
                 ChatState::Tool => match run.pending().next() {
                     Some(id) => Event::CallStarted(id),
@@ -276,7 +277,11 @@ fn asked(plan: PlanMode, calls: Vec<(CallId, CallKind)>) -> Run {
         [
             Event::Message(message),
             Event::StepStarted,
-            Event::StepFinished { calls, cost },
+            Event::StepFinished {
+                calls,
+                cost,
+                stop: Stop::EndTurn,
+            },
         ],
     )
 }
@@ -295,7 +300,14 @@ fn nothing_is_written_before_a_plan_is_accepted() {
     assert_eq!(accepted.plan, PlanMode::Accepted);
     let calls = vec![(call(3), CallKind::Write)];
     let cost = Money::ZERO;
-    let run = after(&accepted, [Event::StepFinished { calls, cost }]);
+    let run = after(
+        &accepted,
+        [Event::StepFinished {
+            calls,
+            cost,
+            stop: Stop::EndTurn,
+        }],
+    );
     assert_eq!(run.pending().collect::<Vec<_>>(), [call(3)]);
 }
 
@@ -339,14 +351,30 @@ fn waiting_for_people_and_for_workers_is_no_work() {
     let run = step(&run, Event::StepStarted, 1);
     let calls = vec![(call(1), CallKind::Ask)];
     let cost = Money::ZERO;
-    let run = step(&run, Event::StepFinished { calls, cost }, 4);
+    let run = step(
+        &run,
+        Event::StepFinished {
+            calls,
+            cost,
+            stop: Stop::EndTurn,
+        },
+        4,
+    );
     let run = step(&run, Event::Answered(call(1)), 400_000);
     assert_eq!((run.state, run.left()), (ChatState::Running, Some(6_000_000)));
     let run = step(&run, LOST, 500_000);
     assert_eq!((run.state, run.left()), (ChatState::Running, Some(6_000_000)));
     let run = step(&run, Event::StepStarted, 500_007);
     let calls = Vec::new();
-    let run = step(&run, Event::StepFinished { calls, cost }, 500_008);
+    let run = step(
+        &run,
+        Event::StepFinished {
+            calls,
+            cost,
+            stop: Stop::EndTurn,
+        },
+        500_008,
+    );
     assert_eq!(run.state, ChatState::Waiting);
     let run = step(&run, Event::Message(MessageId::from_uuid(Uuid::from_u128(2))), 900_000);
     assert_eq!((run.state, run.cause), (ChatState::Paused, Some(Cause::Time)));

@@ -66,7 +66,7 @@ pub struct Chat {
 /// A tool call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChatCall {
-    /// Its id, which is also its idempotency key.
+    /// Its id.
     pub id: CallId,
     /// The chat.
     pub chat: ChatId,

@@ -32,6 +32,8 @@ pub(super) struct Background(Arc<Mutex<Table>>);
 #[derive(Default)]
 struct Table {
     processes: HashMap<(WorkspaceId, String), Arc<Process>>,
+    /// Rooms that were given and hold no process yet.
+    begun: HashMap<WorkspaceId, usize>,
     next: u64,
 }
 
@@ -138,6 +140,16 @@ impl Room {
     }
 }
 
+impl Drop for Room {
+    fn drop(&mut self) {
+        let mut table = self.background.table();
+        if let Some(begun) = table.begun.get_mut(&self.workspace) {
+            *begun = begun.saturating_sub(1);
+        }
+        table.begun.retain(|_, begun| *begun > 0);
+    }
+}
+
 impl Background {
     fn table(&self) -> MutexGuard<'_, Table> {
         // Nothing that can panic happens under the lock.
@@ -147,8 +159,9 @@ impl Background {
     /// Room for one more process of a workspace; the oldest that has ended is forgotten for it.
     pub(super) fn place(&self, workspace: WorkspaceId) -> Result<Room, String> {
         let mut table = self.table();
+        let begun = table.begun.get(&workspace).copied().unwrap_or(0);
         let of_workspace = table.processes.iter().filter(|((of, _), _)| *of == workspace);
-        if of_workspace.clone().count() >= PER_WORKSPACE {
+        if of_workspace.clone().count() + begun >= PER_WORKSPACE {
             let ended = of_workspace.filter(|(_, process)| process.said.borrow().exited.is_some());
             let oldest = ended
                 .min_by_key(|(_, process)| process.number)
@@ -158,6 +171,7 @@ impl Background {
             })?;
             table.processes.remove(&oldest);
         }
+        *table.begun.entry(workspace).or_insert(0) += 1;
         drop(table);
         Ok(Room {
             background: self.clone(),
@@ -239,5 +253,17 @@ mod tests {
         let all = said.after(0);
         assert!(all.lost && all.bytes.len() == KEPT && all.next == KEPT as u64 + 5);
         assert!(!said.after(5).lost);
+    }
+
+    #[test]
+    fn rooms_count_before_there_is_a_process_in_them_and_no_longer_than_they_last() {
+        let workspace = WorkspaceId::from_uuid(uuid::Uuid::from_u128(1));
+        let background = Background::default();
+        let rooms: Vec<Room> = (0..PER_WORKSPACE)
+            .map(|_| background.place(workspace).unwrap())
+            .collect();
+        assert!(background.place(workspace).is_err());
+        drop(rooms);
+        assert!(background.place(workspace).is_ok());
     }
 }

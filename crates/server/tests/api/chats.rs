@@ -305,7 +305,7 @@ fn a_limit_holds_an_agent_and_more_lets_it_go_on() {
         }
         desk.until(&chat, "paused").await;
         let found = desk.act(&chat, "resume", json!({})).await.ok(200);
-        assert_eq!(found["limits"]["steps"], 2 + 5, "as much again as is configured");
+        assert_eq!(found["limits"]["steps"], 2 + 2, "as much again as it had");
         let found = desk.until(&chat, "waiting").await;
         assert_eq!(found["steps"], 3);
         assert_eq!(desk.act(&chat, "resume", json!({})).await.code(), "chat_state");

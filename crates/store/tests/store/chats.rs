@@ -124,6 +124,7 @@ async fn two_calls(store: &Store, lease: &ChatLease) {
     let finished = Event::StepFinished {
         calls: calls.iter().map(|call| (call.id, call.kind)).collect(),
         cost: Money::cents(3),
+        stop: Stop::ToolUse,
     };
     let end = Part::StepFinished {
         stop: Stop::ToolUse,
@@ -290,6 +291,7 @@ async fn messages_are_delivered_once_and_in_order(db: TestDb) {
     let finished = Event::StepFinished {
         calls: Vec::new(),
         cost: Money::ZERO,
+        stop: Stop::ToolUse,
     };
     let after = yes(step(&store, &lease, finished, 3).await);
     assert_eq!((after.run.state, after.run.queue.len()), (ChatState::Running, 12));
