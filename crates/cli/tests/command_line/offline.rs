@@ -36,6 +36,7 @@ Commands:
   exec           Run a command in a workspace
   chat           Talk to an AI agent that works in a workspace
   chats          List, show and stop chats with AI agents
+  tasks          List and run a template's tasks, which are named jobs for AI agents
   files          List, read, write and search the files of a workspace
   open           Show an address that opens an app of a workspace in a browser
   logs           Show the log of a workspace's build

@@ -119,7 +119,7 @@ impl Shop {
             .as_array()
             .unwrap()
             .iter()
-            .filter(|note| note["author"]["username"] == "bailey");
+            .filter(|note| note["author"]["username"] == "bailey" && note["system"] == false);
         ours.map(|note| note["body"].as_str().unwrap().to_owned()).collect()
     }
 

@@ -26,7 +26,7 @@ const RUNS: usize = 8;
 /// How long until a run that waits for its workspace is looked at again. Workspaces start in less than a second.
 const SOON: Duration = Duration::from_millis(100);
 /// The same for one whose repository is cloned: a server that was killed takes it up then.
-const CLONE: Duration = Duration::from_secs(10);
+const CLONE: Duration = Duration::from_secs(5);
 /// The same for one in which somebody works.
 pub(super) const REST: Duration = Duration::from_secs(15);
 /// Looks at a workspace that runs and whose agent is not connected: five minutes of them.
