@@ -162,6 +162,8 @@ fn write_cursor(out: &mut Vec<u8>, top: usize, cursor: &Cursor, again: Option<(u
             write_place(out, top, cursor, column);
             style::write(out, Style::default(), cell.style);
             write_cell(out, &cell);
+            // It was not shown last, and is not to be repeated: something has come after it.
+            out.push(0x0f);
             style::write(out, cell.style, cursor.style);
         }
         None => {
