@@ -367,9 +367,11 @@ impl Maker<'_> {
             }
             "grants" => self.grant("member", Subject::Person(person)).await.to_string(),
             "connections" => {
+                let name = name(&mut self.n, "connection");
+                // A project is of one connection.
                 let body = json!({
-                    "name": name(&mut self.n, "connection"), "kind": "gitlab", "base_url": self.forge,
-                    "projects": ["g/p"], "token": "glpat-cells",
+                    "name": name, "kind": "gitlab", "base_url": self.forge,
+                    "projects": [format!("g/{name}")], "token": "glpat-cells",
                 });
                 let made = self.app.owner().await.post("/api/v1/connections", body).await.ok(201);
                 made["id"].as_str().unwrap().to_owned()
