@@ -42,7 +42,7 @@ fn commands(request: &Request) -> Vec<Vec<String>> {
             } else {
                 git(&["add", "--all", "--"], paths)
             };
-            let mut more = vec![format!("--message={message}"), format!("--trailer={CO_AUTHOR}")];
+            let mut more = vec![format!("--trailer={CO_AUTHOR}"), format!("--message={message}")];
             if !paths.is_empty() {
                 more.push("--".to_owned());
                 more.extend(paths.iter().cloned());
@@ -95,7 +95,13 @@ mod tests {
         assert_eq!(tail(&commands[0]), ["add", "--all", "--", "--all"]);
         assert_eq!(
             tail(&commands[1]),
-            ["commit", "--message=--amend; rm -rf ~", "--", "--all"]
+            [
+                "commit",
+                &format!("--trailer={CO_AUTHOR}"),
+                "--message=--amend; rm -rf ~",
+                "--",
+                "--all"
+            ]
         );
         let diff = Request::GitDiff {
             staged: false,
