@@ -15,7 +15,7 @@ mod worker;
 mod workspace;
 
 pub use chats::{ChatError, Chats, PlanAnswer, Start, Watch};
-pub use model::{Fault, Model, ModelAnswer, ModelError, ModelRequest, ModelStream};
+pub use model::{Fault, Model, ModelError, ModelRequest, ModelStream};
 pub use prompt::{INSTRUCTION_BYTES, INSTRUCTION_FILES};
 pub use transcript::{Answer, Block, Entry, Transcript};
 pub use worker::{Worker, WorkerOptions};

@@ -8,6 +8,7 @@ use bailey_llm::Protocol;
 use bytes::Bytes;
 use futures_util::Stream;
 use serde_json::Value;
+use tokio::sync::mpsc::UnboundedSender;
 
 /// One request to a model.
 #[derive(Debug, Clone)]
@@ -24,6 +25,9 @@ pub struct ModelRequest {
     pub protocol: Protocol,
     /// The body: JSON that asks for a stream.
     pub body: Bytes,
+    /// Takes what the request cost, once that is settled; it may be after nobody waits for the answer any more. It is dropped
+    /// where nothing more will come.
+    pub receipts: UnboundedSender<Money>,
 }
 
 /// Whether asking again would help.
@@ -86,25 +90,11 @@ impl ModelError {
 /// The bytes of an answer.
 pub type ModelStream = Pin<Box<dyn Stream<Item = Result<Bytes, ModelError>> + Send>>;
 
-/// An answer on its way.
-pub struct ModelAnswer {
-    /// Its body.
-    pub body: ModelStream,
-    /// What it cost, known once it is settled. It is asked for after the body has ended.
-    pub cost: Pin<Box<dyn Future<Output = Money> + Send>>,
-}
-
-impl std::fmt::Debug for ModelAnswer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ModelAnswer")
-    }
-}
-
 /// Asks models. To drop an answer is to hang up.
 pub trait Model: Send + Sync {
     /// Sends a request. An answer that is no success comes as an error, see [`ModelError::of_answer`].
     fn send(&self, request: ModelRequest)
-    -> Pin<Box<dyn Future<Output = Result<ModelAnswer, ModelError>> + Send + '_>>;
+    -> Pin<Box<dyn Future<Output = Result<ModelStream, ModelError>> + Send + '_>>;
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod batch;
 mod calls;
 mod job;
 mod saves;
+mod spent;
 mod step;
 
 use std::collections::HashMap;
@@ -70,6 +71,7 @@ pub(crate) struct Shared {
     pub(crate) model: Arc<dyn Model>,
     pub(crate) workspaces: Arc<dyn Workspaces>,
     pub(crate) options: WorkerOptions,
+    pub(crate) tasks: Tasks,
     held: Mutex<HashMap<ChatId, (ChatLease, CancellationToken)>>,
 }
 
@@ -77,7 +79,6 @@ pub(crate) struct Shared {
 pub struct Worker {
     id: WorkerId,
     shared: Arc<Shared>,
-    tasks: Tasks,
 }
 
 impl std::fmt::Debug for Worker {
@@ -110,16 +111,17 @@ impl Worker {
             model,
             workspaces,
             options,
+            tasks,
             held: Mutex::default(),
         };
         let shared = Arc::new(shared);
-        Self { id, shared, tasks }
+        Self { id, shared }
     }
 
     /// Works until `stop`. Then what is under way is cut off and given back at once, so that another worker need not wait.
     pub async fn run(self, stop: CancellationToken) {
         let shared = &self.shared;
-        let heart = self.tasks.spawn(beat(Arc::clone(shared), stop.clone()));
+        let heart = shared.tasks.spawn(beat(Arc::clone(shared), stop.clone()));
         let places = Arc::new(Semaphore::new(shared.options.chats));
         while !stop.is_cancelled() {
             let place = tokio::select! {
@@ -141,7 +143,7 @@ impl Worker {
                     // Before the task begins: from here on the lease is renewed, and it is not once the job is over.
                     let held = Held::new(shared, lease);
                     let job = drive(held, chat, stop.clone());
-                    self.tasks.spawn(async move {
+                    shared.tasks.spawn(async move {
                         job.await;
                         drop(place);
                     });

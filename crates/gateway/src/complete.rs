@@ -12,7 +12,7 @@ use bailey_gate::directory::{KeyEntry, Served};
 use bailey_gate::grant::{Attempt, Bill};
 use bailey_llm::{Bounds, Protocol, Refusal, RefusalKind, RequestView, Vendor};
 use http::{HeaderMap, Response};
-use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::{Sender, UnboundedSender};
 use tokio::sync::oneshot;
 
 use crate::answer::{Body, Piece, json, refuse, set_id};
@@ -37,7 +37,7 @@ pub(crate) struct Job {
     /// Whether the provider that is being asked is to be cancelled when the client leaves.
     pub(crate) cancels: Arc<AtomicBool>,
     /// Where it is said what the answer has cost, once that is settled.
-    pub(crate) receipt: Option<oneshot::Sender<Money>>,
+    pub(crate) receipt: Option<UnboundedSender<Money>>,
 }
 
 impl Job {

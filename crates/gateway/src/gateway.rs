@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use hyper::body::Incoming;
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::answer::{Body, json, refuse};
@@ -62,6 +63,8 @@ pub struct Ask {
     pub body: Bytes,
     /// What it belongs to, for the ledger: a chat's id.
     pub session: String,
+    /// Takes what the answer cost once it is settled, however it ends; dropped where nothing is to be paid.
+    pub receipts: UnboundedSender<Money>,
 }
 
 /// A model as an agent's chat asks it.
@@ -163,24 +166,19 @@ impl Gateway {
     /// in the ledger that names `session`. `None` if the workspace has no key that is good.
     ///
     /// Refusals come as they do to clients: in the vendor's shape, with a status and headers.
-    pub async fn call_for(
-        self: &Arc<Self>,
-        workspace: WorkspaceId,
-        ask: Ask,
-    ) -> Option<(Response<Body>, oneshot::Receiver<Money>)> {
+    pub async fn call_for(self: &Arc<Self>, workspace: WorkspaceId, ask: Ask) -> Option<Response<Body>> {
         let started = Instant::now();
         let endpoint = Endpoint::Complete(ask.protocol);
         let vendor = endpoint.vendor();
-        let (receipt, cost) = oneshot::channel();
         let entry = match self.gate.workspace_key(workspace).await {
             Ok(entry) => entry?,
-            Err(refused) => return Some((self.gate_refusal(vendor, &refused), cost)),
+            Err(refused) => return Some(self.gate_refusal(vendor, &refused)),
         };
         let body = match intake::keep(ask.body, &self.intake, &self.kept) {
             Ok(body) => body,
             Err(error) => {
                 let (kind, code) = intake_refusal(error);
-                return Some((self.plain_refusal(vendor, kind, code, &error.to_string()), cost));
+                return Some(self.plain_refusal(vendor, kind, code, &error.to_string()));
             }
         };
         let mut headers = HeaderMap::new();
@@ -199,9 +197,9 @@ impl Gateway {
             body,
             started,
             cancels: Arc::default(),
-            receipt: Some(receipt),
+            receipt: Some(ask.receipts),
         };
-        Some((self.hand_over(job, vendor).await, cost))
+        Some(self.hand_over(job, vendor).await)
     }
 
     async fn answer(self: &Arc<Self>, request: Request<Incoming>, within: Option<WorkspaceId>) -> Response<Body> {

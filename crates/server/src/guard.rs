@@ -32,6 +32,8 @@ pub(crate) enum Access {
     Session,
     /// An action.
     Needs(Action),
+    /// An action, and to go into workspaces: it has an agent work inside one, which is as good as a terminal there.
+    Inside(Action),
 }
 
 /// Lets a request pass if its token or session allows what the route needs.
@@ -44,7 +46,7 @@ pub(crate) async fn guard(State((app, access)): State<(App, Access)>, mut reques
         method: request.method().clone(),
         path: request.uri().path().to_owned(),
         action: match access {
-            Access::Needs(action) => action.as_str(),
+            Access::Needs(action) | Access::Inside(action) => action.as_str(),
             Access::Public | Access::Anyone | Access::Session => "request",
         },
     };
@@ -92,6 +94,9 @@ async fn authorize(app: &App, access: Access, asked: Credentials<'_>) -> (Option
     let who = Who::from(&actor);
     let caller = match access {
         Access::Needs(action) => Caller::authorize(actor, action).map_err(AppError::from),
+        Access::Inside(action) => Caller::authorize(actor, action)
+            .and_then(|caller| caller.inside().map(|()| caller))
+            .map_err(AppError::from),
         Access::Session if actor.session.is_none() => Err(AppError::SessionRequired),
         Access::Public | Access::Anyone | Access::Session => Ok(Caller {
             actor,

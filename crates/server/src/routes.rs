@@ -244,25 +244,25 @@ fn rows_of_workspaces() -> Vec<Row> {
 }
 
 fn rows_of_chats() -> Vec<Row> {
-    use Access::Needs;
+    use Access::{Inside, Needs};
     use Action as A;
     let row = |access, routes| Row { access, routes };
     vec![
-        row(Needs(A::ChatWrite), routes!(chats::create::handler)),
+        row(Inside(A::ChatWrite), routes!(chats::create::handler)),
         row(Needs(A::ChatWrite), routes!(chats::options::handler)),
         row(Needs(A::ChatRead), routes!(chats::list::handler)),
         row(Needs(A::ChatRead), routes!(chats::get::handler)),
         row(Needs(A::ChatRead), routes!(chats::events::handler)),
         row(Needs(A::ChatWrite), routes!(chats::update::handler)),
-        row(Needs(A::ChatWrite), routes!(chats::message::handler)),
-        row(Needs(A::ChatWrite), routes!(chats::answer::handler)),
-        row(Needs(A::ChatWrite), routes!(chats::plan::handler)),
-        row(Needs(A::ChatWrite), routes!(chats::resume::handler)),
+        row(Inside(A::ChatWrite), routes!(chats::message::handler)),
+        row(Inside(A::ChatWrite), routes!(chats::answer::handler)),
+        row(Inside(A::ChatWrite), routes!(chats::plan::handler)),
+        row(Inside(A::ChatWrite), routes!(chats::resume::handler)),
         row(Needs(A::ChatWrite), routes!(chats::finish::handler)),
         row(Needs(A::ChatStop), routes!(chats::interrupt::handler)),
         row(Needs(A::ChatStop), routes!(chats::stop::handler)),
         row(Needs(A::ChatWrite), routes!(tasks::list::handler)),
-        row(Needs(A::ChatWrite), routes!(tasks::run::handler)),
+        row(Inside(A::ChatWrite), routes!(tasks::run::handler)),
         row(Needs(A::ChatRead), routes!(tasks::runs::handler)),
         row(Needs(A::ChatRead), routes!(tasks::get::handler)),
     ]
@@ -350,6 +350,10 @@ fn describe(operation: &mut Operation, access: Access) {
         Access::Anyone => vec![SecurityRequirement::new::<_, _, &str>(SCHEME, []), session],
         Access::Session => vec![session],
         Access::Needs(action) => vec![SecurityRequirement::new(SCHEME, [action.as_str()]), session],
+        Access::Inside(action) => {
+            let both = [action.as_str(), Action::WorkspaceAccess.as_str()];
+            vec![SecurityRequirement::new(SCHEME, both), session]
+        }
     });
     let problem = problems::response();
     operation

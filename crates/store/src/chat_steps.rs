@@ -1,7 +1,7 @@
 //! What happens to chats: the machine is run inside the transaction that writes down what comes of it.
 
 use bailey_core::chat::{CallKind, CallState, Chat, Effect, Event, InvalidTransition, LogPart, Part, Run};
-use bailey_core::{CallId, ChatId, MessageId, Timestamp, WorkerId};
+use bailey_core::{CallId, ChatId, MessageId, Money, Timestamp, WorkerId};
 
 use crate::bulk::Bulk;
 use crate::chats::{NewMessage, fill, read, select};
@@ -37,6 +37,7 @@ statements! {
     SET_CALL = same(
         "UPDATE chat_calls SET state = $2, started_at = COALESCE($3, started_at), finished_at = $4 WHERE id = $1",
     );
+    SPEND = same("UPDATE chats SET cost = cost + $2 WHERE id = $1");
     SET_LAST = same("UPDATE chats SET last = $2 WHERE id = $1");
     PREPARE = same("UPDATE chats SET system = $2 WHERE id = $1 AND system IS NULL");
     LAST = same("SELECT last FROM chats WHERE id = $1");
@@ -374,6 +375,12 @@ impl Store {
             tx.execute(SET_LAST.bind(lease.chat).bind(last)).await?;
             Ok(Some(last))
         })
+    }
+
+    /// Adds to what a chat has cost what was spent for a step that has no end. Whether anybody has the chat does not matter: it
+    /// was spent.
+    pub async fn chat_spend(&self, chat: ChatId, cost: Money) -> Result<(), StoreError> {
+        transaction!(self, async |tx| tx.execute(SPEND.bind(chat).bind(cost)).await.map(drop))
     }
 
     /// Fixes the system prompt of a chat, if it has none yet. `false` if the worker does not have the chat any more.

@@ -9,8 +9,8 @@ export function reach(me: Me, action: Action): Reach | null {
   return me.allowed.find((allowed) => allowed.action === action)?.reach ?? null;
 }
 
-export function may(me: Me, action: Action): boolean {
-  return reach(me, action) !== null;
+export function may(me: Me, ...actions: Action[]): boolean {
+  return actions.every((action) => reach(me, action) !== null);
 }
 
 /** Whether an action reaches what belongs to `owner`. Groups are known to the server alone: it decides there. */

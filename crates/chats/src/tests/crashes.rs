@@ -9,7 +9,7 @@ use bailey_core::chat::{ChatState, LogPart, Outcome, Part};
 use serde_json::json;
 
 use super::crash::Crash;
-use super::script::Say;
+use super::script::{COST, Say};
 use super::world::{ADA, World};
 use crate::transcript::{Block, Entry, Transcript};
 use crate::{PlanAnswer, Worker};
@@ -141,6 +141,11 @@ async fn run(protocol: &'static str, crashes: &[usize]) -> (bool, Vec<String>, u
     carry(&world, &world.worker(None), id).await;
     assert_eq!(world.chat(id).await.run.state, ChatState::Completed);
     let unknown = check(&world.parts(id).await);
+    // Whatever was asked was paid for, also where nobody read the answer to its end, and is counted once.
+    assert!(world.tasks.wait(Duration::from_secs(5)).await);
+    let asked = world.model.bodies.lock().unwrap().len();
+    let costs = world.chat(id).await.run.cost.nanos();
+    assert_eq!(costs, COST.nanos() * i64::try_from(asked).unwrap(), "{crashes:?}");
     // What was unknown may or may not have been done, and was not done again: the workspace checks the keys.
     let written = world.memory.file("b.txt");
     assert!(written.as_deref() == Some("new") || unknown > 0, "{written:?}");

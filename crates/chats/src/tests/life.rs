@@ -157,12 +157,14 @@ async fn passing_trouble_is_tried_again_and_a_refusal_is_not() {
     assert_eq!((chat.run.state, chat.run.steps), (ChatState::Waiting, 1));
     assert_eq!(chat.run.cost, Money::cents(4), "what broke off was paid for, too");
     for (fault, cause) in [(Fault::Budget, Cause::Budget), (Fault::Refused, Cause::Refused)] {
-        let world = World::new("chat", vec![error(fault), Say::text("never")]).await;
+        let says = vec![Say::BreakOff("It begins and"), error(fault), Say::text("never")];
+        let world = World::new("chat", says).await;
         let id = world.begin().await;
         world.rest().await;
         let chat = world.chat(id).await;
         assert_eq!((chat.run.state, chat.run.cause), (ChatState::Failed, Some(cause)));
-        assert_eq!(world.model.asked.lock().unwrap().len(), 1);
+        assert_eq!(chat.run.cost, COST, "what broke off was paid for, too");
+        assert_eq!(world.model.asked.lock().unwrap().len(), 2);
         let parts = world.parts(id).await;
         assert!(parts.contains(&Part::Note {
             text: "because".to_owned()
@@ -241,4 +243,50 @@ async fn a_refusal_and_an_answer_that_was_cut_off_are_not_done() {
             assert_eq!((run.state, run.cause), (state, Some(cause)), "{protocol} {reasons:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn what_is_cut_off_and_asked_again_is_held_to_the_money() {
+    let says = vec![
+        Say::BreakOff("It begins and"),
+        Say::BreakOff("again"),
+        Say::text("Done."),
+    ];
+    let world = World::new("messages", says).await;
+    let limits = Limits {
+        cost: Some(Money::cents(3)),
+        ..Limits::default()
+    };
+    let start = Start {
+        limits,
+        ..world.start()
+    };
+    let id = world.chats.create(start).await.unwrap().id;
+    world.rest().await;
+    let chat = world.chat(id).await;
+    assert_eq!(
+        (chat.run.state, chat.run.cause),
+        (ChatState::Paused, Some(Cause::Money))
+    );
+    assert_eq!(chat.run.cost, Money::cents(4));
+    assert_eq!(world.model.asked.lock().unwrap().len(), 2, "not a third time");
+    assert!(world.chats.resume(id, None).await.is_err(), "it is reached still");
+}
+
+#[tokio::test]
+async fn an_interrupted_step_is_paid_for() {
+    let world = World::new("messages", vec![Say::Hang("half an answer")]).await;
+    let id = world.begin().await;
+    let stop = tokio_util::sync::CancellationToken::new();
+    let worker = world.tasks.spawn(world.worker(None).run(stop.clone()));
+    world.until(id, |part| matches!(part, Part::Text { .. })).await;
+    world.chats.interrupt(id).await.unwrap();
+    stop.cancel();
+    worker.await.unwrap();
+    assert!(world.tasks.wait(std::time::Duration::from_secs(5)).await);
+    let chat = world.chat(id).await;
+    assert_eq!(
+        (chat.run.state, chat.run.cause, chat.run.cost),
+        (ChatState::Paused, Some(Cause::Interrupted), COST)
+    );
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
-use crate::model::{Model, ModelAnswer, ModelError, ModelRequest};
+use crate::model::{Model, ModelError, ModelRequest, ModelStream};
 
 /// One answer of the script.
 #[derive(Debug, Clone)]
@@ -68,11 +68,20 @@ impl Script {
     }
 }
 
+/// Says what an answer cost once nobody reads it any more.
+struct Settles(tokio::sync::mpsc::UnboundedSender<Money>);
+
+impl Drop for Settles {
+    fn drop(&mut self) {
+        let _ = self.0.send(COST);
+    }
+}
+
 impl Model for Script {
     fn send(
         &self,
         request: ModelRequest,
-    ) -> std::pin::Pin<Box<dyn Future<Output = Result<ModelAnswer, ModelError>> + Send + '_>> {
+    ) -> std::pin::Pin<Box<dyn Future<Output = Result<ModelStream, ModelError>> + Send + '_>> {
         Box::pin(async move {
             let body: Value = serde_json::from_slice(&request.body).unwrap();
             let answers = body["messages"]
@@ -115,13 +124,17 @@ impl Model for Script {
                 }
                 Ok(piece)
             });
-            Ok(ModelAnswer {
-                body: match say {
-                    Say::Hang(_) => Box::pin(body.chain(stream::pending())),
-                    _ => Box::pin(body),
-                },
-                cost: Box::pin(async { COST }),
-            })
+            // It is dropped with the answer, at its end or before.
+            let settles = Settles(request.receipts);
+            let settles = stream::once(async move {
+                drop(settles);
+                Ok(Bytes::new())
+            });
+            let body: ModelStream = match say {
+                Say::Hang(_) => Box::pin(body.chain(stream::pending()).chain(settles)),
+                _ => Box::pin(body.chain(settles)),
+            };
+            Ok(body)
         })
     }
 }

@@ -95,7 +95,13 @@ mod tests {
         assert_eq!(tail(&commands[0]), ["add", "--all", "--", "--all"]);
         assert_eq!(
             tail(&commands[1]),
-            ["commit", "--message=--amend; rm -rf ~", "--", "--all"]
+            [
+                "commit",
+                &format!("--trailer={CO_AUTHOR}"),
+                "--message=--amend; rm -rf ~",
+                "--",
+                "--all"
+            ]
         );
         let diff = Request::GitDiff {
             staged: false,

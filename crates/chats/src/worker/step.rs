@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bailey_core::CallId;
 use bailey_core::chat::{Cause, Event, Part, Stop};
 use bailey_core::mask::{MASK, Masker, Secrets};
-use bailey_core::{CallId, Money};
 use bailey_llm::Protocol;
 use bailey_runtime::ids::NewId as _;
 use bailey_store::NewCall;
@@ -14,8 +14,9 @@ use futures_util::StreamExt as _;
 
 use super::batch::Batch;
 use super::job::{Halt, Job};
+use super::spent::Spent;
 use crate::context;
-use crate::model::{Fault, ModelAnswer, ModelError, ModelRequest};
+use crate::model::{Fault, ModelError, ModelRequest};
 use crate::protocol::{self, AnswerReader, End, Piece};
 use crate::tools;
 
@@ -77,21 +78,31 @@ impl Job<'_> {
 
     /// Asks until there is an answer, or it is no use to go on.
     async fn ask(&mut self, protocol: Protocol, body: &Bytes) -> Result<(), Halt> {
-        let mut spent = Money::ZERO;
+        let mut spent = Spent::new(self.shared, &self.chat);
         let mut tries = 0;
         loop {
             let (error, written) = match self.answer(protocol, body.clone(), &mut spent).await {
-                Ok(whole) => return self.answered(whole, spent).await,
+                Ok(whole) => return self.answered(whole, &mut spent).await,
                 Err(Trouble::Halt(halt)) => return Err(halt),
                 Err(Trouble::Model(error, written)) => (error, written),
             };
             let cause = match error.fault {
                 Fault::Budget => Some(Cause::Budget),
                 Fault::Refused => Some(Cause::Refused),
-                Fault::Passing => (tries >= self.shared.options.retries).then_some(Cause::ModelFailed),
+                Fault::Passing => {
+                    let cost = self.chat.run.cost.saturating_add(spent.settled().await);
+                    let too_dear = self.chat.run.limits.cost.is_some_and(|most| cost >= most);
+                    let too_often = tries >= self.shared.options.retries;
+                    too_dear
+                        .then_some(Cause::Money)
+                        .or(too_often.then_some(Cause::ModelFailed))
+                }
             };
+            if cause.is_some() {
+                spent.book().await?;
+            }
             match cause {
-                Some(Cause::ModelFailed) => return self.hold(Cause::ModelFailed, error.message).await,
+                Some(cause @ (Cause::ModelFailed | Cause::Money)) => return self.hold(cause, error.message).await,
                 Some(cause) => return self.fail(cause, error.message).await,
                 None => {}
             }
@@ -112,7 +123,7 @@ impl Job<'_> {
     }
 
     /// Asks once. What it costs is added to `spent`, whatever comes of it.
-    async fn answer(&self, protocol: Protocol, body: Bytes, spent: &mut Money) -> Result<Whole, Trouble> {
+    async fn answer(&self, protocol: Protocol, body: Bytes, spent: &mut Spent) -> Result<Whole, Trouble> {
         let request = ModelRequest {
             chat: self.chat.id,
             workspace: self.chat.workspace,
@@ -120,9 +131,15 @@ impl Job<'_> {
             step: self.chat.run.steps,
             protocol,
             body,
+            receipts: spent.receipts(),
         };
-        let begun = self.shared.model.send(request).await;
-        let ModelAnswer { mut body, cost } = begun.map_err(|error| Trouble::Model(error, false))?;
+        let mut body = match self.shared.model.send(request).await {
+            Ok(body) => body,
+            Err(error) => {
+                spent.settled().await;
+                return Err(Trouble::Model(error, false));
+            }
+        };
         let mut reading = Reading::new(protocol, &self.secrets);
         let outcome = self.read(&mut reading, &mut body).await;
         // To hang up comes first: an answer that goes on is not settled.
@@ -130,7 +147,7 @@ impl Job<'_> {
         if let Err(Trouble::Halt(halt)) = outcome {
             return Err(Trouble::Halt(halt));
         }
-        *spent = spent.saturating_add(cost.await);
+        spent.settled().await;
         outcome?;
         let written = reading.written;
         reading.finish(self).map_err(|error| Trouble::Model(error, written))
@@ -164,7 +181,8 @@ impl Job<'_> {
         }
     }
 
-    async fn answered(&mut self, whole: Whole, cost: Money) -> Result<(), Halt> {
+    async fn answered(&mut self, whole: Whole, spent: &mut Spent) -> Result<(), Halt> {
+        let cost = spent.ending().await;
         let Whole { mut parts, calls, end } = whole;
         let End { stop, usage } = end;
         parts.push(Part::StepFinished { stop, usage, cost });
@@ -180,6 +198,7 @@ impl Job<'_> {
             stop,
         };
         self.happened(event, &parts, &calls).await?;
+        spent.ended();
         self.refresh().await
     }
 }

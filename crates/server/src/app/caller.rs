@@ -30,6 +30,11 @@ impl Caller {
         })
     }
 
+    /// Whether they may go into workspaces of their own as well, as whoever has an agent work there must be able to.
+    pub(crate) fn inside(&self) -> Result<(), Denied> {
+        self.actor.may(Action::WorkspaceAccess).map(drop)
+    }
+
     /// Records in the audit log what the caller is about to change; if that cannot be, it must not be changed. Whether it was
     /// done is recorded by how the request is answered.
     pub(crate) async fn record(&self, change: Change) -> Result<(), AuditError> {

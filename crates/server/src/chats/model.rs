@@ -4,8 +4,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use bailey_chats::{Fault, Model, ModelAnswer, ModelError, ModelRequest};
-use bailey_core::Money;
+use bailey_chats::{Fault, Model, ModelError, ModelRequest, ModelStream};
 use bailey_gateway::{Ask, Body};
 use futures_util::StreamExt as _;
 use http::header::RETRY_AFTER;
@@ -30,11 +29,12 @@ impl Door {
         Self { app }
     }
 
-    async fn ask(&self, request: ModelRequest) -> Result<ModelAnswer, ModelError> {
+    async fn ask(&self, request: ModelRequest) -> Result<ModelStream, ModelError> {
         let ask = Ask {
             protocol: request.protocol,
             body: request.body,
             session: request.chat.to_string(),
+            receipts: request.receipts,
         };
         let gateway = self.app.gateway_shared();
         self.app.fleet().note_activity(request.workspace);
@@ -47,7 +47,7 @@ impl Door {
                 gateway.call_for(request.workspace, ask).await
             }
         };
-        let Some((response, cost)) = asked else {
+        let Some(response) = asked else {
             return Err(ModelError::passing("the workspace has no key for models at the moment"));
         };
         if !response.status().is_success() {
@@ -55,11 +55,7 @@ impl Door {
         }
         let body = response.into_body().into_data_stream();
         let body = body.map(|piece| piece.map_err(|error| ModelError::passing(error.to_string())));
-        Ok(ModelAnswer {
-            body: Box::pin(body),
-            // Where nobody says it, nothing was settled but by the ledger itself: a server that ends.
-            cost: Box::pin(async move { cost.await.unwrap_or(Money::ZERO) }),
-        })
+        Ok(Box::pin(body))
     }
 }
 
@@ -67,7 +63,7 @@ impl Model for Door {
     fn send(
         &self,
         request: ModelRequest,
-    ) -> Pin<Box<dyn Future<Output = Result<ModelAnswer, ModelError>> + Send + '_>> {
+    ) -> Pin<Box<dyn Future<Output = Result<ModelStream, ModelError>> + Send + '_>> {
         Box::pin(self.ask(request))
     }
 }

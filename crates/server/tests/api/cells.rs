@@ -367,9 +367,11 @@ impl Maker<'_> {
             }
             "grants" => self.grant("member", Subject::Person(person)).await.to_string(),
             "connections" => {
+                let name = name(&mut self.n, "connection");
+                // A project is of one connection.
                 let body = json!({
-                    "name": name(&mut self.n, "connection"), "kind": "gitlab", "base_url": self.forge,
-                    "projects": ["g/p"], "token": "glpat-cells",
+                    "name": name, "kind": "gitlab", "base_url": self.forge,
+                    "projects": [format!("g/{name}")], "token": "glpat-cells",
                 });
                 let made = self.app.owner().await.post("/api/v1/connections", body).await.ok(201);
                 made["id"].as_str().unwrap().to_owned()
@@ -610,6 +612,7 @@ async fn cell(
     let context = format!("{role:?} {route} {whose:?}");
     let reach = match needs {
         Needs::To(action) => role.reach(action),
+        Needs::Inside(action) => role.reach(Action::WorkspaceAccess).and(role.reach(action)),
         Needs::Nothing | Needs::Token | Needs::Session => None,
     };
 
@@ -617,7 +620,9 @@ async fn cell(
     let narrowed = maker.app.with_scopes(&people.asker, TokenScopes::Only([].into())).await;
     let answer = ask(*addr, &narrowed.token, route, &at(&id), body.as_ref()).await;
     match needs {
-        Needs::To(_) => assert_eq!(answer.code(), "forbidden", "{context}, narrowed: {}", answer.body),
+        Needs::To(_) | Needs::Inside(_) => {
+            assert_eq!(answer.code(), "forbidden", "{context}, narrowed: {}", answer.body)
+        }
         Needs::Session => assert_eq!(answer.code(), "session_required", "{context}, narrowed"),
         Needs::Nothing | Needs::Token => assert_ne!(answer.code(), "forbidden", "{context}, narrowed"),
     }
@@ -633,8 +638,10 @@ async fn cell(
         answer.body
     );
     match (needs, reach, kind) {
-        (Needs::To(_), None, _) => assert_eq!(answer.code(), "forbidden", "{context}: {}", answer.body),
-        (Needs::To(_), Some(reach), Some(kind)) if !["invitations", "audit"].contains(&kind) => {
+        (Needs::To(_) | Needs::Inside(_), None, _) => {
+            assert_eq!(answer.code(), "forbidden", "{context}: {}", answer.body)
+        }
+        (Needs::To(_) | Needs::Inside(_), Some(reach), Some(kind)) if !["invitations", "audit"].contains(&kind) => {
             if seen(kind, reach, whose) {
                 let probed = ![
                     "not_found",
@@ -655,7 +662,7 @@ async fn cell(
                 assert_eq!(plain(other), plain(answer), "{context}: as if it did not exist");
             }
         }
-        (Needs::To(_), Some(_), _) | (Needs::Token, ..) => {
+        (Needs::To(_) | Needs::Inside(_), Some(_), _) | (Needs::Token, ..) => {
             assert!(![401].contains(&answer.status), "{context}: {}", answer.body);
             assert_ne!(answer.code(), "forbidden", "{context}");
         }

@@ -43,6 +43,10 @@ rules:
     answer: { tools: [{ name: run, arguments: { command: second } }] }
   - match: { text: go on }
     answer: { text: Both ran. }
+  - match: { text: serve it, tool_results: 0 }
+    answer: { tools: [{ name: run, arguments: { command: hang, background: true } }] }
+  - match: { text: serve it }
+    answer: { text: It serves. }
   - match: { text: hang }
     answer: { tools: [{ name: run, arguments: { command: hang } }] }
 "#;
@@ -57,7 +61,7 @@ pub(crate) struct Desk {
     stop: CancellationToken,
 }
 
-fn desk<F: Future<Output = ()>>(chats: &str, body: impl FnOnce(Desk) -> F) {
+pub(crate) fn desk<F: Future<Output = ()>>(chats: &str, body: impl FnOnce(Desk) -> F) {
     desk_of((SCENARIO, "[base]\nroot = \"host\"\n"), chats, body);
 }
 
@@ -101,7 +105,7 @@ pub(crate) fn desk_of<F: Future<Output = ()>>(
 }
 
 impl Desk {
-    async fn begin(&self, body: Value) -> String {
+    pub(crate) async fn begin(&self, body: Value) -> String {
         let path = format!("/api/v1/workspaces/{}/chats", self.workspace);
         let made = self.ann.post(&path, body).await.ok(201);
         made["id"].as_str().unwrap().to_owned()

@@ -17,6 +17,7 @@ mod browser;
 mod cells;
 #[cfg(test)]
 mod chats;
+mod chats_bounds;
 #[cfg(test)]
 mod directory;
 #[cfg(test)]

@@ -16,6 +16,8 @@ pub(crate) enum Needs {
     Token,
     Session,
     To(Action),
+    /// The action, and to go into workspaces.
+    Inside(Action),
 }
 
 /// Every operation and what it needs, written down a second time: a new route fails here until somebody has thought
@@ -157,7 +159,7 @@ fn expected_of_the_rest() -> BTreeMap<&'static str, Needs> {
 
 fn expected_of_workspaces() -> BTreeMap<&'static str, Needs> {
     use Action as A;
-    use Needs::To;
+    use Needs::{Inside, To};
     BTreeMap::from([
         ("GET /api/v1/me/quota", To(A::WorkspaceRead)),
         ("POST /api/v1/workspaces", To(A::WorkspaceCreate)),
@@ -187,21 +189,21 @@ fn expected_of_workspaces() -> BTreeMap<&'static str, Needs> {
         ("POST /api/v1/workspaces/{id}/files/directories", To(A::WorkspaceAccess)),
         ("POST /api/v1/workspaces/{id}/files/rename", To(A::WorkspaceAccess)),
         ("GET /api/v1/workspaces/{id}/ports", To(A::WorkspaceAccess)),
-        ("POST /api/v1/workspaces/{id}/chats", To(A::ChatWrite)),
+        ("POST /api/v1/workspaces/{id}/chats", Inside(A::ChatWrite)),
         ("GET /api/v1/workspaces/{id}/chats/options", To(A::ChatWrite)),
         ("GET /api/v1/chats", To(A::ChatRead)),
         ("GET /api/v1/chats/{id}", To(A::ChatRead)),
         ("GET /api/v1/chats/{id}/events", To(A::ChatRead)),
         ("PATCH /api/v1/chats/{id}", To(A::ChatWrite)),
-        ("POST /api/v1/chats/{id}/messages", To(A::ChatWrite)),
-        ("POST /api/v1/chats/{id}/calls/{call}/answer", To(A::ChatWrite)),
-        ("POST /api/v1/chats/{id}/calls/{call}/plan", To(A::ChatWrite)),
-        ("POST /api/v1/chats/{id}/resume", To(A::ChatWrite)),
+        ("POST /api/v1/chats/{id}/messages", Inside(A::ChatWrite)),
+        ("POST /api/v1/chats/{id}/calls/{call}/answer", Inside(A::ChatWrite)),
+        ("POST /api/v1/chats/{id}/calls/{call}/plan", Inside(A::ChatWrite)),
+        ("POST /api/v1/chats/{id}/resume", Inside(A::ChatWrite)),
         ("POST /api/v1/chats/{id}/finish", To(A::ChatWrite)),
         ("POST /api/v1/chats/{id}/interrupt", To(A::ChatStop)),
         ("POST /api/v1/chats/{id}/stop", To(A::ChatStop)),
         ("GET /api/v1/workspaces/{id}/tasks", To(A::ChatWrite)),
-        ("POST /api/v1/workspaces/{id}/task-runs", To(A::ChatWrite)),
+        ("POST /api/v1/workspaces/{id}/task-runs", Inside(A::ChatWrite)),
         ("GET /api/v1/task-runs", To(A::ChatRead)),
         ("GET /api/v1/task-runs/{id}", To(A::ChatRead)),
         ("GET /api/v1/health", To(A::HealthRead)),
@@ -317,6 +319,7 @@ fn every_operation_stands_in_the_table_and_names_its_action() {
             Needs::Session => json!([{"session": []}]),
             Needs::Token => json!([{"token": []}, {"session": []}]),
             Needs::To(action) => json!([{"token": [action.as_str()]}, {"session": []}]),
+            Needs::Inside(action) => json!([{"token": [action.as_str(), "workspaces.access"]}, {"session": []}]),
         };
         assert_eq!(operation["security"], security, "{name}");
         assert!(
@@ -391,6 +394,10 @@ async fn judge(role: Role, name: &str, needs: Needs, client: &Client, by_session
     let reply = client.call(method, &path, body.as_ref()).await;
     let denied = match needs {
         Needs::To(action) => role.reach(action).is_none().then_some("forbidden"),
+        Needs::Inside(action) => {
+            let both = [action, Action::WorkspaceAccess].map(|action| role.reach(action));
+            both.contains(&None).then_some("forbidden")
+        }
         Needs::Session => (!by_session).then_some("session_required"),
         // They take the host of a browser.
         Needs::Nothing | Needs::Token => None,

@@ -105,7 +105,7 @@ export function ChatPage() {
     );
   }
   // Only its owner speaks in a chat, whatever others may do.
-  const own = chat.owner.id === me.user.id && may(me, "chats.write");
+  const own = chat.owner.id === me.user.id && may(me, "chats.write", "workspaces.access");
   return (
     <Page
       title={chat.title || "Untitled"}

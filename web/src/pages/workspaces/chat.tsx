@@ -60,7 +60,7 @@ function Begin({ workspace, options }: { workspace: Workspace; options: Schemas[
 /** The chats of a workspace, and a new one. */
 export function WorkspaceChats({ workspace }: { workspace: Workspace }) {
   const me = useMe();
-  const own = workspace.owner.id === me.user.id && may(me, "chats.write");
+  const own = workspace.owner.id === me.user.id && may(me, "chats.write", "workspaces.access");
   const options = useQuery(queries.chatOptions(workspace.id, own));
   const { query, rows, more, loading } = useRows(queries.chats({ workspace: workspace.id }));
   return (

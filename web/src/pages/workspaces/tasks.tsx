@@ -133,7 +133,7 @@ function RunTable({ rows, more, loading }: { rows: Run[]; more: (() => void) | u
 /** The tasks of a workspace's template, and what came of those that ran. */
 export function WorkspaceTasks({ workspace }: { workspace: Workspace }) {
   const me = useMe();
-  const own = workspace.owner.id === me.user.id && may(me, "chats.write");
+  const own = workspace.owner.id === me.user.id && may(me, "chats.write", "workspaces.access");
   const tasks = useQuery(queries.tasks(workspace.id, own));
   const { query, rows, more, loading } = useRows(queries.taskRuns({ workspace: workspace.id }));
   return (

@@ -106,6 +106,7 @@ impl App {
         id: WorkspaceId,
         begin: Begin,
     ) -> Result<(), AppError> {
+        caller.inside()?;
         let workspace = self.workspace_within(caller, id).await?;
         let model = self.model_of(&workspace, begin.model.as_deref()).await?;
         let limits = self.chats_config().limits();

@@ -1,0 +1,72 @@
+//! What chats are held to: the rights of whoever has an agent work.
+
+use std::time::{Duration, Instant};
+
+use bailey_core::authz::{Action, TokenScopes};
+use serde_json::json;
+
+use crate::chats::desk;
+
+#[test]
+fn who_may_not_go_into_a_workspace_has_no_agent_work_there() {
+    desk("", async |desk| {
+        let chat = desk.begin(json!({"message": "ask me"})).await;
+        let found = desk.until(&chat, "requires_action").await;
+        let call = found["awaiting"][0]["call"].as_str().unwrap();
+        let scopes = |actions: &[Action]| TokenScopes::Only(actions.iter().copied().collect());
+        let writes = [Action::ChatRead, Action::ChatWrite, Action::ChatStop];
+        let writer = desk.app.with_scopes(&desk.ann, scopes(&writes)).await;
+        let (of_workspace, of_chat) = (
+            format!("/api/v1/workspaces/{}", desk.workspace),
+            format!("/api/v1/chats/{chat}"),
+        );
+        for (path, body) in [
+            (format!("{of_workspace}/chats"), json!({"message": "write it"})),
+            (format!("{of_workspace}/task-runs"), json!({"task": "none"})),
+            (format!("{of_chat}/messages"), json!({"text": "write it"})),
+            (format!("{of_chat}/calls/{call}/answer"), json!({"text": "the left"})),
+            (format!("{of_chat}/calls/{call}/plan"), json!({"accept": true})),
+            (format!("{of_chat}/resume"), json!({})),
+        ] {
+            let refused = writer.post(&path, body).await;
+            assert_eq!(refused.code(), "forbidden", "{path}");
+            assert!(refused.text.contains("workspaces.access"), "{path}: {}", refused.text);
+        }
+        // To look at it, to call it something else and to end it takes no way in.
+        writer.get(&of_chat).await.ok(200);
+        writer.patch(&of_chat, json!({"title": "Left or right"})).await.ok(200);
+        let goes_in = [writes.as_slice(), &[Action::WorkspaceAccess]].concat();
+        let insider = desk.app.with_scopes(&desk.ann, scopes(&goes_in)).await;
+        let path = format!("{of_chat}/calls/{call}/answer");
+        insider.post(&path, json!({"text": "the left"})).await.ok(200);
+        desk.until(&chat, "waiting").await;
+        writer.post(&format!("{of_chat}/finish"), json!({})).await.ok(200);
+    });
+}
+
+#[test]
+fn a_background_process_ends_with_its_chat() {
+    desk("", async |desk| {
+        let [one, other] = [
+            desk.begin(json!({"message": "serve it"})).await,
+            desk.begin(json!({"message": "serve it"})).await,
+        ];
+        desk.until(&one, "waiting").await;
+        desk.until(&other, "waiting").await;
+        // Longer than between two looks: a chat that waits is not over.
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        assert_eq!((desk.inside.ran().len(), desk.inside.hung_up()), (2, 0));
+        desk.act(&one, "finish", json!({})).await.ok(200);
+        let began = Instant::now();
+        while desk.inside.hung_up() == 0 {
+            assert!(began.elapsed() < Duration::from_secs(15), "it runs on");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(desk.inside.hung_up(), 1, "the other chat's runs on");
+        desk.act(&other, "stop", json!({})).await.ok(200);
+        while desk.inside.hung_up() < 2 {
+            assert!(began.elapsed() < Duration::from_secs(30), "it runs on");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+}
