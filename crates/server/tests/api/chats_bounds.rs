@@ -15,7 +15,7 @@ fn who_may_not_go_into_a_workspace_has_no_agent_work_there() {
         let call = found["awaiting"][0]["call"].as_str().unwrap();
         let scopes = |actions: &[Action]| TokenScopes::Only(actions.iter().copied().collect());
         let writes = [Action::ChatRead, Action::ChatWrite, Action::ChatStop];
-        let writer = desk.app.with_scopes(&desk.ann, scopes(&writes)).await;
+        let person = desk.app.with_scopes(&desk.ann, scopes(&writes)).await;
         let (of_workspace, of_chat) = (
             format!("/api/v1/workspaces/{}", desk.workspace),
             format!("/api/v1/chats/{chat}"),
@@ -28,19 +28,19 @@ fn who_may_not_go_into_a_workspace_has_no_agent_work_there() {
             (format!("{of_chat}/calls/{call}/plan"), json!({"accept": true})),
             (format!("{of_chat}/resume"), json!({})),
         ] {
-            let refused = writer.post(&path, body).await;
+            let refused = person.post(&path, body).await;
             assert_eq!(refused.code(), "forbidden", "{path}");
             assert!(refused.text.contains("workspaces.access"), "{path}: {}", refused.text);
         }
         // To look at it, to call it something else and to end it takes no way in.
-        writer.get(&of_chat).await.ok(200);
-        writer.patch(&of_chat, json!({"title": "Left or right"})).await.ok(200);
+        person.get(&of_chat).await.ok(200);
+        person.patch(&of_chat, json!({"title": "Left or right"})).await.ok(200);
         let goes_in = [writes.as_slice(), &[Action::WorkspaceAccess]].concat();
         let insider = desk.app.with_scopes(&desk.ann, scopes(&goes_in)).await;
         let path = format!("{of_chat}/calls/{call}/answer");
         insider.post(&path, json!({"text": "the left"})).await.ok(200);
         desk.until(&chat, "waiting").await;
-        writer.post(&format!("{of_chat}/finish"), json!({})).await.ok(200);
+        person.post(&format!("{of_chat}/finish"), json!({})).await.ok(200);
     });
 }
 

@@ -400,7 +400,8 @@ fn after(now: Timestamp, wait: Duration) -> Timestamp {
     Timestamp::from_micros(now.micros().saturating_add(micros))
 }
 
-/// What cannot be done for this person or connection ends the run; everything else is tried again.
+/// What cannot be done for this person or connection ends the run; everything else is tried again: a conflict is another's who makes it
+/// at the same time.
 fn refusal(error: AppError) -> Result<Next, Trouble> {
     match error {
         AppError::Invalid(errors) | AppError::Quota(errors) | AppError::Beyond(errors) => {
@@ -410,9 +411,7 @@ fn refusal(error: AppError) -> Result<Next, Trouble> {
                 errors.join("; ")
             )))
         }
-        AppError::Denied(_) | AppError::NotFound | AppError::Conflict { .. } => {
-            Ok(Next::failed(format!("its workspace cannot be made: {error}")))
-        }
+        AppError::Denied(_) | AppError::NotFound => Ok(Next::failed(format!("its workspace cannot be made: {error}"))),
         error => Err(error.into()),
     }
 }
