@@ -320,6 +320,16 @@ impl Store {
         Ok(cut(found, page.rows(), |chat| chat.id))
     }
 
+    /// Which of these chats are not over.
+    pub async fn chats_open(&self, chats: &[ChatId]) -> Result<Vec<ChatId>, StoreError> {
+        let mut query = Assembly::new(
+            self.backend(),
+            "SELECT id FROM chats WHERE state NOT IN ('completed', 'failed', 'cancelled') AND id",
+        );
+        query.among("", chats.iter().map(|chat| chat.uuid()).collect());
+        self.reader().await?.read_all(query.finish(), |row| row.get("id")).await
+    }
+
     /// Gives a chat another title. `false` if there is no such chat.
     pub async fn chat_set_title(&self, id: ChatId, title: &str) -> Result<bool, StoreError> {
         let rows = transaction!(self, async |tx| tx.execute(SET_TITLE.bind(id).bind(title)).await)?;

@@ -1,20 +1,22 @@
-//! Background processes of chats. They are this server's for as long as it runs: after a restart they go on inside, and nothing
-//! reads their output any more.
+//! Background processes of chats. They end with their chat. They are this server's for as long as it runs: after a restart they go
+//! on inside, and nothing reads their output any more.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bailey_api::frame::{ExecFrame, MAX_PAYLOAD};
 use bailey_chats::ProcessOutput;
-use bailey_core::WorkspaceId;
 use bailey_core::mask::{Masker, Secrets};
+use bailey_core::{ChatId, WorkspaceId};
 use bailey_link::FrameWriter;
 use tokio::sync::watch;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::inside::Running;
+use crate::app::App;
 
 /// Processes of one workspace that are remembered, those that have ended included.
 const PER_WORKSPACE: usize = 16;
@@ -22,6 +24,8 @@ const PER_WORKSPACE: usize = 16;
 const KEPT: usize = 256 * 1024;
 /// The signal that ends a process.
 const KILL: u8 = 9;
+/// How often it is looked whether the chats of processes are over.
+const LOOK: Duration = Duration::from_secs(2);
 /// How long a process may take to take input.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -35,9 +39,15 @@ struct Table {
     /// Rooms that were given and hold no process yet.
     begun: HashMap<WorkspaceId, usize>,
     next: u64,
+    /// Whether somebody looks after them.
+    looked_after: bool,
 }
 
 struct Process {
+    /// The chat that started it.
+    chat: ChatId,
+    /// Cancelled when it is to end with it.
+    end: CancellationToken,
     said: watch::Sender<Said>,
     /// `None` once it has ended.
     writer: tokio::sync::Mutex<Option<FrameWriter>>,
@@ -84,6 +94,7 @@ impl Room {
     /// Takes a process in that was started: its name, and what reads its output until it ends.
     pub(super) fn begin(
         self,
+        chat: ChatId,
         running: Running,
         secrets: &Secrets,
     ) -> (String, impl Future<Output = ()> + Send + 'static) {
@@ -96,7 +107,10 @@ impl Room {
         table.next += 1;
         let number = table.next;
         let name = format!("process-{number}");
+        let over = CancellationToken::new();
         let process = Arc::new(Process {
+            chat,
+            end: over.clone(),
             said: watch::Sender::default(),
             writer: tokio::sync::Mutex::new(Some(writer)),
             number,
@@ -113,6 +127,7 @@ impl Room {
                 let frame = tokio::select! {
                     frame = reader.next() => frame,
                     () = end.cancelled() => break,
+                    () = over.cancelled() => break,
                 };
                 let Ok(Some(frame)) = frame else { break };
                 match ExecFrame::decode(&frame) {
@@ -154,6 +169,51 @@ impl Background {
     fn table(&self) -> MutexGuard<'_, Table> {
         // Nothing that can panic happens under the lock.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether nobody looks after processes yet; whoever asks does so from now on.
+    pub(super) fn is_left_alone(&self) -> bool {
+        !std::mem::replace(&mut self.table().looked_after, true)
+    }
+
+    /// Ends processes whose chats are over, and forgets them, until there are none.
+    pub(super) async fn look_after(self, app: App) {
+        let stopping = app.gate().tasks().stopping().clone();
+        loop {
+            tokio::select! {
+                () = stopping.cancelled() => return,
+                () = tokio::time::sleep(LOOK) => {}
+            }
+            let Some(chats) = self.chats() else { return };
+            match app.store().chats_open(&chats).await {
+                Ok(open) => self.end(|chat| chats.contains(&chat) && !open.contains(&chat)),
+                Err(error) => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "nobody knows which chats of background processes are over"
+                    );
+                }
+            }
+        }
+    }
+
+    /// The chats that have processes; `None` if none has, and nobody looks after them any more.
+    fn chats(&self) -> Option<Vec<ChatId>> {
+        let mut table = self.table();
+        table.looked_after = !table.processes.is_empty() || !table.begun.is_empty();
+        let chats: BTreeSet<ChatId> = table.processes.values().map(|process| process.chat).collect();
+        table.looked_after.then(|| chats.into_iter().collect())
+    }
+
+    /// Ends the processes of such chats and forgets them.
+    fn end(&self, over: impl Fn(ChatId) -> bool) {
+        self.table().processes.retain(|_, process| {
+            let over = over(process.chat);
+            if over {
+                process.end.cancel();
+            }
+            !over
+        });
     }
 
     /// Room for one more process of a workspace; the oldest that has ended is forgotten for it.
@@ -253,6 +313,39 @@ mod tests {
         let all = said.after(0);
         assert!(all.lost && all.bytes.len() == KEPT && all.next == KEPT as u64 + 5);
         assert!(!said.after(5).lost);
+    }
+
+    #[test]
+    fn what_a_chat_started_is_ended_and_forgotten_with_it() {
+        let workspace = WorkspaceId::from_uuid(uuid::Uuid::from_u128(1));
+        let [over, open] = [2, 3].map(|n| ChatId::from_uuid(uuid::Uuid::from_u128(n)));
+        let background = Background::default();
+        assert!(background.is_left_alone() && !background.is_left_alone());
+        let ends: Vec<CancellationToken> = [over, open, over]
+            .into_iter()
+            .zip(0..)
+            .map(|(chat, number)| {
+                let end = CancellationToken::new();
+                let process = Process {
+                    chat,
+                    end: end.clone(),
+                    said: watch::Sender::default(),
+                    writer: tokio::sync::Mutex::new(None),
+                    number,
+                };
+                let key = (workspace, format!("process-{number}"));
+                background.table().processes.insert(key, Arc::new(process));
+                end
+            })
+            .collect();
+        assert_eq!(background.chats(), Some(vec![over, open]));
+        background.end(|chat| chat == over);
+        let ended: Vec<bool> = ends.iter().map(CancellationToken::is_cancelled).collect();
+        assert_eq!(ended, [true, false, true]);
+        assert_eq!(background.chats(), Some(vec![open]));
+        background.end(|_| true);
+        assert!(background.table().processes.is_empty());
+        assert!(background.chats().is_none() && background.is_left_alone());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use bailey_chats::{
 };
 use bailey_core::chat::{Channel, Chat};
 use bailey_core::mask::Secrets;
-use bailey_core::{PersonId, WorkspaceId};
+use bailey_core::{ChatId, PersonId, WorkspaceId};
 use bailey_link::{FrameReader, FrameWriter, Stream, frames};
 use bailey_runtime::http::over;
 use bytes::Bytes;
@@ -56,6 +56,7 @@ impl Workspaces for Insides {
             let found = self.app.chat_workspace_up(chat.workspace).await?;
             let inside = Inside {
                 app: self.app.clone(),
+                chat: chat.id,
                 workspace: found.id,
                 owner: found.owner,
                 background: self.background.clone(),
@@ -75,6 +76,7 @@ impl Workspaces for Insides {
 /// A workspace that is up.
 struct Inside {
     app: App,
+    chat: ChatId,
     workspace: WorkspaceId,
     owner: PersonId,
     background: Background,
@@ -272,8 +274,12 @@ impl Workspace for Inside {
             let place = self.background.place(self.workspace).map_err(refused)?;
             let running = self.start(command).await?;
             let secrets = self.app.identity().external.handed_out(self.owner);
-            let (name, work) = place.begin(running, &secrets);
-            self.app.gate().tasks().spawn(work);
+            let (name, work) = place.begin(self.chat, running, &secrets);
+            let tasks = self.app.gate().tasks();
+            tasks.spawn(work);
+            if self.background.is_left_alone() {
+                tasks.spawn(self.background.clone().look_after(self.app.clone()));
+            }
             Ok(name)
         })
     }

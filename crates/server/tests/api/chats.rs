@@ -43,6 +43,10 @@ rules:
     answer: { tools: [{ name: run, arguments: { command: second } }] }
   - match: { text: go on }
     answer: { text: Both ran. }
+  - match: { text: serve it, tool_results: 0 }
+    answer: { tools: [{ name: run, arguments: { command: hang, background: true } }] }
+  - match: { text: serve it }
+    answer: { text: It serves. }
   - match: { text: hang }
     answer: { tools: [{ name: run, arguments: { command: hang } }] }
 "#;

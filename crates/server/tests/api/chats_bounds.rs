@@ -1,5 +1,7 @@
 //! What chats are held to: the rights of whoever has an agent work.
 
+use std::time::{Duration, Instant};
+
 use bailey_core::authz::{Action, TokenScopes};
 use serde_json::json;
 
@@ -39,5 +41,32 @@ fn who_may_not_go_into_a_workspace_has_no_agent_work_there() {
         insider.post(&path, json!({"text": "the left"})).await.ok(200);
         desk.until(&chat, "waiting").await;
         writer.post(&format!("{of_chat}/finish"), json!({})).await.ok(200);
+    });
+}
+
+#[test]
+fn a_background_process_ends_with_its_chat() {
+    desk("", async |desk| {
+        let [one, other] = [
+            desk.begin(json!({"message": "serve it"})).await,
+            desk.begin(json!({"message": "serve it"})).await,
+        ];
+        desk.until(&one, "waiting").await;
+        desk.until(&other, "waiting").await;
+        // Longer than between two looks: a chat that waits is not over.
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        assert_eq!((desk.inside.ran().len(), desk.inside.hung_up()), (2, 0));
+        desk.act(&one, "finish", json!({})).await.ok(200);
+        let began = Instant::now();
+        while desk.inside.hung_up() == 0 {
+            assert!(began.elapsed() < Duration::from_secs(15), "it runs on");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(desk.inside.hung_up(), 1, "the other chat's runs on");
+        desk.act(&other, "stop", json!({})).await.ok(200);
+        while desk.inside.hung_up() < 2 {
+            assert!(began.elapsed() < Duration::from_secs(30), "it runs on");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     });
 }

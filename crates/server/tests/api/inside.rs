@@ -22,6 +22,7 @@ pub(crate) struct Inside(Arc<Mutex<State>>);
 struct State {
     files: BTreeMap<String, Vec<u8>>,
     ran: Vec<String>,
+    hung_up: usize,
 }
 
 impl Inside {
@@ -37,6 +38,11 @@ impl Inside {
     /// What was run, in order.
     pub(crate) fn ran(&self) -> Vec<String> {
         self.0.lock().unwrap().ran.clone()
+    }
+
+    /// How many commands that never end were ended.
+    pub(crate) fn hung_up(&self) -> usize {
+        self.0.lock().unwrap().hung_up
     }
 
     pub(crate) async fn serve(self, stream: Stream) {
@@ -67,6 +73,7 @@ impl Inside {
         let _ = writer.send(&said).await;
         if line == "hang" {
             while matches!(reader.next().await, Ok(Some(_))) {}
+            self.0.lock().unwrap().hung_up += 1;
             return;
         }
         let status = i32::from(line == "fail");
