@@ -4,7 +4,8 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use bailey_chats::{Fault, Model, ModelError, ModelRequest, ModelStream};
+use bailey_chats::{Fault, Model, ModelError, ModelRequest, ModelStream, WorkspaceError};
+use bailey_core::chat::Cause;
 use bailey_gateway::{Ask, Body};
 use futures_util::StreamExt as _;
 use http::header::RETRY_AFTER;
@@ -42,8 +43,14 @@ impl Door {
             Some(asked) => Some(asked),
             // A workspace that is down has no key.
             None => {
-                let up = self.app.chat_workspace_up(request.workspace).await;
-                up.map_err(|error| ModelError::passing(error.to_string()))?;
+                let up = self.app.chat_workspace_up(request.workspace, request.wanted).await;
+                up.map_err(|error| ModelError {
+                    fault: match error {
+                        WorkspaceError::KeptDown(_) => Fault::Held(Cause::Workspace),
+                        WorkspaceError::Unreachable(_) | WorkspaceError::Refused(_) => Fault::Passing,
+                    },
+                    ..ModelError::passing(error.to_string())
+                })?;
                 gateway.call_for(request.workspace, ask).await
             }
         };

@@ -70,3 +70,34 @@ fn a_background_process_ends_with_its_chat() {
         }
     });
 }
+
+#[test]
+fn a_workspace_that_somebody_stopped_stays_down_until_the_chat_is_wanted_again() {
+    desk("", async |desk| {
+        let chat = desk.begin(json!({"message": "hang"})).await;
+        desk.until(&chat, "tool").await;
+        let began = Instant::now();
+        while desk.inside.ran().is_empty() {
+            assert!(began.elapsed() < Duration::from_secs(15), "it does not run");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        desk.app.clock.advance(1);
+        desk.app.begin(&desk.app.owner().await, desk.workspace, "stop").await;
+        let found = desk.until(&chat, "paused").await;
+        assert_eq!(found["cause"], "workspace");
+        let found = desk.app.until(&desk.ann, desk.workspace, "stopped").await;
+        assert_eq!(found["build"]["number"], 2, "nobody starts it: {found:#}");
+        let events = desk.events(&chat).await;
+        let note = events.iter().rfind(|event| event["kind"] == "note").unwrap();
+        assert!(note["text"].as_str().unwrap().contains("somebody stopped it"), "{note}");
+
+        desk.app.clock.advance(1);
+        desk.act(&chat, "resume", json!({})).await.ok(200);
+        desk.app.until(&desk.ann, desk.workspace, "running").await;
+        let began = Instant::now();
+        while desk.inside.ran().len() < 2 {
+            assert!(began.elapsed() < Duration::from_secs(15), "it does not go on");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+}
