@@ -621,7 +621,7 @@ async fn cell(
     let answer = ask(*addr, &narrowed.token, route, &at(&id), body.as_ref()).await;
     match needs {
         Needs::To(_) | Needs::Inside(_) => {
-            assert_eq!(answer.code(), "forbidden", "{context}, narrowed: {}", answer.body)
+            assert_eq!(answer.code(), "forbidden", "{context}, narrowed: {}", answer.body);
         }
         Needs::Session => assert_eq!(answer.code(), "session_required", "{context}, narrowed"),
         Needs::Nothing | Needs::Token => assert_ne!(answer.code(), "forbidden", "{context}, narrowed"),
@@ -639,7 +639,7 @@ async fn cell(
     );
     match (needs, reach, kind) {
         (Needs::To(_) | Needs::Inside(_), None, _) => {
-            assert_eq!(answer.code(), "forbidden", "{context}: {}", answer.body)
+            assert_eq!(answer.code(), "forbidden", "{context}: {}", answer.body);
         }
         (Needs::To(_) | Needs::Inside(_), Some(reach), Some(kind)) if !["invitations", "audit"].contains(&kind) => {
             if seen(kind, reach, whose) {
