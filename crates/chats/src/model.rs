@@ -24,6 +24,8 @@ pub struct ModelRequest {
     pub wanted: Timestamp,
     /// The step, counted from 1.
     pub step: u32,
+    /// The model's name.
+    pub model: String,
     /// The protocol of the body.
     pub protocol: Protocol,
     /// The body: JSON that asks for a stream.

@@ -133,6 +133,7 @@ impl Job<'_> {
             owner: self.chat.owner,
             wanted: self.transcript.wanted,
             step: self.chat.run.steps,
+            model: self.chat.engine.model.clone(),
             protocol,
             body,
             receipts: spent.receipts(),

@@ -12,7 +12,7 @@ use http::header::RETRY_AFTER;
 use http::{HeaderMap, Response};
 use http_body_util::{BodyExt as _, Limited};
 
-use crate::app::App;
+use crate::app::{App, AppError};
 
 /// The largest refusal that is read.
 const REFUSAL: usize = 64 * 1024;
@@ -30,7 +30,27 @@ impl Door {
         Self { app }
     }
 
+    /// Whether the model is still one that chats in the workspace may use: lists change while a chat waits.
+    async fn allowed(&self, request: &ModelRequest) -> Result<(), ModelError> {
+        let passing = |error: AppError| ModelError::passing(error.to_string());
+        let found = self.app.store().workspace_get(request.workspace).await;
+        let found = found.map_err(|error| passing(error.into()))?;
+        let workspace = found.ok_or_else(|| passing(AppError::NotFound))?;
+        match self.app.model_of(&workspace, Some(&request.model)).await {
+            Ok(_) => Ok(()),
+            Err(AppError::Invalid(errors)) => {
+                let why: Vec<String> = errors.into_iter().map(|error| error.detail).collect();
+                Err(ModelError {
+                    fault: Fault::Held(Cause::ModelFailed),
+                    ..ModelError::passing(format!("The model {} {}.", request.model, why.join("; ")))
+                })
+            }
+            Err(error) => Err(passing(error)),
+        }
+    }
+
     async fn ask(&self, request: ModelRequest) -> Result<ModelStream, ModelError> {
+        self.allowed(&request).await?;
         let ask = Ask {
             protocol: request.protocol,
             body: request.body,
