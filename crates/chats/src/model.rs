@@ -3,7 +3,8 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use bailey_core::{ChatId, Money, PersonId, WorkspaceId};
+use bailey_core::chat::Cause;
+use bailey_core::{ChatId, Money, PersonId, Timestamp, WorkspaceId};
 use bailey_llm::Protocol;
 use bytes::Bytes;
 use futures_util::Stream;
@@ -19,8 +20,12 @@ pub struct ModelRequest {
     pub workspace: WorkspaceId,
     /// The chat's owner.
     pub owner: PersonId,
+    /// When a person last wanted the chat to go on.
+    pub wanted: Timestamp,
     /// The step, counted from 1.
     pub step: u32,
+    /// The model's name.
+    pub model: String,
     /// The protocol of the body.
     pub protocol: Protocol,
     /// The body: JSON that asks for a stream.
@@ -39,6 +44,8 @@ pub enum Fault {
     Refused,
     /// Something that passes: a busy provider, a lost connection.
     Passing,
+    /// Nothing that passes by itself: the chat is held with this cause until somebody wants it to go on.
+    Held(Cause),
 }
 
 /// A model was not asked, or did not answer to the end.

@@ -2,7 +2,7 @@
 
 use bailey_core::chat::{LogPart, Outcome, Part};
 use bailey_core::ledger::Usage;
-use bailey_core::{CallId, MessageId};
+use bailey_core::{CallId, MessageId, Timestamp};
 
 /// A piece of an answer, in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +62,10 @@ pub struct Transcript {
     pub usage: Option<Usage>,
     /// How many bytes came after that answer.
     pub unread: u64,
+    /// When a person last wanted the chat to go on: they wrote, or did what it waited for.
+    pub wanted: Timestamp,
+    /// Whether an agent works.
+    active: bool,
     /// The answer under way, by block.
     open: Vec<(u32, Block)>,
 }
@@ -69,11 +73,26 @@ pub struct Transcript {
 impl Transcript {
     /// Folds in what follows. Parts that were folded in already change nothing.
     pub fn extend(&mut self, parts: impl IntoIterator<Item = LogPart>) {
-        for LogPart { number, part, .. } in parts {
+        for LogPart { number, at, part } in parts {
             if number > self.last {
                 self.last = number;
+                self.is_wanted(at, &part);
                 self.add(part);
             }
+        }
+    }
+
+    /// An agent that has nothing to do goes on by a person's doing alone.
+    fn is_wanted(&mut self, at: Timestamp, part: &Part) {
+        match part {
+            Part::Queued { by: Some(_), .. } => self.wanted = at,
+            Part::State { state, .. } => {
+                if state.is_active() && !self.active {
+                    self.wanted = at;
+                }
+                self.active = state.is_active();
+            }
+            _ => {}
         }
     }
 

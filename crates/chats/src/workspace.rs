@@ -5,9 +5,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bailey_core::CallId;
 use bailey_core::chat::{Channel, Chat};
 use bailey_core::mask::Secrets;
+use bailey_core::{CallId, Timestamp};
 
 /// What a workspace answers, later. To drop it is to give up: a command that runs is ended.
 pub type Answered<'a, T> = Pin<Box<dyn Future<Output = Result<T, WorkspaceError>> + Send + 'a>>;
@@ -24,6 +24,9 @@ pub enum WorkspaceError {
     /// The workspace cannot be reached. The call fails; when it cannot even be opened, the chat does.
     #[error("the workspace cannot be reached: {0}")]
     Unreachable(String),
+    /// Somebody wants it down, and nobody has wanted the chat to go on since then.
+    #[error("the workspace stays down: {0}")]
+    KeptDown(String),
 }
 
 /// A command to run, never through a shell.
@@ -110,8 +113,9 @@ pub trait Workspace: Send + Sync {
 
 /// Opens workspaces.
 pub trait Workspaces: Send + Sync {
-    /// The workspace of a chat. One that is on its way up is waited for.
-    fn open<'a>(&'a self, chat: &'a Chat) -> Answered<'a, Arc<dyn Workspace>>;
+    /// The workspace of a chat, which a person last wanted to go on at `wanted`. One that is on its way up is waited for, and one
+    /// that somebody stopped after that stays down.
+    fn open<'a>(&'a self, chat: &'a Chat, wanted: Timestamp) -> Answered<'a, Arc<dyn Workspace>>;
 
     /// What stands in no log of a chat beside Bailey's own keys, by its value. What is added later counts from then on.
     fn secrets<'a>(&'a self, chat: &'a Chat) -> Answered<'a, Secrets>;

@@ -38,6 +38,7 @@ use crate::serve::ServeOptions;
 use layers::{Layers, LayersParts};
 use places::Places;
 pub use suspend::HomeError;
+pub(crate) use sweep::AGENT_ENDED;
 use turns::Turns;
 
 /// What [`Fleet::new`] needs.

@@ -199,7 +199,7 @@ impl Workspace for Memory {
 struct Door(Option<Arc<Memory>>, Secrets);
 
 impl Workspaces for Door {
-    fn open<'a>(&'a self, _: &'a Chat) -> Answered<'a, Arc<dyn Workspace>> {
+    fn open<'a>(&'a self, _: &'a Chat, _: Timestamp) -> Answered<'a, Arc<dyn Workspace>> {
         Box::pin(async move {
             let gone = || WorkspaceError::Unreachable("it is stopped".to_owned());
             let memory = self.0.clone().ok_or_else(gone)?;

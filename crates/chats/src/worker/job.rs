@@ -98,7 +98,7 @@ impl<'a> Job<'a> {
     /// The workspace; `None` once the chat is held for want of it.
     pub(crate) async fn workspace(&mut self) -> Result<Option<Arc<dyn Workspace>>, Halt> {
         if self.workspace.is_none() {
-            match self.shared.workspaces.open(&self.chat).await {
+            match self.shared.workspaces.open(&self.chat, self.transcript.wanted).await {
                 Ok(workspace) => self.workspace = Some(workspace),
                 Err(error) => self.hold(Cause::Workspace, error.to_string()).await?,
             }

@@ -89,6 +89,7 @@ impl Job<'_> {
             let cause = match error.fault {
                 Fault::Budget => Some(Cause::Budget),
                 Fault::Refused => Some(Cause::Refused),
+                Fault::Held(cause) => Some(cause),
                 Fault::Passing => {
                     let cost = self.chat.run.cost.saturating_add(spent.settled().await);
                     let too_dear = self.chat.run.limits.cost.is_some_and(|most| cost >= most);
@@ -102,7 +103,9 @@ impl Job<'_> {
                 spent.book().await?;
             }
             match cause {
-                Some(cause @ (Cause::ModelFailed | Cause::Money)) => return self.hold(cause, error.message).await,
+                Some(cause @ (Cause::ModelFailed | Cause::Money | Cause::Workspace)) => {
+                    return self.hold(cause, error.message).await;
+                }
                 Some(cause) => return self.fail(cause, error.message).await,
                 None => {}
             }
@@ -128,7 +131,9 @@ impl Job<'_> {
             chat: self.chat.id,
             workspace: self.chat.workspace,
             owner: self.chat.owner,
+            wanted: self.transcript.wanted,
             step: self.chat.run.steps,
+            model: self.chat.engine.model.clone(),
             protocol,
             body,
             receipts: spent.receipts(),

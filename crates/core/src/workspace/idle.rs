@@ -14,10 +14,20 @@ pub enum StopReason {
     Lifetime(u64),
 }
 
+/// How every [`StopReason::Idle`] begins.
+const IDLE: &str = "stopped by itself: nothing was done in it for";
+
+impl StopReason {
+    /// Whether the text of a reason is that nothing was done.
+    pub fn is_idle(text: &str) -> bool {
+        text.starts_with(IDLE)
+    }
+}
+
 impl fmt::Display for StopReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Idle(seconds) => write!(f, "stopped by itself: nothing was done in it for {seconds} s"),
+            Self::Idle(seconds) => write!(f, "{IDLE} {seconds} s"),
             Self::Lifetime(seconds) => write!(f, "stopped by itself: it may run for {seconds} s at a time"),
         }
     }
@@ -49,6 +59,12 @@ pub fn stop_due(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_said_of_idleness_is_known_again() {
+        assert!(StopReason::is_idle(&StopReason::Idle(7).to_string()));
+        assert!(!StopReason::is_idle(&StopReason::Lifetime(7).to_string()));
+    }
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_micros(seconds * MICROS_PER_SECOND)

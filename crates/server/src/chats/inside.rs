@@ -11,7 +11,7 @@ use bailey_chats::{
 };
 use bailey_core::chat::{Channel, Chat};
 use bailey_core::mask::Secrets;
-use bailey_core::{ChatId, PersonId, WorkspaceId};
+use bailey_core::{ChatId, PersonId, Timestamp, WorkspaceId};
 use bailey_link::{FrameReader, FrameWriter, Stream, frames};
 use bailey_runtime::http::over;
 use bytes::Bytes;
@@ -51,12 +51,13 @@ impl Insides {
 }
 
 impl Workspaces for Insides {
-    fn open<'a>(&'a self, chat: &'a Chat) -> Answered<'a, Arc<dyn Workspace>> {
+    fn open<'a>(&'a self, chat: &'a Chat, wanted: Timestamp) -> Answered<'a, Arc<dyn Workspace>> {
         Box::pin(async move {
-            let found = self.app.chat_workspace_up(chat.workspace).await?;
+            let found = self.app.chat_workspace_up(chat.workspace, wanted).await?;
             let inside = Inside {
                 app: self.app.clone(),
                 chat: chat.id,
+                wanted,
                 workspace: found.id,
                 owner: found.owner,
                 background: self.background.clone(),
@@ -77,6 +78,7 @@ impl Workspaces for Insides {
 struct Inside {
     app: App,
     chat: ChatId,
+    wanted: Timestamp,
     workspace: WorkspaceId,
     owner: PersonId,
     background: Background,
@@ -118,7 +120,7 @@ impl Inside {
     async fn link(&self, kind: Kind, purpose: Purpose) -> Result<Opened, WorkspaceError> {
         // It may have been stopped since; nothing of this was begun yet.
         if !self.app.fleet().links().is_connected(self.workspace) {
-            self.app.chat_workspace_up(self.workspace).await?;
+            self.app.chat_workspace_up(self.workspace, self.wanted).await?;
         }
         self.app.fleet().note_activity(self.workspace);
         let inside = Where {

@@ -4,14 +4,15 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use bailey_chats::{Fault, Model, ModelError, ModelRequest, ModelStream};
+use bailey_chats::{Fault, Model, ModelError, ModelRequest, ModelStream, WorkspaceError};
+use bailey_core::chat::Cause;
 use bailey_gateway::{Ask, Body};
 use futures_util::StreamExt as _;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, Response};
 use http_body_util::{BodyExt as _, Limited};
 
-use crate::app::App;
+use crate::app::{App, AppError};
 
 /// The largest refusal that is read.
 const REFUSAL: usize = 64 * 1024;
@@ -29,7 +30,27 @@ impl Door {
         Self { app }
     }
 
+    /// Whether the model is still one that chats in the workspace may use: lists change while a chat waits.
+    async fn allowed(&self, request: &ModelRequest) -> Result<(), ModelError> {
+        let passing = |error: AppError| ModelError::passing(error.to_string());
+        let found = self.app.store().workspace_get(request.workspace).await;
+        let found = found.map_err(|error| passing(error.into()))?;
+        let workspace = found.ok_or_else(|| passing(AppError::NotFound))?;
+        match self.app.model_of(&workspace, Some(&request.model)).await {
+            Ok(_) => Ok(()),
+            Err(AppError::Invalid(errors)) => {
+                let why: Vec<String> = errors.into_iter().map(|error| error.detail).collect();
+                Err(ModelError {
+                    fault: Fault::Held(Cause::ModelFailed),
+                    ..ModelError::passing(format!("The model {} {}.", request.model, why.join("; ")))
+                })
+            }
+            Err(error) => Err(passing(error)),
+        }
+    }
+
     async fn ask(&self, request: ModelRequest) -> Result<ModelStream, ModelError> {
+        self.allowed(&request).await?;
         let ask = Ask {
             protocol: request.protocol,
             body: request.body,
@@ -42,8 +63,14 @@ impl Door {
             Some(asked) => Some(asked),
             // A workspace that is down has no key.
             None => {
-                let up = self.app.chat_workspace_up(request.workspace).await;
-                up.map_err(|error| ModelError::passing(error.to_string()))?;
+                let up = self.app.chat_workspace_up(request.workspace, request.wanted).await;
+                up.map_err(|error| ModelError {
+                    fault: match error {
+                        WorkspaceError::KeptDown(_) => Fault::Held(Cause::Workspace),
+                        WorkspaceError::Unreachable(_) | WorkspaceError::Refused(_) => Fault::Passing,
+                    },
+                    ..ModelError::passing(error.to_string())
+                })?;
                 gateway.call_for(request.workspace, ask).await
             }
         };

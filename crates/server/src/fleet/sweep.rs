@@ -25,6 +25,8 @@ const ORPHANS: u32 = 20;
 const LOGS: u32 = 1200;
 /// How long logs of a deleted workspace are kept, in seconds.
 const LOGS_KEPT: i64 = 7 * 24 * 60 * 60;
+/// How the reason begins for which a workspace is stopped that has died.
+pub(crate) const AGENT_ENDED: &str = "its agent has ended";
 /// An agent that is not seen this often in a row is dead.
 const MISSED: u32 = 2;
 
@@ -86,7 +88,7 @@ impl Inner {
                     if let Err(error) = self.driver.stop(workspace.id, Duration::ZERO).await {
                         tracing::warn!(workspace.id = %workspace.id, %error, "cannot clean up after an agent");
                     }
-                    self.stop(workspace, format!("its agent has ended{words}")).await?;
+                    self.stop(workspace, format!("{AGENT_ENDED}{words}")).await?;
                 }
                 continue;
             }

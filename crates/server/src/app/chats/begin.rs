@@ -180,11 +180,7 @@ impl App {
     }
 
     /// The model of this name, or the one that chats in this workspace get.
-    pub(in crate::app) async fn model_of(
-        &self,
-        workspace: &Workspace,
-        name: Option<&str>,
-    ) -> Result<ChatModel, AppError> {
+    pub(crate) async fn model_of(&self, workspace: &Workspace, name: Option<&str>) -> Result<ChatModel, AppError> {
         let models = self.models_for(workspace).await?;
         let found = match name {
             Some(name) => models.iter().find(|model| model.name == name),
