@@ -51,7 +51,7 @@ def set_up(server, forge, directory, tickets):
     registered = server.ask("POST", "/connections/bench/webhook", owner, {})
     if not registered["ok"]:
         sys.exit(f"the webhook cannot be registered: {registered}")
-    (hook,) = json.loads((directory / "forge" / "forge.json").read_text())["hooks"].values()
+    (hook,) = json.loads((directory / "forge" / "forge.json").read_text())["hooks"]
     project = PROJECT.replace("/", "%2F")
     numbers = [
         ask(forge["url"], "POST", f"/projects/{project}/issues", forge["token"], {"title": f"Ticket {n}", "description": "Nothing to do."})["iid"]
@@ -175,6 +175,7 @@ def main():
                 before = server.cpu_seconds()
                 latencies, failures, took = asyncio.run(load(server.address, made, arguments.rate, arguments.connections))
                 cpu = server.cpu_seconds() - before
+                print(f"answered in {took:.0f} s, p99 {figure([ms for _, ms in latencies], 0.99):.1f} ms; now until all are worked on", flush=True)
                 db = seed.Postgres(arguments.postgres) if arguments.postgres else seed.Sqlite(server.data / "bailey.db")
                 rest, states = worked_on(db, 300)
                 runs = server.ask("GET", "/connections/bench/runs", owner)["items"]

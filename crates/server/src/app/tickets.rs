@@ -12,13 +12,12 @@ mod status;
 mod work;
 
 use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bailey_core::{ConnectionId, Timestamp};
 use bailey_forges::ForgeError;
 use bailey_store::{Due, StoreError};
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
 
 use super::{App, AppError};
@@ -68,6 +67,13 @@ fn again(now: Timestamp, tries: u32, error: &Trouble) -> Timestamp {
     now.plus_seconds(seconds.max(i64::try_from(asked).unwrap_or(seconds)))
 }
 
+/// A connection's turn at what is due.
+type Turn = (ConnectionId, Due);
+
+fn lock(busy: &Mutex<HashSet<Turn>>) -> MutexGuard<'_, HashSet<Turn>> {
+    busy.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A failure of the store is for the log: what was begun is taken up again.
 fn said(done: Result<(), AppError>) {
     if let Err(error) = done {
@@ -82,18 +88,17 @@ impl App {
     /// Works on deliveries, runs and status comments, until `stop`. Each connection has turns of its own, so that a forge which does not
     /// answer holds up nobody else, and of one connection a comment that cannot be written holds up no run.
     pub async fn work_on_tickets(self, stop: CancellationToken) {
-        let mut turns = FuturesUnordered::new();
-        let mut busy = HashSet::new();
+        let busy = Arc::new(Mutex::new(HashSet::new()));
         loop {
             match self.store().connections_due(self.now()).await {
                 Ok(due) => {
-                    let fresh = due.into_iter().filter(|turn| busy.insert(*turn));
-                    turns.extend(fresh.map(|turn| self.turn(turn)));
+                    for turn in due {
+                        self.turn_begin(turn, &busy, &stop);
+                    }
                 }
                 Err(error) => said(Err(error.into())),
             }
             tokio::select! {
-                Some(turn) = turns.next() => drop(busy.remove(&turn)),
                 () = tokio::time::sleep(LOOK) => {}
                 () = self.forges().woken() => {}
                 () = stop.cancelled() => return,
@@ -101,16 +106,32 @@ impl App {
         }
     }
 
+    /// Begins a turn, unless it is under way. It is a task: a turn that has a connection to the database must go on while the next look
+    /// waits for one.
+    fn turn_begin(&self, turn: Turn, busy: &Arc<Mutex<HashSet<Turn>>>, stop: &CancellationToken) {
+        if !lock(busy).insert(turn) {
+            return;
+        }
+        let (app, busy, stop) = (self.clone(), Arc::clone(busy), stop.clone());
+        self.gate().tasks().spawn(async move {
+            tokio::select! {
+                () = app.turn(turn) => {}
+                () = stop.cancelled() => {}
+            }
+            lock(&busy).remove(&turn);
+            app.forges().wake();
+        });
+    }
+
     /// What is due, and a pause where what came of it cannot be stored: it would be due again at once.
-    async fn turn(&self, turn: (ConnectionId, Due)) -> (ConnectionId, Due) {
+    async fn turn(&self, turn: Turn) {
         if let Err(error) = self.due_step(turn).await {
             said(Err(error));
             tokio::time::sleep(LOOK).await;
         }
-        turn
     }
 
-    async fn due_step(&self, (connection, due): (ConnectionId, Due)) -> Result<(), AppError> {
+    async fn due_step(&self, (connection, due): Turn) -> Result<(), AppError> {
         match due {
             Due::Deliveries => self.deliveries_step(connection).await,
             Due::Runs => self.runs_step(connection).await,
