@@ -10,7 +10,7 @@ use bailey_forges::webhook::{HookSecret, Verifier};
 use bailey_forges::{ApiOptions, BaseUrl, BaseUrlError, GitLab};
 use bailey_runtime::http::{Client, ClientError, ClientOptions, Hosts, client};
 use bailey_runtime::{Clock, ids};
-use bailey_store::ConnectionRecord;
+use bailey_store::{ConnectionRecord, Due};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
@@ -29,7 +29,7 @@ struct Inner {
     vault: Vault,
     known: Mutex<HashMap<ConnectionId, Known>>,
     wake: Notify,
-    cloning: Mutex<HashSet<RunId>>,
+    at_work: Mutex<HashSet<Job>>,
 }
 
 /// A connection that was used, for as long as it stays as it is.
@@ -92,7 +92,7 @@ impl Forges {
             vault: Vault::new(key, Purpose::Connections),
             known: Mutex::default(),
             wake: Notify::new(),
-            cloning: Mutex::default(),
+            at_work: Mutex::default(),
         })))
     }
 
@@ -180,12 +180,12 @@ impl Forges {
         self.0.wake.notified().await;
     }
 
-    /// Begins to clone for a run; `None` = that is under way.
-    pub(crate) fn clone_begin(&self, run: RunId) -> Option<Cloning> {
-        let fresh = self.cloning().insert(run);
-        fresh.then(|| Cloning {
+    /// Begins a job; `None` = it is under way.
+    pub(crate) fn begin(&self, job: Job) -> Option<AtWork> {
+        let fresh = self.at_work().insert(job);
+        fresh.then(|| AtWork {
             forges: self.clone(),
-            run,
+            job,
         })
     }
 
@@ -193,20 +193,29 @@ impl Forges {
         self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn cloning(&self) -> MutexGuard<'_, HashSet<RunId>> {
-        self.0.cloning.lock().unwrap_or_else(PoisonError::into_inner)
+    fn at_work(&self) -> MutexGuard<'_, HashSet<Job>> {
+        self.0.at_work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A run for which a repository is cloned, until this is dropped.
-pub(crate) struct Cloning {
-    forges: Forges,
-    run: RunId,
+/// What is done once at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Job {
+    /// A repository is cloned for a run.
+    Clone(RunId),
+    /// A connection has its turn at what is due.
+    Turn(ConnectionId, Due),
 }
 
-impl Drop for Cloning {
+/// A job that is under way until this is dropped, whatever ends it; then it is looked what is due.
+pub(crate) struct AtWork {
+    forges: Forges,
+    job: Job,
+}
+
+impl Drop for AtWork {
     fn drop(&mut self) {
-        self.forges.cloning().remove(&self.run);
+        self.forges.at_work().remove(&self.job);
         self.forges.wake();
     }
 }

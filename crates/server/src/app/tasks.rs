@@ -2,8 +2,8 @@
 
 mod view;
 
+use bailey_api::Page;
 use bailey_api::tasks::{self as wire, TaskRunCreate, TaskRunListQuery};
-use bailey_api::{FieldError, Page};
 use bailey_chats::Start;
 use bailey_core::chat::{Limits, Prompts};
 use bailey_core::template::{ParameterValue, ParameterValues, Task, TaskOrigin};
@@ -17,7 +17,7 @@ use serde_json::json;
 use super::chats::begin::check_directory;
 use super::chats::{chat_error, check_limits, least, view::limits as shown_limits, within};
 use super::checks::Checks;
-use super::workspaces::choice::pointer;
+use super::workspaces::choice::wrong_parameters;
 use super::{App, AppError, Caller, cursor, workspace_resource};
 use crate::audit::Change;
 
@@ -48,12 +48,7 @@ impl App {
         check_limits(&mut checks, "/limits", &asked);
         check_directory(&mut checks, ask.directory.as_deref());
         checks.done()?;
-        let parameters = task.check(&ask.parameters).map_err(|errors| {
-            let errors = errors
-                .into_iter()
-                .map(|error| FieldError::body(format!("/parameters/{}", pointer(&error.name)), error.message));
-            AppError::Invalid(errors.collect())
-        })?;
+        let parameters = task.check(&ask.parameters).map_err(wrong_parameters)?;
         let model = self
             .model_of(&workspace, ask.model.as_deref().or(task.model.as_deref()))
             .await?;

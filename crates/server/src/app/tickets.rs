@@ -11,8 +11,6 @@ mod run;
 mod status;
 mod work;
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bailey_core::{ConnectionId, Timestamp};
@@ -22,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{App, AppError};
 use crate::audit::AuditError;
+use crate::forges::Job;
 
 /// What acts for connections, as the audit log names it.
 const ACTOR: &str = "forge connection";
@@ -67,13 +66,6 @@ fn again(now: Timestamp, tries: u32, error: &Trouble) -> Timestamp {
     now.plus_seconds(seconds.max(i64::try_from(asked).unwrap_or(seconds)))
 }
 
-/// A connection's turn at what is due.
-type Turn = (ConnectionId, Due);
-
-fn lock(busy: &Mutex<HashSet<Turn>>) -> MutexGuard<'_, HashSet<Turn>> {
-    busy.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// A failure of the store is for the log: what was begun is taken up again.
 fn said(done: Result<(), AppError>) {
     if let Err(error) = done {
@@ -88,12 +80,11 @@ impl App {
     /// Works on deliveries, runs and status comments, until `stop`. Each connection has turns of its own, so that a forge which does not
     /// answer holds up nobody else, and of one connection a comment that cannot be written holds up no run.
     pub async fn work_on_tickets(self, stop: CancellationToken) {
-        let busy = Arc::new(Mutex::new(HashSet::new()));
         loop {
             match self.store().connections_due(self.now()).await {
                 Ok(due) => {
                     for turn in due {
-                        self.turn_begin(turn, &busy, &stop);
+                        self.turn_begin(turn, &stop);
                     }
                 }
                 Err(error) => said(Err(error.into())),
@@ -108,30 +99,29 @@ impl App {
 
     /// Begins a turn, unless it is under way. It is a task: a turn that has a connection to the database must go on while the next look
     /// waits for one.
-    fn turn_begin(&self, turn: Turn, busy: &Arc<Mutex<HashSet<Turn>>>, stop: &CancellationToken) {
-        if !lock(busy).insert(turn) {
+    fn turn_begin(&self, (connection, due): (ConnectionId, Due), stop: &CancellationToken) {
+        let Some(turn) = self.forges().begin(Job::Turn(connection, due)) else {
             return;
-        }
-        let (app, busy, stop) = (self.clone(), Arc::clone(busy), stop.clone());
+        };
+        let (app, stop) = (self.clone(), stop.clone());
         self.gate().tasks().spawn(async move {
             tokio::select! {
-                () = app.turn(turn) => {}
+                () = app.turn(connection, due) => {}
                 () = stop.cancelled() => {}
             }
-            lock(&busy).remove(&turn);
-            app.forges().wake();
+            drop(turn);
         });
     }
 
     /// What is due, and a pause where what came of it cannot be stored: it would be due again at once.
-    async fn turn(&self, turn: Turn) {
-        if let Err(error) = self.due_step(turn).await {
+    async fn turn(&self, connection: ConnectionId, due: Due) {
+        if let Err(error) = self.due_step(connection, due).await {
             said(Err(error));
             tokio::time::sleep(LOOK).await;
         }
     }
 
-    async fn due_step(&self, (connection, due): Turn) -> Result<(), AppError> {
+    async fn due_step(&self, connection: ConnectionId, due: Due) -> Result<(), AppError> {
         match due {
             Due::Deliveries => self.deliveries_step(connection).await,
             Due::Runs => self.runs_step(connection).await,
@@ -167,10 +157,10 @@ impl App {
     pub async fn tickets_step(&self) -> Result<bool, AppError> {
         let mut any = false;
         for kind in [Due::Deliveries, Due::Runs, Due::Statuses] {
-            for turn in self.store().connections_due(self.now()).await? {
-                if turn.1 == kind {
+            for (connection, due) in self.store().connections_due(self.now()).await? {
+                if due == kind {
                     any = true;
-                    self.due_step(turn).await?;
+                    self.due_step(connection, due).await?;
                 }
             }
         }

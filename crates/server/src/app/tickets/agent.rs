@@ -217,7 +217,7 @@ impl App {
         Ok(plan.map(|plan| secrets.mask(&plan)))
     }
 
-    pub(super) async fn each_part(&self, id: ChatId, mut look: impl FnMut(Part) + Send) -> Result<(), Trouble> {
+    async fn each_part(&self, id: ChatId, mut look: impl FnMut(Part) + Send) -> Result<(), Trouble> {
         let mut after = 0;
         loop {
             let parts = self.store().chat_parts(id, after, PARTS).await?;

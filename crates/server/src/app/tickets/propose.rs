@@ -1,7 +1,7 @@
 //! What an agent has pushed becomes a merge request, once for each end of its turn.
 
 use bailey_core::Money;
-use bailey_core::chat::{Chat, Part};
+use bailey_core::chat::Chat;
 use bailey_forges::branch::BranchName;
 use bailey_forges::comment::{Phase, Provenance};
 use bailey_forges::forge::{MergeRequestWanted, ProjectKey};
@@ -94,7 +94,12 @@ impl App {
 
     async fn provenance(&self, run: &TicketRun, chat: &Chat, found: &Ticket) -> Result<Provenance, Trouble> {
         let open = !run.new.confidential && !found.confidential;
-        let summary = if open { self.last_words(chat).await? } else { None };
+        let said = if open {
+            self.chats().last_words(chat.id).await?
+        } else {
+            None
+        };
+        let secrets = self.secrets_of(chat.owner).await?;
         Ok(Provenance {
             ticket: run.new.key.ticket,
             title: open.then(|| found.title.clone()),
@@ -104,7 +109,7 @@ impl App {
             cost: chat.run.cost,
             policies: self.policies(run, chat).await?,
             causal_id: run.new.id.to_string(),
-            summary,
+            summary: said.map(|said| secrets.mask(&said)),
         })
     }
 
@@ -129,19 +134,6 @@ impl App {
         policies.extend(limits.cost.map(|cost: Money| format!("at most {cost} USD")));
         policies.extend(limits.steps.map(|steps| format!("at most {steps} steps")));
         Ok(policies)
-    }
-
-    /// What the agent said last.
-    async fn last_words(&self, chat: &Chat) -> Result<Option<String>, Trouble> {
-        let mut said = None;
-        self.each_part(chat.id, |part| match part {
-            Part::StepStarted { .. } => said = None,
-            Part::Text { text, .. } => said.get_or_insert_with(String::new).push_str(&text),
-            _ => {}
-        })
-        .await?;
-        let secrets = self.secrets_of(chat.owner).await?;
-        Ok(said.map(|said| secrets.mask(&said)))
     }
 }
 

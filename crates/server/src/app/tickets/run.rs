@@ -18,6 +18,7 @@ use super::clone::folder;
 use super::{LOOK, TRIES, Trouble, again};
 use crate::app::{App, AppError, Caller};
 use crate::audit::Causal;
+use crate::forges::Job;
 
 /// Runs of one look.
 const MOST: u32 = 64;
@@ -286,7 +287,7 @@ impl App {
             // It was begun, and the server killed before that was noted.
             return Ok(Next::To(RunState::Ready, Some("the agent begins".into())));
         }
-        if let Some(turn) = self.forges().clone_begin(run.new.id) {
+        if let Some(turn) = self.forges().begin(Job::Clone(run.new.id)) {
             let (app, run) = (self.clone(), run.clone());
             self.gate().tasks().spawn(async move {
                 let done = app.cloned(&run).await;

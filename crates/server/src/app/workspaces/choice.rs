@@ -1,7 +1,9 @@
 //! What a person chose: a version of a template, values for its parameters, and what they come to.
 
 use bailey_api::FieldError;
-use bailey_core::template::{Facts, ParameterValues, Parts, Resolved, Template, TemplateError, check_values};
+use bailey_core::template::{
+    Facts, ParameterError, ParameterValues, Parts, Resolved, Template, TemplateError, check_values,
+};
 use bailey_store::{TemplateRecord, TemplateVersionRecord};
 
 use crate::app::{App, AppError};
@@ -55,12 +57,7 @@ impl App {
         former: Option<&ParameterValues>,
         facts: &Facts,
     ) -> Result<(ParameterValues, Resolved), AppError> {
-        let values = check_values(&chosen.template.parameters, given, former).map_err(|errors| {
-            let errors = errors
-                .into_iter()
-                .map(|error| FieldError::body(format!("/parameters/{}", pointer(&error.name)), error.message));
-            AppError::Invalid(errors.collect())
-        })?;
+        let values = check_values(&chosen.template.parameters, given, former).map_err(wrong_parameters)?;
         let parts = self.fleet().layers().parts(chosen.version.id, &chosen.template).await;
         let parts = parts.map_err(|error| match error {
             PartsUnread::Store(error) => AppError::Store(error),
@@ -78,6 +75,14 @@ impl App {
     }
 }
 
+/// Says which parameters are wrong, and why.
+pub(in crate::app) fn wrong_parameters(errors: Vec<ParameterError>) -> AppError {
+    let errors = errors
+        .into_iter()
+        .map(|error| FieldError::body(format!("/parameters/{}", pointer(&error.name)), error.message));
+    AppError::Invalid(errors.collect())
+}
+
 fn unreadable(errors: &[TemplateError]) -> AppError {
     let errors = errors
         .iter()
@@ -86,6 +91,6 @@ fn unreadable(errors: &[TemplateError]) -> AppError {
 }
 
 /// A name as a part of a JSON pointer.
-pub(in crate::app) fn pointer(name: &str) -> String {
+fn pointer(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
